@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	}
 	printf("%d corpus files\n", count);
 	if (count == 0)
-		fprintf(stderr, "the corpus is empty: a fuzz target without seeds proves nothing\n");
+		fprintf(stderr,
+			"the corpus is empty: a fuzz target without seeds proves nothing\n");
 	return count > 0 ? 0 : 1;
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Force-included into every source file: calls that have no safe use here are compile errors.
+ * Instead: str_copy() and buf_*() for strings, parse_*() for numbers, mkstemp() for files.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
+#pragma GCC poison atoi atol atoll strtok mktemp tmpnam tempnam

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/enc.h"
+
+static const char g_hex[] = "0123456789abcdef";
+static const char g_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char g_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void hex_encode(struct buf *out, struct slice in)
+{
+	uint8_t *p = in.size > SIZE_MAX / 2 ? NULL : buf_reserve(out, in.size * 2);
+	if (!p)
+		return;
+	for (size_t i = 0; i < in.size; i++) {
+		p[2 * i] = (uint8_t)g_hex[in.data[i] >> 4];
+		p[2 * i + 1] = (uint8_t)g_hex[in.data[i] & 15];
+	}
+	buf_commit(out, in.size * 2);
+}
+
+const char *hex_str(struct slice in, char *dst, size_t dst_size)
+{
+	if (dst_size == 0)
+		return "";
+	dst[0] = 0;
+	if (in.size > (dst_size - 1) / 2)
+		return dst;
+	for (size_t i = 0; i < in.size; i++) {
+		dst[2 * i] = g_hex[in.data[i] >> 4];
+		dst[2 * i + 1] = g_hex[in.data[i] & 15];
+	}
+	dst[2 * in.size] = 0;
+	return dst;
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int hex_decode_fixed(uint8_t *dst, size_t size, struct slice in)
+{
+	if (in.size % 2 != 0 || in.size / 2 != size)
+		return -EBADMSG;
+	for (size_t i = 0; i < in.size; i++) {
+		if (hex_digit(in.data[i]) < 0)
+			return -EBADMSG;
+	}
+	for (size_t i = 0; i < size; i++)
+		dst[i] = (uint8_t)(hex_digit(in.data[2 * i]) << 4 | hex_digit(in.data[2 * i + 1]));
+	return 0;
+}
+
+int hex_decode(struct buf *out, struct slice in)
+{
+	if (in.size % 2 != 0)
+		return -EBADMSG;
+	uint8_t *p = buf_reserve(out, in.size / 2);
+	if (!p)
+		return buf_error(out);
+	int r = hex_decode_fixed(p, in.size / 2, in);
+	if (r == 0)
+		buf_commit(out, in.size / 2);
+	return r;
+}
+
+void b64_encode(struct buf *out, struct slice in, enum b64_variant variant)
+{
+	const char *alphabet = variant == B64_STD ? g_std : g_url;
+	size_t size = in.size / 3 * 4 + (in.size % 3 ? 4 : 0);
+	uint8_t *p = in.size > SIZE_MAX / 4 ? NULL : buf_reserve(out, size);
+	if (!p)
+		return;
+	size_t n = 0;
+	for (size_t i = 0; i < in.size; i += 3) {
+		size_t left = in.size - i;
+		uint32_t v = (uint32_t)in.data[i] << 16;
+		if (left > 1)
+			v |= (uint32_t)in.data[i + 1] << 8;
+		if (left > 2)
+			v |= in.data[i + 2];
+		p[n++] = (uint8_t)alphabet[v >> 18];
+		p[n++] = (uint8_t)alphabet[v >> 12 & 63];
+		if (left > 1)
+			p[n++] = (uint8_t)alphabet[v >> 6 & 63];
+		else if (variant != B64_URL)
+			p[n++] = '=';
+		if (left > 2)
+			p[n++] = (uint8_t)alphabet[v & 63];
+		else if (variant != B64_URL)
+			p[n++] = '=';
+	}
+	buf_commit(out, n);
+}
+
+static int b64_digit(uint8_t c, bool url)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == (url ? '-' : '+'))
+		return 62;
+	if (c == (url ? '_' : '/'))
+		return 63;
+	return -1;
+}
+
+int b64_decode(struct buf *out, struct slice in, enum b64_variant variant)
+{
+	if (variant != B64_URL) {
+		if (in.size % 4 != 0)
+			return -EBADMSG;
+		for (int i = 0; i < 2 && in.size > 0 && in.data[in.size - 1] == '='; i++)
+			in.size--;
+	}
+	size_t tail = in.size % 4;
+	if (tail == 1)
+		return -EBADMSG;
+	uint8_t *p = buf_reserve(out, in.size / 4 * 3 + (tail ? tail - 1 : 0));
+	if (!p)
+		return buf_error(out);
+	uint32_t v = 0;
+	size_t n = 0;
+	for (size_t i = 0; i < in.size; i++) {
+		int d = b64_digit(in.data[i], variant != B64_STD);
+		if (d < 0)
+			return -EBADMSG;
+		v = v << 6 | (uint32_t)d;
+		if (i % 4 == 3) {
+			p[n++] = (uint8_t)(v >> 16);
+			p[n++] = (uint8_t)(v >> 8);
+			p[n++] = (uint8_t)v;
+			v = 0;
+		}
+	}
+	if (tail == 2) {
+		if (v & 0xF)
+			return -EBADMSG;
+		p[n++] = (uint8_t)(v >> 4);
+	} else if (tail == 3) {
+		if (v & 0x3)
+			return -EBADMSG;
+		p[n++] = (uint8_t)(v >> 10);
+		p[n++] = (uint8_t)(v >> 2);
+	}
+	buf_commit(out, n);
+	return 0;
+}
+
+int b64_decode_any(struct buf *out, struct slice in)
+{
+	bool url = false;
+	for (size_t i = 0; i < in.size; i++)
+		url = url || in.data[i] == '-' || in.data[i] == '_';
+	if (url)
+		return b64_decode(out, in, in.size % 4 == 0 ? B64_URL_PADDED : B64_URL);
+	if (in.size % 4 == 0)
+		return b64_decode(out, in, B64_STD);
+	/* Unpadded text of the standard alphabet: '+' and '/' still need its own table. */
+	cleanup_with(buf_done) struct buf padded = buf_init(0);
+	buf_put_slice(&padded, in);
+	while (padded.size % 4 != 0 && !padded.error)
+		buf_put_u8(&padded, '=');
+	if (buf_error(&padded) < 0)
+		return buf_error(&padded);
+	return b64_decode(out, buf_slice(&padded), B64_STD);
+}
