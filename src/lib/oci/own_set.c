@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
 
@@ -98,58 +99,101 @@ int own_set_add(struct own_set *s, uint64_t dir_ino, const char *name)
 	return 0;
 }
 
-bool own_set_has(const struct own_set *s, uint64_t dir_ino, const char *name)
+static bool has(const struct own_set *s, uint64_t dir_ino, const char *name)
 {
 	return s->slots[find_slot(s->slots, s->capacity, entry_hash(dir_ino, name))] != 0;
 }
 
-/* Handles one name of a folder. Return: fd of a folder to descend into, -1 when done, or errno. */
-static int purge_name(const struct own_set *s, int dir, uint64_t ino, const char *name, int *ret_fd)
+/* A touched folder is kept under its own inode and the empty name, which no entry has. */
+int own_set_touch(struct own_set *s, int dir_fd, uint64_t root_ino)
 {
+	cleanup_fd int held = -1;
+	int fd = dir_fd;
+
+	for (int depth = 0; depth < OWN_SET_DEPTH_MAX; depth++) {
+		struct stat st;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (has(s, st.st_ino, ""))
+			return 0;
+		int r = own_set_add(s, st.st_ino, "");
+		if (r < 0 || st.st_ino == root_ino)
+			return r;
+		int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up < 0)
+			return -errno;
+		if (held >= 0)
+			close(held);
+		fd = held = up;
+	}
+	return -ELOOP;
+}
+
+/* Hides one name of a folder. @ret_fd: a folder whose content is to be hidden instead, or -1. */
+static int hide_name(const struct own_set *s, int dir, uint64_t ino, const char *name, int *ret_fd)
+{
+	struct stat st;
+
 	*ret_fd = -1;
-	if (!own_set_has(s, ino, name))
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISDIR(st.st_mode))
+		return has(s, ino, name) ? 0 : path_remove_tree(dir, name);
+	if (!has(s, ino, name) && !has(s, st.st_ino, ""))
 		return path_remove_tree(dir, name);
 	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno != ENOTDIR && errno != ELOOP && errno != ENXIO)
+	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;
 	return 0;
 }
 
-int own_set_purge_others(const struct own_set *s, int dir_fd)
+int own_set_hide(const struct own_set *s, int dir_fd, const char *name)
 {
-	DIR *stack[OWN_SET_PURGE_DEPTH_MAX];
-	int depth = 0, r = 0;
+	struct stat st;
+	int fd;
 
-	for (int next = dir_fd;;) {
+	if (fstat(dir_fd, &st) < 0)
+		return -errno;
+	int r = hide_name(s, dir_fd, st.st_ino, name, &fd);
+	return r == 0 && fd >= 0 ? own_set_hide_all(s, fd) : r;
+}
+
+/* Reads on in the innermost folder. @ret_fd: a folder to go into, or -1. Return: 0 or errno. */
+static int hide_step(const struct own_set *s, DIR **stack, int *depth, int *ret_fd)
+{
+	DIR *dir = stack[*depth - 1];
+	struct stat st;
+	struct dirent *e = readdir(dir);
+
+	*ret_fd = -1;
+	if (!e) {
+		closedir(stack[--*depth]);
+		return 0;
+	}
+	if (streq(e->d_name, ".") || streq(e->d_name, ".."))
+		return 0;
+	if (fstat(dirfd(dir), &st) < 0)
+		return -errno;
+	return hide_name(s, dirfd(dir), st.st_ino, e->d_name, ret_fd);
+}
+
+int own_set_hide_all(const struct own_set *s, int dir_fd)
+{
+	DIR *stack[OWN_SET_DEPTH_MAX];
+	int depth = 0, r = 0, next = dir_fd;
+
+	do {
 		if (next >= 0) {
-			if (depth == OWN_SET_PURGE_DEPTH_MAX || !(stack[depth] = fdopendir(next))) {
-				r = depth == OWN_SET_PURGE_DEPTH_MAX ? -ELOOP : -ENOMEM;
+			if (depth == OWN_SET_DEPTH_MAX || !(stack[depth] = fdopendir(next))) {
+				r = depth == OWN_SET_DEPTH_MAX ? -ELOOP : -ENOMEM;
 				close(next);
 				break;
 			}
 			rewinddir(stack[depth++]);
-			next = -1;
 		}
-		if (depth == 0)
-			break;
-		int dir = dirfd(stack[depth - 1]);
-		struct stat st;
-		struct dirent *e = readdir(stack[depth - 1]);
-		if (!e) {
-			closedir(stack[--depth]);
-			continue;
-		}
-		if (streq(e->d_name, ".") || streq(e->d_name, ".."))
-			continue;
-		if (fstat(dir, &st) < 0) {
-			r = -errno;
-			break;
-		}
-		r = purge_name(s, dir, st.st_ino, e->d_name, &next);
-		if (r < 0)
-			break;
-	}
+		r = hide_step(s, stack, &depth, &next);
+	} while (r == 0 && (depth > 0 || next >= 0));
 	while (depth > 0)
 		closedir(stack[--depth]);
 	return r;

@@ -26,6 +26,7 @@ struct late_dir {
 
 struct unpacker {
 	int root_fd;
+	uint64_t root_ino;
 	struct unpack_options opt;
 	struct unpack_stats stats;
 	struct tar_reader *tar;
@@ -209,6 +210,8 @@ static int open_parent(struct unpacker *u, const char *path, const char **ret_na
 		return fail_os(fd, path, "open its folder", reterr);
 	u->parent_fd = fd;
 	int r = fd_ino(fd, &u->parent_ino);
+	if (r == 0 && u->own)
+		r = own_set_touch(u->own, fd, u->root_ino);
 	return r < 0 ? fail_os(r, path, "examine its folder", reterr) : 0;
 }
 
@@ -230,13 +233,7 @@ static int whiteout(struct unpacker *u, const char *path, const char *name, stru
 		return fail(-EBADMSG, path, "this whiteout names nothing", reterr);
 	if (!u->own) /* nothing is below the lowest layer */
 		return 0;
-	if (!own_set_has(u->own, u->parent_ino, name))
-		return remove_entry(u, path, name, reterr);
-	/* The same layer brought it too: hide only what a lower layer has inside. */
-	int fd = openat(u->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	int r = own_set_purge_others(u->own, fd);
+	int r = own_set_hide(u->own, u->parent_fd, name);
 	return r < 0 ? fail_os(r, path, "hide what lower layers brought", reterr) : 0;
 }
 
@@ -245,7 +242,7 @@ static int opaque(struct unpacker *u, const char *path, struct err *reterr)
 	u->stats.whiteout_count++;
 	if (!u->own)
 		return 0;
-	int r = own_set_purge_others(u->own, steal_fd(&u->parent_fd));
+	int r = own_set_hide_all(u->own, steal_fd(&u->parent_fd));
 	return r < 0 ? fail_os(r, path, "hide what lower layers brought", reterr) : 0;
 }
 
@@ -566,6 +563,9 @@ int unpack_layer_begin(struct unpacker *u, struct err *reterr)
 	own_set_free(u->own);
 	u->own = NULL;
 	if (u->layer_count++ > 0) {
+		int r = fd_ino(u->root_fd, &u->root_ino);
+		if (r < 0)
+			return err_set(reterr, r, "unpack: cannot examine the root");
 		u->own = own_set_new();
 		if (!u->own)
 			return err_set(reterr, -ENOMEM, "unpack: out of memory");
