@@ -449,7 +449,7 @@ static void test_pax(void **state)
 	assert_int_equal(pax("99999999999 path=a\n"), -EBADMSG);
 	assert_int_equal(pax("8 path=\n"), -EBADMSG);
 	assert_int_equal(pax("11 size=-1\n"), -EBADMSG);
-	assert_int_equal(pax("25 uid=99999999999999999\n"), -EBADMSG);
+	assert_int_equal(pax("25 uid=99999999999999999\n"), -E2BIG);
 	assert_int_equal(pax("18 uid=4294967295\n"), -E2BIG);
 	assert_int_equal(pax("22 GNU.sparse.major=1\n"), -EOPNOTSUPP);
 	assert_int_equal(pax("30 GNU.sparse.realsize=1073741\n"), -EOPNOTSUPP);
