@@ -32,8 +32,8 @@ enum hash_alg hash_from_name(struct slice name);
 /** hash_once() - digest of @in. Return: 0, -EOPNOTSUPP, -EIO (library failure). */
 must_check int hash_once(enum hash_alg alg, struct slice in, struct digest *ret);
 /** hash_extend() - H(@old || @value): the rule of PCRs and RTMRs. @ret may be @old. */
-must_check int hash_extend(enum hash_alg alg, struct slice old, struct slice value,
-	struct digest *ret);
+must_check int hash_extend(
+	enum hash_alg alg, struct slice old, struct slice value, struct digest *ret);
 
 /* A running hash. Opaque; release with hash_free(). */
 struct hash;

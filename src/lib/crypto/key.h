@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Asymmetric keys: EC P-256, P-384, P-521, RSA (2048 to 8192 bits), Ed25519. A key is immutable and may be
- * used for one algorithm family only; signature functions name the algorithm and refuse a key that does
- * not fit it, so a pinned algorithm holds in both directions.
+ * Asymmetric keys: EC P-256, P-384, P-521, RSA (2048 to 8192 bits), Ed25519. A key is immutable and
+ * may be used for one algorithm family only; signature functions name the algorithm and refuse a
+ * key that does not fit it, so a pinned algorithm holds in both directions.
  */
 #include <jansson.h>
 
@@ -17,16 +17,16 @@ enum key_type { KEY_NONE, KEY_P256, KEY_P384, KEY_P521, KEY_RSA, KEY_ED25519 };
 
 enum sig_alg {
 	SIG_NONE,
-	SIG_ES256,    /* P-256 with SHA-256, raw r||s */
-	SIG_ES384,    /* P-384 with SHA-384, raw r||s */
-	SIG_ES512,    /* P-521 with SHA-512, raw r||s */
-	SIG_RS256,    /* RSA PKCS#1 v1.5 */
+	SIG_ES256, /* P-256 with SHA-256, raw r||s */
+	SIG_ES384, /* P-384 with SHA-384, raw r||s */
+	SIG_ES512, /* P-521 with SHA-512, raw r||s */
+	SIG_RS256, /* RSA PKCS#1 v1.5 */
 	SIG_RS384,
 	SIG_RS512,
-	SIG_PS256,    /* RSA-PSS, MGF1 of the same hash, salt of digest size */
+	SIG_PS256, /* RSA-PSS, MGF1 of the same hash, salt of digest size */
 	SIG_PS384,
 	SIG_PS512,
-	SIG_EDDSA,    /* Ed25519 */
+	SIG_EDDSA, /* Ed25519 */
 };
 
 /** sig_from_name() - JOSE name ("ES256"). Return: SIG_NONE when unknown. */
@@ -40,7 +40,8 @@ must_check int pkey_generate(enum key_type type, unsigned rsa_bits, struct pkey 
 must_check int pkey_from_pem(struct slice pem, struct pkey **ret, struct err *reterr);
 /** pkey_from_spki() - public key, DER SubjectPublicKeyInfo without trailing bytes */
 must_check int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr);
-/** pkey_from_jwk() - JWK (RFC 7517); private when "d" is present. Members not needed are ignored. */
+/** pkey_from_jwk() - JWK (RFC 7517); private when "d" is present. Members not needed are ignored.
+ */
 must_check int pkey_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr);
 /** pkey_from_ec_point() - uncompressed point 04||x||y on @type */
 must_check int pkey_from_ec_point(enum key_type type, struct slice point, struct pkey **ret);
@@ -69,18 +70,18 @@ must_check int pkey_thumbprint(const struct pkey *k, struct buf *out);
  */
 must_check int pkey_sign(const struct pkey *k, enum sig_alg alg, struct slice in, struct buf *out);
 /** pkey_verify() - Return: 0 good, -EKEYREJECTED bad, -EINVAL (key does not fit @alg), -EIO. */
-must_check int pkey_verify(const struct pkey *k, enum sig_alg alg, struct slice in,
-	struct slice sig);
+must_check int pkey_verify(
+	const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig);
 /** pkey_sign_der() / pkey_verify_der() - as above, ECDSA signatures in DER (cosign, X.509) */
-must_check int pkey_sign_der(const struct pkey *k, enum sig_alg alg, struct slice in,
-	struct buf *out);
-must_check int pkey_verify_der(const struct pkey *k, enum sig_alg alg, struct slice in,
-	struct slice sig);
+must_check int pkey_sign_der(
+	const struct pkey *k, enum sig_alg alg, struct slice in, struct buf *out);
+must_check int pkey_verify_der(
+	const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig);
 
 /** ecdh_derive() - x coordinate of the shared point; both keys on the same curve */
 must_check int ecdh_derive(const struct pkey *priv, const struct pkey *peer, struct secret *ret);
 /** rsa_oaep_encrypt() / rsa_oaep_decrypt() - OAEP with MGF1 of @hash */
-must_check int rsa_oaep_encrypt(const struct pkey *k, enum hash_alg hash, struct slice in,
-	struct buf *out);
-must_check int rsa_oaep_decrypt(const struct pkey *k, enum hash_alg hash, struct slice in,
-	struct buf *out);
+must_check int rsa_oaep_encrypt(
+	const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out);
+must_check int rsa_oaep_decrypt(
+	const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* X.509 certificates: parse, chain to explicit roots, make self-signed ones for first-run set-ups. */
+/* X.509 certificates: parse, chain to explicit roots, make self-signed ones for first-run set-ups.
+ */
 #include "crypto/key.h"
 
 struct cert;
 
 must_check int cert_from_der(struct slice der, struct cert **ret, struct err *reterr);
-/** certs_from_pem() - all certificates of PEM text, at most @max. Return: count or negative errno. */
+/** certs_from_pem() - all certificates of PEM text, at most @max. Return: count or negative errno.
+ */
 must_check int certs_from_pem(struct slice pem, struct cert **ret, size_t max, struct err *reterr);
 void cert_free(struct cert *c);
 DEFINE_CLEANUP(struct cert *, cert_free);

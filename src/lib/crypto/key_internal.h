@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the files of the key module share; nobody else includes it. */
+#include <openssl/evp.h>
+
+#include "crypto/key.h"
+
+struct pkey {
+	EVP_PKEY *p;
+	enum key_type type;
+	bool is_private;
+};
+
+struct curve_info {
+	enum key_type type;
+	const char *jose;
+	const char *group; /* OpenSSL's name */
+	size_t size;	   /* of a coordinate in bytes */
+};
+
+extern const struct curve_info g_curves[3];
+/** curve_of() - NULL when @type is no EC key */
+const struct curve_info *curve_of(enum key_type type);
+/** pkey_ec_point() - append 04||x||y with coordinates of full size */
+must_check int pkey_ec_point(const struct pkey *k, struct buf *out);
