@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Attestation service: evidence in, appraisal out.
+ *
+ * Theory of operation
+ *  - A `struct as` lives in a verifier process that has no network, no file system and no keys. It
+ *    holds compiled policies and a snapshot of the reference values; the vault pushes both before
+ *    any request that must see them.
+ *  - Everything in a request body is the attacker's. The session's TEE and nonce come from the
+ *    vault and are what the body is compared with.
+ *  - The outcome is a JSON object, not an error: an operational failure is the return value, a
+ *    refusal is an outcome whose "accepted" is false. An appraisal that is bad is accepted with a
+ *    bad vector, since the wire protocol gives out such tokens; the resource policy refuses them.
+ */
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "trustee/rvps/rvps.h"
+
+struct as;
+
+#define AS_BODY_MAX ((size_t)64 << 20)
+#define AS_POLICY_STEPS 20000000
+#define AS_POLICY_MEMORY ((size_t)64 << 20)
+
+enum as_policy_kind {
+	AS_POLICY_RESOURCE,    /* must define policy.allow */
+	AS_POLICY_ATTESTATION, /* must define policy.trust_claims */
+};
+
+/** as_new() - Return: NULL on ENOMEM */
+struct as *as_new(void);
+void as_free(struct as *as);
+DEFINE_CLEANUP(struct as *, as_free);
+
+/**
+ * as_check_policy() - whether a policy may be installed: it compiles and defines its rule
+ * Return: 0, -EBADMSG, -EINVAL, -ENOENT (rule missing) and other errno; @reterr says where.
+ */
+must_check int as_check_policy(
+	struct slice text, enum as_policy_kind kind, struct err *reterr);
+/** as_set_policy() - compile @text and use it as @id from now on; the old one stays on failure */
+must_check int as_set_policy(struct as *as, const char *id, struct slice text, struct err *reterr);
+/** as_set_references() - replace all reference values by an array of RVPS records */
+must_check int as_set_references(struct as *as, const json_t *records);
+
+/**
+ * struct as_request - what is to be appraised
+ * @tee: as named when the session began
+ * @nonce: base64 text of the session's nonce
+ * @body: the RCAR attestation message
+ * @now: seconds since the epoch
+ */
+struct as_request {
+	const char *tee;
+	const char *nonce;
+	struct slice body;
+	int64_t now;
+	bool verbose_token;
+};
+
+/**
+ * as_attest() - verify and appraise
+ * @ret: new reference to
+ *   { "accepted": bool, "status": "affirming|warning|contraindicated|none",
+ *     "stage": where it ended, "reason": one sentence,
+ *     "submods": EAR submods (accepted only), "checks": [ {name, ok, expected, actual} ],
+ *     "findings": [ what kept the vector from affirming, see explain.h ] }
+ *
+ * Return: 0 when an outcome was made, -ENOMEM and the like otherwise.
+ */
+must_check int as_attest(
+	struct as *as, const struct as_request *request, json_t **ret, struct err *reterr);
+
+/**
+ * as_authorize() - run policy @id, rule policy.allow
+ * @claims: JSON text of the token's claims; @data: JSON text of plugin, resource-path and query
+ * @ret: new reference to { "accepted": bool, "reason", "findings" }
+ */
+must_check int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data,
+	int64_t now, json_t **ret, struct err *reterr);
+
+/** as_default_policy() - text of a built-in policy: default_cpu, insecure_sample, resource-policy */
+struct slice as_default_policy(const char *id);

@@ -1,0 +1,112 @@
+# How the evidence of a CPU is appraised: the policy `default_cpu`.
+#
+# input   { "<tee>": claims, "report_data", "runtime_data_claims", "init_data", "init_data_claims" }
+# result  trust_claims: an AR4SI trustworthiness vector. Numbers of -1..1 say nothing, 2..31 affirm,
+#         32..95 warn, everything else contraindicates. What no rule below recognises stays at its
+#         default, which never affirms.
+# query_reference_value(name) gives a registered value that has not expired, or null.
+package policy
+
+import rego.v1
+
+# 33: memory holds executables that are not recognized.
+default executables := 33
+
+# 97: the hardware is not recognized.
+default hardware := 97
+
+# 36: the configuration is not available to the verifier.
+default configuration := 36
+
+# 0: nothing is asserted.
+default file_system := 0
+
+default instance_identity := 0
+
+default runtime_opaque := 0
+
+default storage_opaque := 0
+
+default sourced_data := 0
+
+trust_claims := {
+	"executables": executables,
+	"hardware": hardware,
+	"configuration": configuration,
+	"file-system": file_system,
+	"instance-identity": instance_identity,
+	"runtime-opaque": runtime_opaque,
+	"storage-opaque": storage_opaque,
+	"sourced-data": sourced_data,
+}
+
+##### TPM
+
+# The quote proves something only when its key is known to live in a TPM.
+tpm_ak_trusted if {
+	input.tpm.ak_public in query_reference_value("trusted_aks")
+}
+
+# 2: the instance is recognized; 97: it is not, and it should be.
+instance_identity := 2 if {
+	input.tpm
+	tpm_ak_trusted
+}
+
+instance_identity := 97 if {
+	input.tpm
+	not tpm_ak_trusted
+}
+
+# 3: only approved executables were loaded. PCR 0 is the firmware, PCR 8 the command line and the
+# init-data, PCR 9 the kernel and the initrd.
+executables := 3 if {
+	input.tpm
+	tpm_ak_trusted
+	input.tpm.pcr00 in query_reference_value("tpm_pcr00")
+	input.tpm.pcr08 in query_reference_value("tpm_pcr08")
+	input.tpm.pcr09 in query_reference_value("tpm_pcr09")
+}
+
+# 32, a warning: a TPM measures a machine, it does not shield its memory from the host.
+hardware := 32 if {
+	input.tpm
+	tpm_ak_trusted
+}
+
+# 2: the configuration is a known and approved one.
+configuration := 2 if {
+	input.tpm
+	tpm_ak_trusted
+	input.tpm.pcr08 in query_reference_value("tpm_pcr08")
+}
+
+##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
+
+##### What the workload is, from the agent policy inside the init-data
+
+extensions := [{
+	"name": "ear.trustee.identifiers",
+	"key": -18,
+	"value": {"validated": validated_identifiers},
+}]
+
+validated_identifiers := object.union_n([container_images_id, container_uids_id])
+
+container_images := [image |
+	container := input["init_data_claims"]["agent_policy_claims"]["containers"][_]
+	image := container["OCI"]["Annotations"]["io.kubernetes.cri.image-name"]
+]
+
+container_images_id := {"container_images": container_images} if {
+	count(container_images) > 0
+} else := {}
+
+container_uids := [uid |
+	container := input["init_data_claims"]["agent_policy_claims"]["containers"][_]
+	uid := container["OCI"]["Process"]["User"]["UID"]
+]
+
+container_uids_id := {"container_uids": container_uids} if {
+	count(container_uids) > 0
+} else := {}

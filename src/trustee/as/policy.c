@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiling policies, and what they may ask of us. */
+#include "base/clock.h"
+#include "base/str.h"
+#include "trustee/as/internal.h"
+
+#define POLICY_TIME_MS 5000
+
+static int query_reference_value(struct rego_call *call, const struct rego_value *const *args,
+	size_t count, const struct rego_value **ret)
+{
+	struct as_host *host = rego_call_cookie(call);
+	cleanup_with(buf_done) struct buf text = buf_init(RVPS_MESSAGE_MAX);
+	cleanup(free_ptr) char *name = NULL;
+	cleanup(free_ptr) char *dump = NULL;
+	const json_t *value;
+
+	if (count != 1 || rego_type(args[0]) != REGO_STRING)
+		return rego_call_fail(call, "query_reference_value needs a string");
+	name = slice_strdup(rego_text(args[0]));
+	value = name ? rvps_query(host->references, name, host->now, NULL) : NULL;
+	if (!value) {
+		*ret = rego_make_null();
+		return 0;
+	}
+	dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	if (!dump)
+		return -ENOMEM;
+	return rego_make_json(rego_call_eval(call), slice_str(dump), ret, NULL);
+}
+
+int as_compile(
+	const char *id, struct slice text, struct rego_program **ret, struct err *reterr)
+{
+	cleanup(rego_compiler_free) struct rego_compiler *c = NULL;
+	static const struct rego_compile_options options = {
+		.dialect = REGO_DIALECT_ANY,
+		.max_memory = AS_POLICY_MEMORY,
+	};
+	char file[AS_POLICY_ID_MAX + 8];
+	int r;
+
+	c = rego_compiler_new(&options);
+	if (!c)
+		return -ENOMEM;
+	r = rego_compiler_builtin(c, "query_reference_value", 1, query_reference_value);
+	if (r < 0)
+		return r;
+	snprintf(file, sizeof(file), "%s.rego", id);
+	r = rego_compiler_module(c, file, text, reterr);
+	if (r < 0)
+		return r;
+	return rego_compiler_finish(c, ret, reterr);
+}
+
+static uint64_t monotonic_ms(void *cookie)
+{
+	return clock_mono_ms();
+}
+
+struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host)
+{
+	const struct rego_eval_options options = {
+		.max_steps = AS_POLICY_STEPS,
+		.max_memory = AS_POLICY_MEMORY,
+		.max_time_ms = POLICY_TIME_MS,
+		.clock_ms = monotonic_ms,
+		.now_ns = host->now * 1000000000,
+		.cookie = host,
+	};
+
+	return rego_eval_new(p, &options);
+}
+
+int as_check_policy(struct slice text, enum as_policy_kind kind, struct err *reterr)
+{
+	const char *rule = kind == AS_POLICY_RESOURCE ? "data.policy.allow"
+						      : "data.policy.trust_claims";
+	cleanup(rego_program_free) struct rego_program *program = NULL;
+	cleanup(rego_eval_free) struct rego_eval *e = NULL;
+	struct as_host host = {0};
+	const struct rego_value *value;
+	enum rego_outcome outcome;
+	int r;
+
+	if (text.size == 0)
+		return err_set(reterr, -EINVAL, "the policy is empty");
+	r = as_compile("policy", text, &program, reterr);
+	if (r < 0)
+		return r;
+	e = as_eval_new(program, &host);
+	if (!e)
+		return -ENOMEM;
+	r = rego_eval_input_json(e, SLICE_LIT("{}"), reterr);
+	if (r == 0)
+		r = rego_eval_data_json(e, SLICE_LIT("{}"), reterr);
+	if (r < 0)
+		return r;
+	r = rego_eval_path(e, rule, &outcome, &value, reterr);
+	/* Whether it fails on an empty input is its own affair; here only that it exists counts. */
+	if (r == 0 && outcome == REGO_RULE_MISSING)
+		return err_set(reterr, -ENOENT,
+			"the policy does not define %s: it needs `package policy` and that rule",
+			rule);
+	return r == -ENOMEM ? r : 0;
+}
+
+const struct as_policy *as_find_policy(const struct as *as, const char *id)
+{
+	for (size_t i = 0; i < as->policy_count; i++) {
+		if (streq(as->policies[i].id, id))
+			return &as->policies[i];
+	}
+	return NULL;
+}
+
+int as_set_policy(struct as *as, const char *id, struct slice text, struct err *reterr)
+{
+	cleanup(rego_program_free) struct rego_program *program = NULL;
+	size_t i = 0;
+	int r;
+
+	while (i < as->policy_count && !streq(as->policies[i].id, id))
+		i++;
+	if (i == AS_POLICIES_MAX)
+		return err_set(reterr, -E2BIG, "more than %d policies", AS_POLICIES_MAX);
+	r = as_compile(id, text, &program, reterr);
+	if (r < 0)
+		return r;
+	if (i == as->policy_count) {
+		r = str_copy(as->policies[i].id, sizeof(as->policies[i].id), id);
+		if (r < 0)
+			return err_set(reterr, r, "policy id is too long");
+		as->policy_count++;
+	}
+	rego_program_free(as->policies[i].program);
+	as->policies[i].program = steal_ptr(program);
+	return 0;
+}
+
+int as_set_references(struct as *as, const json_t *records)
+{
+	struct rvps_snapshot *fresh = rvps_snapshot_new(records);
+
+	if (!fresh)
+		return -ENOMEM;
+	rvps_snapshot_free(as->references);
+	as->references = fresh;
+	return 0;
+}
+
+struct as *as_new(void)
+{
+	return calloc(1, sizeof(struct as));
+}
+
+void as_free(struct as *as)
+{
+	if (!as)
+		return;
+	for (size_t i = 0; i < as->policy_count; i++)
+		rego_program_free(as->policies[i].program);
+	rvps_snapshot_free(as->references);
+	free(as);
+}
+
+json_t *as_to_json(const struct rego_value *v)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+
+	rego_json(&text, v);
+	if (buf_error(&text) < 0)
+		return NULL;
+	return json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY, NULL);
+}

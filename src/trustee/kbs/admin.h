@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Who is an admin, and for what: bearer JWTs with a role, and regular expressions per role. */
+#include "base/err.h"
+#include "trustee/kbs/config.h"
+
+struct admin;
+
+#define ADMIN_ROLE_SIZE 128
+
+/** admin_new() - load keys and compile expressions. Return: 0 or negative errno. */
+must_check int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr);
+void admin_free(struct admin *a);
+DEFINE_CLEANUP(struct admin *, admin_free);
+
+enum admin_verdict { ADMIN_DENY, ADMIN_ALLOW };
+
+/**
+ * admin_check() - may the bearer of @token call @target?
+ * @token: text after "Bearer ", empty when the header is absent
+ * @target: request target with query, as sent
+ * @role: role for the audit log
+ *
+ * Return: the verdict; @reterr says why it is a refusal.
+ */
+enum admin_verdict admin_check(const struct admin *a, struct slice token, const char *target,
+	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr);

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Table-driven reading of the configuration: one row per key. */
+#include "trustee/kbs/config.h"
+
+#include <regex.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "fmt/toml.h"
+
+enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_UNSUPPORTED };
+
+struct key {
+	const char *name;
+	enum key_type type;
+	size_t offset; /* in struct kbs_config */
+	uint32_t min, max, preset;
+	const char *text; /* KEY_STR: default; KEY_UNSUPPORTED: what to do instead */
+};
+
+struct section {
+	const char *name;
+	const struct key *keys;
+	size_t count;
+};
+
+#define AT(member) offsetof(struct kbs_config, member)
+#define STR(n, member, dflt) {.name = n, .type = KEY_STR, .offset = AT(member), .text = dflt}
+#define BOOL(n, member) {.name = n, .type = KEY_BOOL, .offset = AT(member)}
+#define NUM(n, member, lo, hi, dflt)                                                     \
+	{.name = n, .type = KEY_U32, .offset = AT(member), .min = lo, .max = hi, .preset = dflt}
+#define LIST(n, member) {.name = n, .type = KEY_LIST, .offset = AT(member)}
+#define TABLE(n) {.name = n, .type = KEY_TABLE}
+#define UNSUPPORTED(n, why) {.name = n, .type = KEY_UNSUPPORTED, .text = why}
+
+static const struct key g_http[] = {
+	LIST("sockets", http.sockets),
+	BOOL("insecure_http", http.insecure_http),
+	STR("private_key", http.private_key, NULL),
+	STR("certificate", http.certificate, NULL),
+	NUM("payload_request_size", http.body_max_mib, 1, 64, 2),
+	NUM("worker_count", http.worker_count, 0, 1024, 0),
+	STR("tls_min_version", http.tls_min_version, "1.2"),
+	UNSUPPORTED("tls_profile", "husk has one profile, tls_min_version chooses the version"),
+	UNSUPPORTED("tls_max_version", "the newest version is always offered"),
+	UNSUPPORTED("tls_ciphers", "husk has one cipher list"),
+	UNSUPPORTED("tls_groups", "husk has one list of groups"),
+};
+static const struct key g_admin[] = {
+	STR("authorization_mode", admin.mode_name, "DenyAll"),
+	TABLE("authentication"),
+	TABLE("authorization"),
+};
+static const struct key g_token[] = {
+	LIST("trusted_jwk_sets", token.trusted_jwk_sets),
+	LIST("extra_teekey_paths", token.extra_teekey_paths),
+	UNSUPPORTED("trusted_certs_paths", "give the issuers' keys in trusted_jwk_sets"),
+	UNSUPPORTED("insecure_header_jwk", "husk never trusts a key that a token brings along"),
+};
+static const struct key g_as[] = {
+	STR("type", as.type, "coco_as_builtin"),
+	NUM("timeout", as.timeout_min, 1, 1440, 5),
+	BOOL("insecure_accept_sample", as.insecure_accept_sample),
+	TABLE("rvps_config"),
+	TABLE("attestation_token_broker"),
+	TABLE("verifier_config"),
+};
+static const struct key g_broker[] = {
+	NUM("duration_min", broker.duration_min, 1, 525600, 5),
+	STR("issuer_name", broker.issuer_name, "CoCo-Attestation-Service"),
+	STR("developer_name", broker.developer_name, "https://confidentialcontainers.org"),
+	STR("build_name", broker.build_name, "attestation-service 0.1.0"),
+	STR("profile_name", broker.profile_name,
+		"tag:github.com,2024:confidential-containers/Trustee"),
+	BOOL("verbose_token", broker.verbose_token),
+	TABLE("signer"),
+};
+static const struct key g_signer[] = {
+	STR("key_path", signer.key_path, NULL),
+	STR("cert_path", signer.cert_path, NULL),
+	STR("cert_url", signer.cert_url, NULL),
+};
+static const struct key g_husk[] = {
+	STR("store", store.path, NULL),
+	NUM("verifiers", husk.verifiers, 1, 64, 1),
+	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
+	NUM("sessions_pending_max", husk.sessions_pending_max, 16, 1000000, 20000),
+	NUM("sessions_attested_max", husk.sessions_attested_max, 16, 1000000, 1024),
+	NUM("auth_rate", husk.auth_rate, 0, 1000000, 100),
+	NUM("auth_burst", husk.auth_burst, 1, 1000000, 500),
+	NUM("connections_max", husk.connections_max, 8, 65536, 1024),
+	BOOL("log_json", husk.log_json),
+	STR("log_level", husk.log_level, "info"),
+	BOOL("insecure_no_sandbox", husk.insecure_no_sandbox),
+};
+
+const char *kbs_config_path(const char *uri)
+{
+	if (str_starts(uri, "file://"))
+		return uri + strlen("file://");
+	return strstr(uri, "://") ? NULL : uri;
+}
+
+static int bad(struct err *reterr, const char *section, const char *key, const char *what)
+{
+	return err_at(reterr, -EINVAL, ERR_NO_OFFSET, key, "[%s] %s %s", section, key, what);
+}
+
+static int read_list(const struct section *sec, const struct key *k, const json_t *value,
+	struct config_strings *ret, struct err *reterr)
+{
+	size_t i;
+	const json_t *item;
+
+	if (!json_is_array(value))
+		return bad(reterr, sec->name, k->name, "must be a list of strings");
+	if (json_array_size(value) > CONFIG_PATHS_MAX)
+		return bad(reterr, sec->name, k->name, "has more than 8 entries");
+	json_array_foreach (value, i, item) {
+		if (!json_is_string(item))
+			return bad(reterr, sec->name, k->name, "must be a list of strings");
+		ret->items[ret->count++] = json_string_value(item);
+	}
+	return 0;
+}
+
+static int read_u32(const struct section *sec, const struct key *k, const json_t *value,
+	uint32_t *ret, struct err *reterr)
+{
+	json_int_t v = json_integer_value(value);
+
+	if (!json_is_integer(value) || v < (json_int_t)k->min || v > (json_int_t)k->max)
+		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, k->name,
+			"[%s] %s must be a number from %u to %u", sec->name, k->name, k->min,
+			k->max);
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+static int read_key(const struct section *sec, const struct key *k, const json_t *value,
+	struct kbs_config *c, struct err *reterr)
+{
+	char *member = (char *)c + k->offset;
+
+	switch (k->type) {
+	case KEY_STR:
+		if (!json_is_string(value) || json_string_length(value) == 0)
+			return bad(reterr, sec->name, k->name, "must be a non-empty string");
+		*(const char **)member = json_string_value(value);
+		return 0;
+	case KEY_BOOL:
+		if (!json_is_boolean(value))
+			return bad(reterr, sec->name, k->name, "must be true or false");
+		*(bool *)member = json_is_true(value);
+		return 0;
+	case KEY_U32:
+		return read_u32(sec, k, value, (uint32_t *)member, reterr);
+	case KEY_LIST:
+		return read_list(sec, k, value, (struct config_strings *)member, reterr);
+	case KEY_TABLE:
+		if (!json_is_object(value))
+			return bad(reterr, sec->name, k->name, "must be a table");
+		return 0;
+	case KEY_UNSUPPORTED:
+		return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, k->name,
+			"[%s] %s is not supported: %s", sec->name, k->name, k->text);
+	}
+	return -EINVAL;
+}
+
+static const struct key *find_key(const struct section *sec, const char *name)
+{
+	for (size_t i = 0; i < sec->count; i++) {
+		if (streq(sec->keys[i].name, name))
+			return &sec->keys[i];
+	}
+	return NULL;
+}
+
+static int read_section(
+	const struct section *sec, const json_t *table, struct kbs_config *c, struct err *reterr)
+{
+	const char *name;
+	json_t *value;
+
+	for (size_t i = 0; i < sec->count; i++) {
+		const struct key *k = &sec->keys[i];
+		if (k->type == KEY_STR)
+			*(const char **)((char *)c + k->offset) = k->text;
+		else if (k->type == KEY_U32)
+			*(uint32_t *)((char *)c + k->offset) = k->preset;
+	}
+	if (!table)
+		return 0;
+	if (!json_is_object(table))
+		return err_set(reterr, -EINVAL, "[%s] must be a table", sec->name);
+	/* json_object_foreach casts; the tree is not changed. */
+	json_object_foreach ((json_t *)(uintptr_t)table, name, value) {
+		const struct key *k = find_key(sec, name);
+		int r;
+
+		if (!k)
+			return bad(reterr, sec->name, name,
+				"is not a known key: see husk-kbs(5) for the list");
+		r = read_key(sec, k, value, c, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+#define SECTION(n, table)                                                          \
+	(&(const struct section){.name = n, .keys = table, .count = ARRAY_COUNT(table)})
+
+/* Optional string member of an object inside an array of tables. */
+static int member_str(const json_t *obj, const char *name, const char **ret, struct err *reterr)
+{
+	const json_t *v = json_object_get(obj, name);
+
+	*ret = json_string_value(v);
+	if (v && !*ret)
+		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, name, "[admin] %s must be a string",
+			name);
+	return 0;
+}
+
+static int read_providers(const json_t *list, struct kbs_config *c, struct err *reterr)
+{
+	size_t i;
+	const json_t *item;
+
+	json_array_foreach (list, i, item) {
+		struct config_provider *p = &c->admin.providers[c->admin.provider_count];
+		int r;
+
+		if (c->admin.provider_count++ == CONFIG_PROVIDERS_MAX)
+			return err_set(reterr, -EINVAL, "[admin] more than %d identity_providers",
+				CONFIG_PROVIDERS_MAX);
+		r = member_str(item, "issuer", &p->issuer, reterr);
+		if (r == 0)
+			r = member_str(item, "audience", &p->audience, reterr);
+		if (r == 0)
+			r = member_str(item, "public_key_uri", &p->public_key_uri, reterr);
+		if (r == 0)
+			r = member_str(item, "jwk_set_uri", &p->jwk_set_uri, reterr);
+		if (r < 0)
+			return r;
+		if (!p->public_key_uri && !p->jwk_set_uri)
+			return err_set(reterr, -EINVAL,
+				"[admin] an identity provider needs public_key_uri or jwk_set_uri");
+		if ((p->public_key_uri && !kbs_config_path(p->public_key_uri)) ||
+			(p->jwk_set_uri && !kbs_config_path(p->jwk_set_uri)))
+			return err_set(reterr, -EOPNOTSUPP,
+				"[admin] key sources must be files (a path or file://)");
+	}
+	return 0;
+}
+
+static int read_acls(const json_t *list, struct kbs_config *c, struct err *reterr)
+{
+	size_t i;
+	const json_t *item;
+
+	json_array_foreach (list, i, item) {
+		struct config_acl *a = &c->admin.acls[c->admin.acl_count];
+		regex_t re;
+
+		if (c->admin.acl_count++ == CONFIG_ACLS_MAX)
+			return err_set(
+				reterr, -EINVAL, "[admin] more than %d acls", CONFIG_ACLS_MAX);
+		a->role = json_string_value(json_object_get(item, "role"));
+		a->allowed_endpoints =
+			json_string_value(json_object_get(item, "allowed_endpoints"));
+		if (!a->role || !a->allowed_endpoints)
+			return err_set(reterr, -EINVAL,
+				"[admin] an acl needs the strings role and allowed_endpoints");
+		if (!str_starts(a->allowed_endpoints, "^/kbs") ||
+			!str_ends(a->allowed_endpoints, "$"))
+			return err_set(reterr, -EINVAL,
+				"[admin] allowed_endpoints must start with ^/kbs and end with $");
+		if (regcomp(&re, a->allowed_endpoints, REG_EXTENDED | REG_NOSUB) != 0)
+			return err_set(reterr, -EINVAL,
+				"[admin] allowed_endpoints of role %s is not a regular expression",
+				a->role);
+		regfree(&re);
+	}
+	return 0;
+}
+
+static int read_admin(const json_t *table, struct kbs_config *c, struct err *reterr)
+{
+	static const char *const modes[] = {
+		"DenyAll", "AuthenticatedAuthorization", "InsecureAllowAll"};
+	const json_t *jwt =
+		json_object_get(json_object_get(table, "authentication"), "bearer_jwt");
+	const json_t *acl =
+		json_object_get(json_object_get(table, "authorization"), "regex_acl");
+	size_t mode = 0;
+	int r = read_section(SECTION("admin", g_admin), table, c, reterr);
+
+	if (r < 0)
+		return r;
+	while (mode < ARRAY_COUNT(modes) && !streq(modes[mode], c->admin.mode_name))
+		mode++;
+	if (mode == ARRAY_COUNT(modes))
+		return bad(reterr, "admin", "authorization_mode",
+			"must be DenyAll, AuthenticatedAuthorization or InsecureAllowAll");
+	c->admin.mode = (enum admin_mode)mode;
+	r = read_providers(json_object_get(jwt, "identity_providers"), c, reterr);
+	if (r == 0)
+		r = read_acls(json_object_get(acl, "acls"), c, reterr);
+	if (r < 0 || c->admin.mode != ADMIN_AUTHENTICATED)
+		return r;
+	if (c->admin.provider_count == 0 || c->admin.acl_count == 0)
+		return err_set(reterr, -EINVAL,
+			"[admin] AuthenticatedAuthorization needs at least one of "
+			"[[admin.authentication.bearer_jwt.identity_providers]] and one of "
+			"[[admin.authorization.regex_acl.acls]]");
+	return 0;
+}
+
+static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr)
+{
+	const json_t *broker = json_object_get(table, "attestation_token_broker");
+	const json_t *rvps = json_object_get(table, "rvps_config");
+	const char *rvps_type = json_string_value(json_object_get(rvps, "type"));
+	int r = read_section(SECTION("attestation_service", g_as), table, c, reterr);
+
+	if (r == 0)
+		r = read_section(SECTION("attestation_service.attestation_token_broker", g_broker),
+			broker, c, reterr);
+	if (r == 0)
+		r = read_section(
+			SECTION("attestation_service.attestation_token_broker.signer", g_signer),
+			json_object_get(broker, "signer"), c, reterr);
+	if (r < 0)
+		return r;
+	/* Absent means yes: a token without runtime data could not carry the guest's key. */
+	if (!json_object_get(broker, "verbose_token"))
+		c->broker.verbose_token = true;
+	if (!streq(c->as.type, "coco_as_builtin"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[attestation_service] type %s is not supported: use coco_as_builtin",
+			c->as.type);
+	if (rvps_type && !streq(rvps_type, "BuiltIn"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[attestation_service] rvps_config type %s is not supported: use BuiltIn",
+			rvps_type);
+	return 0;
+}
+
+static int check_plugins(const json_t *list, struct err *reterr)
+{
+	size_t i;
+	const json_t *item;
+
+	if (list && !json_is_array(list))
+		return err_set(reterr, -EINVAL, "[[plugins]] must be an array of tables");
+	json_array_foreach (list, i, item) {
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *backend =
+			json_string_value(json_object_get(item, "storage_backend_type"));
+
+		if (!name || !streq(name, "resource"))
+			return err_set(reterr, -EOPNOTSUPP,
+				"[[plugins]] %s is not supported: husk has the plugin resource",
+				name ? name : "without a name");
+		if (backend && !streq(backend, "kvstorage"))
+			return err_set(reterr, -EOPNOTSUPP,
+				"[[plugins]] storage_backend_type %s is not supported: use "
+				"kvstorage",
+				backend);
+	}
+	return 0;
+}
+
+static int check_storage(const json_t *root, struct err *reterr)
+{
+	const json_t *backend = json_object_get(root, "storage_backend");
+	const char *type = json_string_value(json_object_get(backend, "storage_type"));
+	const char *session = json_string_value(json_object_get(root, "session_storage_type"));
+
+	if (type && !streq(type, "Sqlite") && !streq(type, "sqlite"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[storage_backend] storage_type %s is not supported: use Sqlite, and name "
+			"the file in [husk] store",
+			type);
+	if (session && !streq(session, "Memory") && !streq(session, "memory"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"session_storage_type %s is not supported: use Memory", session);
+	return 0;
+}
+
+static int check_whole(struct kbs_config *c, struct err *reterr)
+{
+	bool has_key = c->http.private_key && c->http.certificate;
+
+	if (c->http.sockets.count == 0) {
+		c->http.sockets.items[0] = "127.0.0.1:8080";
+		c->http.sockets.count = 1;
+	}
+	if (!c->http.insecure_http && !has_key)
+		return err_set(reterr, -EINVAL,
+			"[http_server] needs private_key and certificate; `husk-kbs init DIR` makes "
+			"a pair (or set insecure_http = true behind a TLS proxy)");
+	if (c->http.insecure_http && (c->http.private_key || c->http.certificate))
+		return err_set(reterr, -EINVAL,
+			"[http_server] insecure_http = true contradicts private_key and "
+			"certificate: remove one of them");
+	if (!streq(c->http.tls_min_version, "1.2") && !streq(c->http.tls_min_version, "1.3"))
+		return bad(reterr, "http_server", "tls_min_version", "must be \"1.2\" or \"1.3\"");
+	if (!c->store.path)
+		return err_set(reterr, -EINVAL,
+			"[husk] store is missing: name the file of the embedded store");
+	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++) {
+		if (!kbs_config_path(c->token.trusted_jwk_sets.items[i]))
+			return bad(reterr, "attestation_token", "trusted_jwk_sets",
+				"must be files (a path or file://)");
+	}
+	return 0;
+}
+
+static int check_top(const json_t *root, struct err *reterr)
+{
+	static const char *const known[] = {"http_server", "admin", "attestation_token",
+		"attestation_service", "storage_backend", "session_storage_type", "plugins",
+		"husk"};
+	const char *name;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)root, name, value) {
+		size_t i = 0;
+
+		while (i < ARRAY_COUNT(known) && !streq(known[i], name))
+			i++;
+		if (i == ARRAY_COUNT(known))
+			return err_at(reterr, -EINVAL, ERR_NO_OFFSET, name,
+				"[%s] is not a known section", name);
+	}
+	return 0;
+}
+
+int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reterr)
+{
+	int r;
+
+	*ret = (struct kbs_config){.root = json_incref(root)};
+	r = check_top(root, reterr);
+	if (r == 0)
+		r = read_section(SECTION("http_server", g_http),
+			json_object_get(root, "http_server"), ret, reterr);
+	if (r == 0)
+		r = read_admin(json_object_get(root, "admin"), ret, reterr);
+	if (r == 0)
+		r = read_section(SECTION("attestation_token", g_token),
+			json_object_get(root, "attestation_token"), ret, reterr);
+	if (r == 0)
+		r = read_as(json_object_get(root, "attestation_service"), ret, reterr);
+	if (r == 0)
+		r = read_section(
+			SECTION("husk", g_husk), json_object_get(root, "husk"), ret, reterr);
+	if (r == 0)
+		r = check_plugins(json_object_get(root, "plugins"), reterr);
+	if (r == 0)
+		r = check_storage(root, reterr);
+	if (r == 0)
+		r = check_whole(ret, reterr);
+	if (r < 0)
+		kbs_config_done(ret);
+	return r;
+}
+
+int kbs_config_parse(struct slice toml, struct kbs_config *ret, struct err *reterr)
+{
+	json_t *root = NULL;
+	int r = toml_parse(toml, &root, reterr);
+
+	if (r < 0)
+		return r;
+	r = kbs_config_from_json(root, ret, reterr);
+	json_decref(root);
+	return r;
+}
+
+int kbs_config_load(const char *path, struct kbs_config *ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX);
+	int r = file_read(path, CONFIG_FILE_MAX, &text, reterr);
+
+	if (r < 0)
+		return r;
+	r = kbs_config_parse(buf_slice(&text), ret, reterr);
+	return r < 0 ? err_wrap(reterr, r, "%s", path) : 0;
+}
+
+void kbs_config_done(struct kbs_config *c)
+{
+	json_decref(c->root);
+	*c = (struct kbs_config){0};
+}

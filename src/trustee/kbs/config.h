@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Configuration of husk-kbs: Trustee's TOML sections and keys where they apply, husk's own in
+ * [husk]. Unknown sections and keys are errors, so that a mistyped safety option is noticed; keys
+ * of Trustee that husk does not implement are refused with the reason.
+ */
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#define CONFIG_FILE_MAX ((size_t)1 << 20)
+#define CONFIG_SOCKETS_MAX 8
+#define CONFIG_PROVIDERS_MAX 8
+#define CONFIG_ACLS_MAX 64
+#define CONFIG_JWKS_MAX 8
+#define CONFIG_PATHS_MAX 8
+
+enum admin_mode {
+	ADMIN_DENY_ALL, /* zero: nobody */
+	ADMIN_AUTHENTICATED,
+	ADMIN_INSECURE_ALLOW_ALL,
+};
+
+struct config_provider {
+	const char *issuer;	    /* NULL: not checked */
+	const char *audience;	    /* NULL: not checked */
+	const char *public_key_uri; /* file:// or plain path */
+	const char *jwk_set_uri;    /* file:// or plain path */
+};
+
+struct config_acl {
+	const char *role;
+	const char *allowed_endpoints; /* regular expression ^/kbs...$ */
+};
+
+struct config_strings {
+	const char *items[CONFIG_PATHS_MAX];
+	size_t count;
+};
+
+/**
+ * struct kbs_config - all strings are owned by @root
+ * @body_max: largest request body in bytes
+ * @session_timeout_s: life of an RCAR session
+ * @token_life_s: life of an attestation token
+ * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
+ */
+struct kbs_config {
+	json_t *root;
+	struct {
+		struct config_strings sockets;
+		bool insecure_http;
+		const char *private_key;
+		const char *certificate;
+		uint32_t body_max_mib;
+		uint32_t worker_count;
+		const char *tls_min_version;
+	} http;
+	struct {
+		const char *mode_name;
+		enum admin_mode mode;
+		struct config_provider providers[CONFIG_PROVIDERS_MAX];
+		size_t provider_count;
+		struct config_acl acls[CONFIG_ACLS_MAX];
+		size_t acl_count;
+	} admin;
+	struct {
+		struct config_strings trusted_jwk_sets;
+		struct config_strings extra_teekey_paths;
+	} token;
+	struct {
+		const char *type;
+		uint32_t timeout_min;
+		bool insecure_accept_sample;
+	} as;
+	struct {
+		uint32_t duration_min;
+		const char *issuer_name;
+		const char *developer_name;
+		const char *build_name;
+		const char *profile_name;
+		bool verbose_token;
+	} broker;
+	struct {
+		const char *key_path;
+		const char *cert_path;
+		const char *cert_url;
+	} signer;
+	struct {
+		const char *path;
+	} store;
+	struct {
+		uint32_t verifiers;
+		uint32_t verdict_keep;
+		uint32_t sessions_pending_max;
+		uint32_t sessions_attested_max;
+		uint32_t auth_rate;
+		uint32_t auth_burst;
+		uint32_t connections_max;
+		bool log_json;
+		const char *log_level;
+		bool insecure_no_sandbox;
+	} husk;
+};
+
+/**
+ * kbs_config_load() - read a TOML file and check it whole
+ * @ret: zero-initialised by the caller, released with kbs_config_done()
+ *
+ * Return: 0, -ENOENT, -EBADMSG (not TOML), -EINVAL (a key or value is wrong), -EOPNOTSUPP (a
+ * feature of Trustee that husk lacks); @reterr names file, section and key.
+ */
+must_check int kbs_config_load(const char *path, struct kbs_config *ret, struct err *reterr);
+/** kbs_config_parse() - likewise from TOML text */
+must_check int kbs_config_parse(struct slice toml, struct kbs_config *ret, struct err *reterr);
+/** kbs_config_from_json() - likewise from the parsed tree; takes its own reference on @root */
+must_check int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reterr);
+void kbs_config_done(struct kbs_config *c);
+/** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
+const char *kbs_config_path(const char *uri);

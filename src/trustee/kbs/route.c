@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trustee/kbs/route.h"
+
+#include "base/enc.h"
+#include "base/str.h"
+
+struct row {
+	const char *method;
+	const char *path; /* below /kbs/v0/; a trailing '/' means that a tail must follow */
+	enum kbs_route route;
+	enum route_need need;
+	bool any_tail; /* further path elements are ignored, as upstream does */
+};
+
+static const struct row g_rows[] = {
+	{"POST", "auth", ROUTE_AUTH, NEED_NOTHING, true},
+	{"POST", "attest", ROUTE_ATTEST, NEED_SESSION, true},
+	{"POST", "attestation-policy", ROUTE_ATTESTATION_POLICY_SET, NEED_ADMIN, true},
+	{"GET", "reference-value/", ROUTE_REFERENCE_GET, NEED_ADMIN, false},
+	{"POST", "reference-value", ROUTE_REFERENCE_SET, NEED_ADMIN, true},
+	{"POST", "resource-policy", ROUTE_RESOURCE_POLICY_SET, NEED_ADMIN, true},
+	{"GET", "resource-policy", ROUTE_RESOURCE_POLICY_LIST, NEED_ADMIN, true},
+	{"GET", "resource/", ROUTE_RESOURCE_GET, NEED_TOKEN, false},
+	{"POST", "resource/", ROUTE_RESOURCE_SET, NEED_ADMIN, false},
+	{"DELETE", "resource/", ROUTE_RESOURCE_DELETE, NEED_ADMIN, false},
+	{"GET", "admin/why/", ROUTE_ADMIN_WHY, NEED_ADMIN, false},
+	{"GET", "admin/verdicts", ROUTE_ADMIN_VERDICTS, NEED_ADMIN, false},
+	{"GET", "admin/resources", ROUTE_ADMIN_RESOURCES, NEED_ADMIN, false},
+	{"GET", "admin/policies", ROUTE_ADMIN_POLICIES, NEED_ADMIN, false},
+	{"GET", "admin/policies/", ROUTE_ADMIN_POLICY, NEED_ADMIN, false},
+	{"GET", "admin/reference-values", ROUTE_ADMIN_REFERENCES, NEED_ADMIN, false},
+	{"DELETE", "admin/reference-values/", ROUTE_ADMIN_REFERENCE_DELETE, NEED_ADMIN, false},
+	{"GET", "admin/audit", ROUTE_ADMIN_AUDIT, NEED_ADMIN, false},
+};
+
+static const char *const g_names[ROUTE_MAX_] = {
+	[ROUTE_NONE] = "none",
+	[ROUTE_METHOD] = "method",
+	[ROUTE_BAD_PATH] = "bad-path",
+	[ROUTE_HEALTHZ] = "healthz",
+	[ROUTE_METRICS] = "metrics",
+	[ROUTE_JWKS] = "jwks",
+	[ROUTE_AUTH] = "auth",
+	[ROUTE_ATTEST] = "attest",
+	[ROUTE_ATTESTATION_POLICY_SET] = "attestation-policy",
+	[ROUTE_REFERENCE_GET] = "reference-value",
+	[ROUTE_REFERENCE_SET] = "reference-value",
+	[ROUTE_RESOURCE_POLICY_SET] = "resource-policy",
+	[ROUTE_RESOURCE_POLICY_LIST] = "resource-policy",
+	[ROUTE_RESOURCE_GET] = "resource",
+	[ROUTE_RESOURCE_SET] = "resource",
+	[ROUTE_RESOURCE_DELETE] = "resource",
+	[ROUTE_ADMIN_WHY] = "admin/why",
+	[ROUTE_ADMIN_VERDICTS] = "admin/verdicts",
+	[ROUTE_ADMIN_RESOURCES] = "admin/resources",
+	[ROUTE_ADMIN_POLICIES] = "admin/policies",
+	[ROUTE_ADMIN_POLICY] = "admin/policies",
+	[ROUTE_ADMIN_REFERENCES] = "admin/reference-values",
+	[ROUTE_ADMIN_REFERENCE_DELETE] = "admin/reference-values",
+	[ROUTE_ADMIN_AUDIT] = "admin/audit",
+};
+
+const char *kbs_route_name(enum kbs_route route)
+{
+	return (unsigned)route < ROUTE_MAX_ ? g_names[route] : "none";
+}
+
+enum route_need kbs_route_need(enum kbs_route route)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(g_rows); i++) {
+		if (g_rows[i].route == route)
+			return g_rows[i].need;
+	}
+	return NEED_NOTHING;
+}
+
+/* Control characters have no place in a name and could split log lines or headers. */
+static int percent_decode(struct slice in, char *dst, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.size; i++) {
+		uint8_t byte = in.data[i];
+
+		if (byte == '%') {
+			if (in.size - i < 3 ||
+				hex_decode_fixed(&byte, 1, slice_of(in.data + i + 1, 2)) < 0)
+				return -EBADMSG;
+			i += 2;
+		}
+		if (byte < 0x20 || byte == 0x7F)
+			return -EBADMSG;
+		if (n + 1 >= size)
+			return -E2BIG;
+		dst[n++] = (char)byte;
+	}
+	dst[n] = '\0';
+	return utf8_valid(slice_of(dst, n)) ? 0 : -EBADMSG;
+}
+
+static bool row_matches(const struct row *row, const char *path, const char **ret_tail)
+{
+	size_t n = strlen(row->path);
+
+	if (!str_starts(path, row->path))
+		return false;
+	*ret_tail = path + n;
+	if (row->path[n - 1] == '/')
+		return path[n] != '\0';
+	return path[n] == '\0' || (row->any_tail && path[n] == '/');
+}
+
+static void match_kbs(const char *method, const char *path, struct kbs_target *t)
+{
+	bool admin_path = false;
+
+	for (size_t i = 0; i < ARRAY_COUNT(g_rows); i++) {
+		const char *tail;
+
+		if (!row_matches(&g_rows[i], path, &tail))
+			continue;
+		if (!streq(g_rows[i].method, method)) {
+			admin_path |= str_starts(g_rows[i].path, "admin/");
+			continue;
+		}
+		t->route = g_rows[i].route;
+		if (str_copy(t->tail, sizeof(t->tail), tail) < 0)
+			t->route = ROUTE_BAD_PATH;
+		return;
+	}
+	/* A built-in name with another method falls through to plugin lookup, as upstream does. */
+	t->route = admin_path ? ROUTE_METHOD : ROUTE_NONE;
+}
+
+static void match_fixed(const char *method, const char *path, struct kbs_target *t)
+{
+	static const struct {
+		const char *path;
+		enum kbs_route route;
+	} fixed[] = {
+		{"/healthz", ROUTE_HEALTHZ},
+		{"/metrics", ROUTE_METRICS},
+		{"/.well-known/jwks.json", ROUTE_JWKS},
+	};
+
+	t->route = ROUTE_BAD_PATH;
+	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+		if (streq(path, fixed[i].path))
+			t->route = streq(method, "GET") ? fixed[i].route : ROUTE_METHOD;
+	}
+}
+
+void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret)
+{
+	static const char prefix[] = "/kbs/v0/";
+	char path[ROUTE_TAIL_MAX];
+	const uint8_t *mark = target.size ? memchr(target.data, '?', target.size) : NULL;
+	size_t path_size = mark ? (size_t)(mark - target.data) : target.size;
+	size_t n;
+
+	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH};
+	if (percent_decode(slice_cut(target, 0, path_size), path, sizeof(path)) < 0)
+		return;
+	if (mark && str_copy_slice(ret->query, sizeof(ret->query),
+			    slice_cut(target, path_size + 1, target.size)) < 0)
+		return;
+	if (!str_starts(path, prefix)) {
+		match_fixed(method, path, ret);
+		return;
+	}
+	if (!streq(method, "GET") && !streq(method, "POST") && !streq(method, "PUT") &&
+		!streq(method, "DELETE")) {
+		ret->route = ROUTE_METHOD;
+		return;
+	}
+	n = strcspn(path + strlen(prefix), "/");
+	if (n == 0)
+		return;
+	(void)!str_copy_slice(ret->plugin, sizeof(ret->plugin),
+		slice_cut(slice_str(path + strlen(prefix)), 0, MIN(n, sizeof(ret->plugin) - 1)));
+	match_kbs(method, path + strlen(prefix), ret);
+}
+
+static bool segment_valid(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool word = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
+			(s[i] >= '0' && s[i] <= '9') || s[i] == '_' || s[i] == '-';
+
+		/* The first character is never a dot, so "." and ".." cannot occur. */
+		if (!word && !(s[i] == '.' && i > 0))
+			return false;
+	}
+	return n > 0;
+}
+
+bool kbs_resource_path_valid(const char *path)
+{
+	for (int i = 0; i < 3; i++) {
+		size_t n = strcspn(path, "/");
+
+		if (!segment_valid(path, n))
+			return false;
+		path += n;
+		if (i < 2 && *path++ != '/')
+			return false;
+	}
+	return *path == '\0';
+}
+
+int kbs_query_get(const char *query, const char *name, char *dst, size_t size)
+{
+	size_t name_size = strlen(name);
+
+	while (*query) {
+		size_t n = strcspn(query, "&");
+
+		if (n > name_size && str_starts(query, name) && query[name_size] == '=')
+			return percent_decode(
+				slice_of(query + name_size + 1, n - name_size - 1), dst, size);
+		query += n;
+		query += *query == '&';
+	}
+	return -ENOENT;
+}

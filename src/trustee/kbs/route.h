@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The HTTP surface as one table: method and path to a route, and what a caller must show. The front
+ * uses it to answer 404 and 405 by itself, the vault uses the same table to decide what a request
+ * may do; neither trusts the other's reading.
+ */
+#include "base/err.h"
+#include "base/slice.h"
+
+enum kbs_route {
+	ROUTE_NONE, /* no such plugin: 404 */
+	ROUTE_METHOD, /* path exists, method does not: 405 */
+	ROUTE_BAD_PATH, /* 404 InvalidRequestPath */
+	ROUTE_HEALTHZ,
+	ROUTE_METRICS,
+	ROUTE_JWKS,
+	ROUTE_AUTH,
+	ROUTE_ATTEST,
+	ROUTE_ATTESTATION_POLICY_SET,
+	ROUTE_REFERENCE_GET,
+	ROUTE_REFERENCE_SET,
+	ROUTE_RESOURCE_POLICY_SET,
+	ROUTE_RESOURCE_POLICY_LIST,
+	ROUTE_RESOURCE_GET,
+	ROUTE_RESOURCE_SET,
+	ROUTE_RESOURCE_DELETE,
+	ROUTE_ADMIN_WHY,
+	ROUTE_ADMIN_VERDICTS,
+	ROUTE_ADMIN_RESOURCES,
+	ROUTE_ADMIN_POLICIES,
+	ROUTE_ADMIN_POLICY,
+	ROUTE_ADMIN_REFERENCES,
+	ROUTE_ADMIN_REFERENCE_DELETE,
+	ROUTE_ADMIN_AUDIT,
+	ROUTE_MAX_,
+};
+
+enum route_need {
+	NEED_NOTHING,
+	NEED_SESSION, /* the cookie of auth */
+	NEED_TOKEN,   /* attested session or bearer attestation token */
+	NEED_ADMIN,
+};
+
+#define ROUTE_TARGET_MAX 4096
+#define ROUTE_TAIL_MAX 1024
+
+/**
+ * struct kbs_target - a request target taken apart
+ * @tail: percent-decoded rest of the path after the route's own part; never holds NUL
+ * @query: raw text after '?', "" when absent
+ */
+struct kbs_target {
+	enum kbs_route route;
+	char plugin[64];
+	char tail[ROUTE_TAIL_MAX];
+	char query[ROUTE_TAIL_MAX];
+};
+
+/**
+ * kbs_route_parse() - take a method and request target ("/kbs/v0/...?...") apart
+ *
+ * Always fills @ret; unknown, malformed and oversized targets become ROUTE_NONE, ROUTE_METHOD or
+ * ROUTE_BAD_PATH.
+ */
+void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret);
+/** kbs_route_need() - what a caller of @route must show */
+enum route_need kbs_route_need(enum kbs_route route);
+/** kbs_route_name() - for metrics and logs */
+const char *kbs_route_name(enum kbs_route route);
+/**
+ * kbs_resource_path_valid() - exactly three segments, each [A-Za-z0-9_-]+[A-Za-z0-9_.-]*
+ */
+bool kbs_resource_path_valid(const char *path);
+/** kbs_query_get() - value of @name in a raw query, percent-decoded. Return: 0, -ENOENT, -EBADMSG. */
+must_check int kbs_query_get(const char *query, const char *name, char *dst, size_t size);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Attestation tokens: signing (the vault's key), verification of tokens that guests bring, and
+ * encryption of resources to the key that a token binds. Only the vault links this.
+ */
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "trustee/kbs/config.h"
+
+struct token_keys;
+
+/**
+ * token_keys_load() - the signing key and all keys whose tokens are accepted
+ * @c: signer key_path (PEM, P-256; absent makes a key that lives as long as the process),
+ *     cert_path, cert_url, trusted_jwk_sets
+ *
+ * Return: 0, or negative errno; @reterr names the file.
+ */
+must_check int token_keys_load(
+	const struct kbs_config *c, struct token_keys **ret, struct err *reterr);
+void token_keys_free(struct token_keys *k);
+DEFINE_CLEANUP(struct token_keys *, token_keys_free);
+/** token_sign() - append a compact ES256 JWS over @claims */
+must_check int token_sign(
+	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr);
+/** token_jwks() - {"keys":[...]} with the public signing key; new reference */
+json_t *token_jwks(const struct token_keys *k);
+/**
+ * token_verify() - signature by a trusted key and expiry
+ * @ret: new reference to the claims
+ * Return: 0, -EBADMSG, -EKEYREJECTED (no trusted key verifies it), -ESTALE (expired).
+ */
+must_check int token_verify(const struct token_keys *k, struct slice token, int64_t now,
+	json_t **ret, struct err *reterr);
+/** token_tee_key() - the guest's public key in @claims as a JWK; borrowed, NULL when absent */
+const json_t *token_tee_key(const struct kbs_config *c, const json_t *claims);
+/**
+ * token_encrypt() - flattened JWE JSON of @plain for @jwk
+ * Return: 0, -EBADMSG (malformed key), -EOPNOTSUPP (key type or algorithm).
+ */
+must_check int token_encrypt(
+	const json_t *jwk, struct slice plain, struct buf *out, struct err *reterr);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Request, Challenge, Attestation, Response. */
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "crypto/hash.h"
+#include "crypto/rand.h"
+#include "trustee/as/ear.h"
+#include "trustee/kbs/vault-internal.h"
+
+#define COOKIE_NAME "kbs-session-id"
+
+static void set_cookie(struct call *c, const struct session *s)
+{
+	char when[64] = "";
+	time_t t = (time_t)s->expires_unix;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(when, sizeof(when), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	/* Without Path, as upstream: the default path /kbs/v0 covers what needs the session. */
+	snprintf(c->reply.cookie, sizeof(c->reply.cookie), COOKIE_NAME "=%s; Expires=%s; HttpOnly%s",
+		s->id, when, c->vault->config->http.insecure_http ? "" : "; Secure");
+}
+
+static int make_session(struct call *c, struct session **ret)
+{
+	struct vault *v = c->vault;
+	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	uint8_t random[48];
+	char id[SESSION_ID_SIZE];
+	int r = crypto_random(random, sizeof(random));
+
+	if (r < 0)
+		return r;
+	/* Version 4, variant 1: what a UUID parser expects. */
+	random[6] = (uint8_t)((random[6] & 0x0F) | 0x40);
+	random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
+	hex_str(slice_of(random, 16), id, sizeof(id));
+	b64_encode(&nonce, slice_of(random + 16, 32), B64_STD);
+	return session_new(v->sessions, id, buf_str(&nonce), c->tee, v->ops.now_ms(v->ops.cookie),
+		vault_now(v), ret);
+}
+
+void vault_auth(struct call *c)
+{
+	struct vault *v = c->vault;
+	struct session *s = NULL;
+	int r;
+
+	v->counters[COUNT_AUTH_REQUESTS]++;
+	if (vault_tee_index(c->tee) < 0) {
+		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+			"Attestation error: RCAR handshake Auth failed: unknown tee");
+		v->counters[COUNT_AUTH_ERRORS]++;
+		call_answer(c);
+		return;
+	}
+	r = make_session(c, &s);
+	if (r < 0) {
+		v->counters[COUNT_AUTH_ERRORS]++;
+		if (r == -EAGAIN)
+			reply_fail(&c->reply, REPLY_TOO_MANY,
+				"too many handshakes are under way, try again later");
+		else
+			reply_fail(&c->reply, REPLY_UNAVAILABLE, "cannot start a session");
+		call_answer(c);
+		return;
+	}
+	v->counters[COUNT_AUTH_SUCCESSES]++;
+	reply_json(&c->reply, json_pack("{s:s, s:s}", "nonce", s->nonce, "extra-params", ""));
+	set_cookie(c, s);
+	call_answer(c);
+}
+
+/* Refuses; the cause goes to the record, the guest gets its id. */
+static void refuse(struct call *c, const char *stage, const char *reason, const json_t *result)
+{
+	char id[STORE_ID_SIZE];
+
+	verdict_record(c, "attestation", "refused", stage, reason, result, id);
+	reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+		"Attestation error: RCAR handshake Attest failed (id %s)", id);
+	call_answer(c);
+}
+
+static int issue(struct call *c, struct session *s, const json_t *result, struct err *reterr)
+{
+	struct vault *v = c->vault;
+	const struct kbs_config *k = v->config;
+	const struct ear_issuer issuer = {k->broker.issuer_name, k->broker.developer_name,
+		k->broker.build_name, k->broker.profile_name, (int64_t)k->broker.duration_min * 60};
+	cleanup_with(buf_done) struct buf token = buf_init(REPLY_BODY_MAX);
+	json_t *claims = NULL;
+	int r = ear_claims(&issuer, vault_now(v), json_object_get(result, "submods"), &claims);
+
+	if (r == 0)
+		r = token_sign(v->keys, claims, &token, reterr);
+	if (r == 0)
+		r = session_attested(v->sessions, s, buf_str(&token), claims);
+	json_decref(claims);
+	if (r == 0)
+		memcpy(s->request_digest, c->body_digest, sizeof(s->request_digest));
+	return r;
+}
+
+static void answer_token(struct call *c, const struct session *s)
+{
+	reply_json(&c->reply, json_pack("{s:s}", "token", s->token));
+	set_cookie(c, s);
+	call_answer(c);
+}
+
+static void attest_done(void *cookie, int error, const json_t *result)
+{
+	struct call *c = cookie;
+	struct vault *v = c->vault;
+	const json_t *outcome = json_object_get(result, "result");
+	const char *status = wire_str(outcome, "status");
+	int tee = vault_tee_index(c->tee);
+	struct err e = {0};
+	int gone;
+	struct session *s =
+		session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &gone);
+
+	if (error == 0 && s && json_is_true(json_object_get(outcome, "accepted"))) {
+		char id[STORE_ID_SIZE];
+
+		error = issue(c, s, outcome, &e);
+		if (error == 0) {
+			v->attest_successes[tee]++;
+			verdict_record(c, "attestation", status, "appraisal",
+				wire_str(outcome, "reason"), outcome, id);
+			answer_token(c, s);
+			return;
+		}
+	}
+	if (s)
+		session_remove(v->sessions, s);
+	v->attest_failures[tee]++;
+	if (error == -EPIPE)
+		refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
+	else if (error < 0)
+		refuse(c, "verifier", wire_str(result, "reason")[0] ? wire_str(result, "reason")
+								   : err_text(&e, error),
+			NULL);
+	else
+		refuse(c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);
+}
+
+/* NULL after the call was answered. */
+static struct session *usable_session(struct call *c)
+{
+	struct vault *v = c->vault;
+	int error = 0;
+	struct session *s =
+		session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
+
+	if (!s) {
+		v->counters[COUNT_ATTEST_ERRORS]++;
+		refuse(c, "session",
+			!c->cookie[0]	   ? "the request has no session cookie"
+			: error == -ESTALE ? "the session has expired"
+					   : "the session is unknown: expired, or its nonce was "
+					     "used already",
+			NULL);
+		return NULL;
+	}
+	(void)!str_copy(c->tee, sizeof(c->tee), s->tee);
+	if (s->state == SESSION_PENDING)
+		return s;
+	/* A repeated request whose answer got lost is answered again; anything else is a replay. */
+	if (s->state == SESSION_ATTESTED &&
+		ct_equal(slice_of(s->request_digest, 32), slice_of(c->body_digest, 32))) {
+		answer_token(c, s);
+		return NULL;
+	}
+	v->counters[COUNT_ATTEST_ERRORS]++;
+	refuse(c, "session", "the session's nonce was used already", NULL);
+	return NULL;
+}
+
+void vault_attest(struct call *c, struct slice body)
+{
+	struct vault *v = c->vault;
+	struct session *s;
+	json_t *header;
+	int r;
+
+	v->counters[COUNT_ATTEST_REQUESTS]++;
+	r = crypto_hash(HASH_SHA256, body, c->body_digest);
+	if (r < 0) {
+		refuse(c, "session", "cannot hash the request", NULL);
+		return;
+	}
+	s = usable_session(c);
+	if (!s)
+		return;
+	s->state = SESSION_BUSY;
+	header = json_pack("{s:s, s:s, s:s, s:I, s:b}", "op", "attest", "tee", s->tee, "nonce",
+		s->nonce, "now", (json_int_t)vault_now(v), "verbose",
+		v->config->broker.verbose_token);
+	r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), attest_done, c);
+	if (r < 0) {
+		session_remove(v->sessions, s);
+		refuse(c, "verifier", "all verifiers are busy", NULL);
+	}
+}

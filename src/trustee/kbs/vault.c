@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault's life and the dispatch of requests. */
+#include "base/log.h"
+#include "base/str.h"
+#include "trustee/kbs/vault-internal.h"
+
+static const char *const g_tees[TEE_COUNT] = {"az-snp-vtpm", "az-tdx-vtpm", "sev", "sgx", "snp",
+	"tdx", "cca", "csv", "sample", "sampledevice", "se", "hygondcu", "tpm", "nvidia",
+	"nvidiadpu", "nvidia-dpu"};
+
+int vault_tee_index(const char *name)
+{
+	for (int i = 0; i < TEE_COUNT; i++) {
+		if (streq(g_tees[i], name))
+			return i;
+	}
+	return -1;
+}
+
+const char *vault_tee_name(int index)
+{
+	return g_tees[index];
+}
+
+int64_t vault_now(const struct vault *v)
+{
+	return v->ops.now_unix(v->ops.cookie);
+}
+
+static int64_t now_ms(const struct vault *v)
+{
+	return v->ops.now_ms(v->ops.cookie);
+}
+
+struct store_change vault_change(const struct call *c)
+{
+	return (struct store_change){
+		.actor = c->role[0] ? c->role : "anonymous",
+		.peer = c->peer,
+		.now = vault_now(c->vault),
+	};
+}
+
+void call_free(struct call *c)
+{
+	if (!c)
+		return;
+	free(c->policy_id);
+	buf_done(&c->text);
+	json_decref(c->claims);
+	reply_done(&c->reply);
+	free(c);
+}
+
+void call_answer(struct call *c)
+{
+	struct vault *v = c->vault;
+	json_t *header;
+
+	if (buf_error(&c->reply.body) < 0)
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "out of memory");
+	header = json_pack("{s:I, s:i, s:s*, s:s}", "id", (json_int_t)c->id, "status",
+		c->reply.status, "type", c->reply.type, "cookie", c->reply.cookie);
+	if (header)
+		v->ops.to_front(v->ops.cookie, header, buf_slice(&c->reply.body));
+	json_decref(header);
+	call_free(c);
+}
+
+static int pool_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+{
+	struct vault *v = cookie;
+
+	return v->ops.to_verifier(v->ops.cookie, index, header, body);
+}
+
+static int pool_init(void *cookie, unsigned index)
+{
+	return vault_push_state(cookie, index);
+}
+
+int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct vault **ret,
+	struct err *reterr)
+{
+	cleanup(vault_free) struct vault *v = calloc(1, sizeof(*v));
+	struct pool_ops pool_ops = {.send = pool_send, .init = pool_init, .cookie = v};
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	v->config = c;
+	v->ops = *ops;
+	v->sessions = session_table_new(c->husk.sessions_pending_max,
+		c->husk.sessions_attested_max, (int64_t)c->as.timeout_min * 60);
+	v->pool = pool_new(c->husk.verifiers, &pool_ops);
+	if (!v->sessions || !v->pool)
+		return -ENOMEM;
+	r = store_open(c->store.path, &v->store, reterr);
+	if (r == 0)
+		r = token_keys_load(c, &v->keys, reterr);
+	if (r == 0)
+		r = admin_new(c, &v->admin, reterr);
+	if (r == 0)
+		r = vault_install_defaults(v, reterr);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(v);
+	return 0;
+}
+
+void vault_free(struct vault *v)
+{
+	if (!v)
+		return;
+	pool_free(v->pool);
+	session_table_free(v->sessions);
+	admin_free(v->admin);
+	token_keys_free(v->keys);
+	store_close(v->store);
+	free(v);
+}
+
+static struct call *call_new(struct vault *v, const json_t *header)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	const char *cookie = wire_str(header, "cookie");
+
+	if (!c)
+		return NULL;
+	c->vault = v;
+	c->id = wire_int(header, "id");
+	c->text = buf_init(STORE_POLICY_MAX);
+	reply_init(&c->reply);
+	if (str_copy(c->raw_target, sizeof(c->raw_target), wire_str(header, "target")) < 0 ||
+		str_copy(c->peer, sizeof(c->peer), wire_str(header, "peer")) < 0 ||
+		str_copy(c->tee, sizeof(c->tee), wire_str(header, "tee")) < 0)
+		c->raw_target[0] = '\0';
+	/* A cookie of another length cannot be a session; leave it empty. */
+	if (strlen(cookie) == SESSION_ID_SIZE - 1)
+		(void)!str_copy(c->cookie, sizeof(c->cookie), cookie);
+	kbs_route_parse(
+		wire_str(header, "method"), slice_str(c->raw_target), &c->target);
+	return c;
+}
+
+/* True when the call may go on; otherwise it has been answered. */
+static bool admit_admin(struct call *c, struct slice bearer)
+{
+	struct err e = {0};
+
+	if (admin_check(c->vault->admin, bearer, c->raw_target, vault_now(c->vault), c->role,
+		    &e) == ADMIN_ALLOW)
+		return true;
+	log_warn("kbs.admin.refused", LOG_STR("peer", c->peer),
+		LOG_STR("endpoint", c->raw_target), LOG_STR("reason", err_text(&e, -EACCES)));
+	reply_fail(&c->reply, REPLY_ADMIN_AUTH_ACCESS, "admin access denied for endpoint %s: %s",
+		c->raw_target, err_text(&e, -EACCES));
+	call_answer(c);
+	return false;
+}
+
+static void serve_plain(struct call *c)
+{
+	switch (c->target.route) {
+	case ROUTE_JWKS:
+		reply_json(&c->reply, token_jwks(c->vault->keys));
+		break;
+	case ROUTE_METRICS:
+		c->reply.type = REPLY_TEXT;
+		vault_metrics(c->vault, &c->reply.body);
+		break;
+	case ROUTE_HEALTHZ:
+		if (store_ready(c->vault->store) < 0)
+			reply_fail(&c->reply, REPLY_UNAVAILABLE, "the store is unusable");
+		break;
+	case ROUTE_METHOD:
+		reply_fail(&c->reply, REPLY_METHOD, "method not allowed here");
+		break;
+	case ROUTE_BAD_PATH:
+		reply_fail(&c->reply, REPLY_INVALID_PATH, "invalid request path");
+		break;
+	default:
+		reply_fail(&c->reply, REPLY_PLUGIN_NOT_FOUND, "Plugin %s not found",
+			c->target.plugin);
+		break;
+	}
+	call_answer(c);
+}
+
+void vault_front_message(struct vault *v, const json_t *header, struct slice body)
+{
+	struct call *c = call_new(v, header);
+	struct slice bearer = slice_str(wire_str(header, "bearer"));
+
+	/* Without memory there is no answer; the front's own deadline gives the client one. */
+	if (!c)
+		return;
+	if (kbs_route_need(c->target.route) == NEED_ADMIN && !admit_admin(c, bearer))
+		return;
+	switch (c->target.route) {
+	case ROUTE_AUTH:
+		vault_auth(c);
+		break;
+	case ROUTE_ATTEST:
+		vault_attest(c, body);
+		break;
+	case ROUTE_RESOURCE_GET:
+		vault_resource_get(c, bearer);
+		break;
+	case ROUTE_RESOURCE_SET:
+		vault_resource_set(c, body);
+		break;
+	case ROUTE_RESOURCE_DELETE:
+		vault_resource_delete(c);
+		break;
+	case ROUTE_ATTESTATION_POLICY_SET:
+	case ROUTE_RESOURCE_POLICY_SET:
+		vault_policy_set(c, body);
+		break;
+	case ROUTE_REFERENCE_GET:
+	case ROUTE_REFERENCE_SET:
+	case ROUTE_RESOURCE_POLICY_LIST:
+	case ROUTE_ADMIN_WHY:
+	case ROUTE_ADMIN_VERDICTS:
+	case ROUTE_ADMIN_RESOURCES:
+	case ROUTE_ADMIN_POLICIES:
+	case ROUTE_ADMIN_POLICY:
+	case ROUTE_ADMIN_REFERENCES:
+	case ROUTE_ADMIN_REFERENCE_DELETE:
+	case ROUTE_ADMIN_AUDIT:
+		vault_admin(c, body);
+		break;
+	default:
+		serve_plain(c);
+		break;
+	}
+}
+
+void vault_verifier_up(struct vault *v, unsigned index)
+{
+	pool_up(v->pool, index, now_ms(v));
+}
+
+void vault_verifier_down(struct vault *v, unsigned index)
+{
+	v->counters[COUNT_VERIFIER_CRASHES]++;
+	pool_down(v->pool, index);
+}
+
+int vault_verifier_message(struct vault *v, unsigned index, const json_t *header)
+{
+	return pool_answer(v->pool, index, header, now_ms(v));
+}
+
+void vault_tick(struct vault *v)
+{
+	struct err e = {0};
+
+	session_expire(v->sessions, now_ms(v));
+	pool_expire(v->pool, now_ms(v));
+	if (store_flush(v->store, &e) < 0)
+		log_error("kbs.store.flush", LOG_STR("reason", err_text(&e, -EIO)));
+}

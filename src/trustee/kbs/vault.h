@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The vault: the only process that opens the store and holds the token key.
+ *
+ * Theory of operation
+ *  - It is the monitor of the design: the front asks, verifiers judge, the vault decides. Every
+ *    request is looked up in the route table again, and what its row needs (session, token, admin)
+ *    is checked here, so that a front under an attacker's control gains nothing but its own traffic.
+ *  - It never parses evidence or runs a policy: bodies of guests go to a verifier as they came.
+ *  - One event loop; nothing blocks except writes to the store, each acknowledged after it is durable.
+ *
+ * Transport is the caller's: it feeds messages in and takes messages out through struct vault_ops,
+ * so that tests run a vault in process.
+ */
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+#include "trustee/kbs/config.h"
+
+struct vault;
+
+struct vault_ops {
+	/* Answer to the front. */
+	void (*to_front)(void *cookie, const json_t *header, struct slice body);
+	int (*to_verifier)(
+		void *cookie, unsigned index, const json_t *header, struct slice body);
+	int64_t (*now_unix)(void *cookie);
+	int64_t (*now_ms)(void *cookie);
+	void *cookie;
+};
+
+/**
+ * vault_new() - open store and keys, install missing default policies
+ * @c: borrowed, must outlive the vault
+ */
+must_check int vault_new(const struct kbs_config *c, const struct vault_ops *ops,
+	struct vault **ret, struct err *reterr);
+void vault_free(struct vault *v);
+DEFINE_CLEANUP(struct vault *, vault_free);
+/**
+ * vault_front_message() - a request of the front
+ * @header: {id, method, target, peer, cookie, bearer, tee}; answers carry the same id
+ */
+void vault_front_message(struct vault *v, const json_t *header, struct slice body);
+void vault_verifier_up(struct vault *v, unsigned index);
+void vault_verifier_down(struct vault *v, unsigned index);
+/** vault_verifier_message() - Return: -EPROTO when the verifier broke the protocol */
+must_check int vault_verifier_message(struct vault *v, unsigned index, const json_t *header);
+/** vault_tick() - once a second or so: expiry, flush */
+void vault_tick(struct vault *v);
