@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Shared by the files of the vault. */
+#include "crypto/hash.h"
 #include "trustee/kbs/admin.h"
 #include "trustee/kbs/pool.h"
 #include "trustee/kbs/reply.h"
@@ -66,7 +67,7 @@ struct call {
 	char *policy_id; /* owned; policy upload */
 	struct buf text; /* owned; policy upload */
 	json_t *claims;	 /* owned; resource read */
-	uint8_t body_digest[32];
+	struct digest body_digest;
 	struct reply reply;
 };
 

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/hash.h"
-#include "crypto/rand.h"
 #include "trustee/as/ear.h"
 #include "trustee/kbs/vault-internal.h"
 
@@ -30,7 +29,7 @@ static int make_session(struct call *c, struct session **ret)
 	cleanup_with(buf_done) struct buf nonce = buf_init(64);
 	uint8_t random[48];
 	char id[SESSION_ID_SIZE];
-	int r = crypto_random(random, sizeof(random));
+	int r = random_bytes(random, sizeof(random));
 
 	if (r < 0)
 		return r;
@@ -101,7 +100,7 @@ static int issue(struct call *c, struct session *s, const json_t *result, struct
 		r = session_attested(v->sessions, s, buf_str(&token), claims);
 	json_decref(claims);
 	if (r == 0)
-		memcpy(s->request_digest, c->body_digest, sizeof(s->request_digest));
+		memcpy(s->request_digest, c->body_digest.bytes, sizeof(s->request_digest));
 	return r;
 }
 
@@ -172,7 +171,7 @@ static struct session *usable_session(struct call *c)
 		return s;
 	/* A repeated request whose answer got lost is answered again; anything else is a replay. */
 	if (s->state == SESSION_ATTESTED &&
-		ct_equal(slice_of(s->request_digest, 32), slice_of(c->body_digest, 32))) {
+		ct_equal(slice_of(s->request_digest, 32), digest_slice(&c->body_digest))) {
 		answer_token(c, s);
 		return NULL;
 	}
@@ -189,7 +188,7 @@ void vault_attest(struct call *c, struct slice body)
 	int r;
 
 	v->counters[COUNT_ATTEST_REQUESTS]++;
-	r = crypto_hash(HASH_SHA256, body, c->body_digest);
+	r = hash_once(HASH_SHA256, body, &c->body_digest);
 	if (r < 0) {
 		refuse(c, "session", "cannot hash the request", NULL);
 		return;

@@ -3,10 +3,23 @@
  * The audit log: append-only rows, each holding SHA-256(previous hash | its own fields), so that a
  * row that was changed or removed with another tool breaks the chain.
  */
+#include "base/enc.h"
 #include "base/str.h"
+#include "crypto/hash.h"
 #include "trustee/store/internal.h"
 
 #define GENESIS "husk-audit-1"
+
+int store_sha256_hex(struct slice in, char ret[65])
+{
+	struct digest d;
+	int r = hash_once(HASH_SHA256, in, &d);
+
+	if (r < 0)
+		return r;
+	hex_str(digest_slice(&d), ret, 65);
+	return 0;
+}
 
 static int last_hash(struct store *s, char ret[65], struct err *reterr)
 {

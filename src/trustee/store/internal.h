@@ -44,5 +44,5 @@ void sq_rollback(struct store *s);
 must_check int sq_run(struct store *s, sqlite3_stmt *st, struct err *reterr, const char *what);
 must_check int audit_append(struct store *s, const struct store_change *by, const char *action,
 	const char *object, const char *detail, struct err *reterr);
-/* Lower-case hex SHA-256; ret has 65 bytes. Needs no library: SQLite has no hash of its own. */
+/* Lower-case hex SHA-256 with its NUL. */
 must_check int store_sha256_hex(struct slice in, char ret[65]);

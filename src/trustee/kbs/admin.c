@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trustee/kbs/admin.h"
+
+#include <regex.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "crypto/jose.h"
+
+#define KEYS_MAX 32
+#define KEY_FILE_MAX ((size_t)256 << 10)
+#define LEEWAY_S 60
+
+struct admin_key {
+	const struct config_provider *provider;
+	struct pkey *key;  /* owned */
+	enum sig_alg alg;  /* SIG_NONE: whatever fits the key */
+	char *kid;	   /* owned; NULL: matches every token */
+};
+
+struct admin {
+	enum admin_mode mode;
+	struct admin_key keys[KEYS_MAX];
+	size_t key_count;
+	struct {
+		const char *role;
+		regex_t re;
+	} acls[CONFIG_ACLS_MAX];
+	size_t acl_count;
+};
+
+void admin_free(struct admin *a)
+{
+	if (!a)
+		return;
+	for (size_t i = 0; i < a->key_count; i++) {
+		pkey_free(a->keys[i].key);
+		free(a->keys[i].kid);
+	}
+	for (size_t i = 0; i < a->acl_count; i++)
+		regfree(&a->acls[i].re);
+	free(a);
+}
+
+static struct admin_key *next_key(
+	struct admin *a, const struct config_provider *p, struct err *reterr)
+{
+	if (a->key_count == KEYS_MAX) {
+		(void)err_set(reterr, -E2BIG, "more than %d admin keys", KEYS_MAX);
+		return NULL;
+	}
+	a->keys[a->key_count].provider = p;
+	return &a->keys[a->key_count];
+}
+
+static int load_pem(struct admin *a, const struct config_provider *p, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(KEY_FILE_MAX);
+	struct admin_key *k = next_key(a, p, reterr);
+	int r;
+
+	if (!k)
+		return -E2BIG;
+	r = file_read(kbs_config_path(p->public_key_uri), KEY_FILE_MAX, &text, reterr);
+	if (r == 0)
+		r = pkey_from_pem(buf_slice(&text), &k->key, reterr);
+	if (r < 0)
+		return err_wrap(reterr, r, "admin key %s", p->public_key_uri);
+	a->key_count++;
+	return 0;
+}
+
+static int load_jwk(struct admin *a, const struct config_provider *p, const json_t *jwk,
+	struct err *reterr)
+{
+	struct admin_key *k = next_key(a, p, reterr);
+	const char *kid = json_string_value(json_object_get(jwk, "kid"));
+	const char *alg = json_string_value(json_object_get(jwk, "alg"));
+	int r;
+
+	if (!k)
+		return -E2BIG;
+	if (!kid)
+		return err_set(reterr, -EBADMSG, "a key of a JWK set needs the member kid");
+	r = pkey_from_jwk(jwk, &k->key, reterr);
+	if (r < 0)
+		return r;
+	a->key_count++;
+	k->alg = alg ? sig_from_name(slice_str(alg)) : SIG_NONE;
+	k->kid = strdup(kid);
+	return k->kid ? 0 : -ENOMEM;
+}
+
+static int load_jwks(struct admin *a, const struct config_provider *p, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(KEY_FILE_MAX);
+	json_t *set;
+	const json_t *keys, *jwk;
+	size_t i;
+	int r = file_read(kbs_config_path(p->jwk_set_uri), KEY_FILE_MAX, &text, reterr);
+
+	if (r < 0)
+		return r;
+	set = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+	keys = json_object_get(set, "keys");
+	if (!json_is_array(keys))
+		r = err_set(reterr, -EBADMSG, "not a JWK set");
+	json_array_foreach (keys, i, jwk) {
+		if (r == 0)
+			r = load_jwk(a, p, jwk, reterr);
+	}
+	json_decref(set);
+	return r < 0 ? err_wrap(reterr, r, "admin jwk_set_uri %s", p->jwk_set_uri) : 0;
+}
+
+int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr)
+{
+	cleanup(admin_free) struct admin *a = calloc(1, sizeof(*a));
+	int r = 0;
+
+	if (!a)
+		return -ENOMEM;
+	a->mode = c->admin.mode;
+	for (size_t i = 0; i < c->admin.provider_count && r == 0; i++) {
+		const struct config_provider *p = &c->admin.providers[i];
+
+		if (p->public_key_uri)
+			r = load_pem(a, p, reterr);
+		if (r == 0 && p->jwk_set_uri)
+			r = load_jwks(a, p, reterr);
+	}
+	for (size_t i = 0; i < c->admin.acl_count && r == 0; i++) {
+		const struct config_acl *acl = &c->admin.acls[i];
+
+		if (regcomp(&a->acls[i].re, acl->allowed_endpoints, REG_EXTENDED | REG_NOSUB) != 0)
+			r = err_set(reterr, -EINVAL, "bad regular expression for role %s",
+				acl->role);
+		else
+			a->acl_count++;
+		a->acls[i].role = acl->role;
+	}
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(a);
+	return 0;
+}
+
+/* The algorithm that a key may be used with, given what the token says; SIG_NONE for none. */
+static enum sig_alg fitting_alg(const struct admin_key *k, enum sig_alg said)
+{
+	if (k->alg != SIG_NONE && k->alg != said)
+		return SIG_NONE;
+	switch (pkey_type(k->key)) {
+	case KEY_P256:
+		return said == SIG_ES256 ? said : SIG_NONE;
+	case KEY_P384:
+		return said == SIG_ES384 ? said : SIG_NONE;
+	case KEY_ED25519:
+		return said == SIG_EDDSA ? said : SIG_NONE;
+	case KEY_RSA:
+		return said == SIG_RS256 || said == SIG_RS384 || said == SIG_RS512 ||
+				said == SIG_PS256 || said == SIG_PS384 || said == SIG_PS512
+			? said
+			: SIG_NONE;
+	default:
+		return SIG_NONE;
+	}
+}
+
+static bool audience_matches(const json_t *aud, const char *want)
+{
+	size_t i;
+	const json_t *item;
+
+	if (json_is_string(aud))
+		return streq(json_string_value(aud), want);
+	json_array_foreach (aud, i, item) {
+		if (json_is_string(item) && streq(json_string_value(item), want))
+			return true;
+	}
+	return false;
+}
+
+static bool claims_good(const struct config_provider *p, const json_t *claims, int64_t now)
+{
+	const json_t *exp = json_object_get(claims, "exp");
+	const char *iss = json_string_value(json_object_get(claims, "iss"));
+
+	if (!json_is_integer(exp) || json_integer_value(exp) < now - LEEWAY_S)
+		return false;
+	if (p->issuer && !streq_null(iss, p->issuer))
+		return false;
+	return !p->audience || audience_matches(json_object_get(claims, "aud"), p->audience);
+}
+
+static bool token_good(
+	const struct admin *a, const struct jws *jws, const json_t *claims, int64_t now)
+{
+	const char *kid = json_string_value(json_object_get(jws->header, "kid"));
+
+	for (size_t i = 0; i < a->key_count; i++) {
+		const struct admin_key *k = &a->keys[i];
+		enum sig_alg alg = fitting_alg(k, jws->alg);
+
+		if (alg == SIG_NONE || (k->kid && !streq_null(kid, k->kid)))
+			continue;
+		if (jws_check(jws, k->key, alg, NULL) == 0 &&
+			claims_good(k->provider, claims, now))
+			return true;
+	}
+	return false;
+}
+
+static enum admin_verdict check_acls(
+	const struct admin *a, const char *role, const char *target, struct err *reterr)
+{
+	for (size_t i = 0; i < a->acl_count; i++) {
+		if (streq(a->acls[i].role, role) &&
+			regexec(&a->acls[i].re, target, 0, NULL, 0) == 0)
+			return ADMIN_ALLOW;
+	}
+	(void)err_set(reterr, -EACCES, "Role %.100s not allowed", role);
+	return ADMIN_DENY;
+}
+
+static enum admin_verdict check_token(const struct admin *a, struct slice token,
+	const char *target, int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
+{
+	cleanup_with(jws_done) struct jws jws = {0};
+	enum admin_verdict verdict = ADMIN_DENY;
+	const char *claimed;
+	json_t *claims;
+
+	if (token.size == 0) {
+		(void)err_set(reterr, -EACCES, "no bearer token was sent");
+		return ADMIN_DENY;
+	}
+	if (jws_parse(token, &jws, reterr) < 0)
+		return ADMIN_DENY;
+	claims = json_loadb((const char *)jws.payload.data, jws.payload.size,
+		JSON_REJECT_DUPLICATES, NULL);
+	claimed = json_string_value(json_object_get(claims, "role"));
+	if (!token_good(a, &jws, claims, now))
+		(void)err_set(reterr, -EACCES, "Cannot verify token with any of the issuers");
+	else if (!claimed || str_copy(role, ADMIN_ROLE_SIZE, claimed) < 0)
+		(void)err_set(reterr, -EACCES, "the token has no usable claim role");
+	else
+		verdict = check_acls(a, role, target, reterr);
+	json_decref(claims);
+	return verdict;
+}
+
+enum admin_verdict admin_check(const struct admin *a, struct slice token, const char *target,
+	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
+{
+	role[0] = '\0';
+	switch (a->mode) {
+	case ADMIN_INSECURE_ALLOW_ALL:
+		(void)!str_copy(role, ADMIN_ROLE_SIZE, "anonymous");
+		return ADMIN_ALLOW;
+	case ADMIN_AUTHENTICATED:
+		return check_token(a, token, target, now, role, reterr);
+	case ADMIN_DENY_ALL:
+		break;
+	}
+	(void)err_set(reterr, -EACCES,
+		"DenyAll authorization_mode is enabled; set [admin] authorization_mode");
+	return ADMIN_DENY;
+}

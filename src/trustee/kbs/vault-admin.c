@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reference values, and husk's own admin API. */
+#include "base/log.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "trustee/kbs/vault-internal.h"
+#include "trustee/rvps/rvps.h"
+
+static void reference_get(struct call *c)
+{
+	struct vault *v = c->vault;
+	cleanup(rvps_snapshot_free) struct rvps_snapshot *snapshot = NULL;
+	json_t *records = NULL;
+	const json_t *value = NULL;
+	bool expired = false;
+	struct err e = {0};
+	int r = store_rv_list(v->store, &records, &e);
+
+	if (r == 0) {
+		snapshot = rvps_snapshot_new(records);
+		value = rvps_query(snapshot, c->target.tail, vault_now(v), &expired);
+	}
+	if (value)
+		reply_json(&c->reply, json_incref((json_t *)(uintptr_t)value));
+	else
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s",
+			r < 0	  ? err_text(&e, r)
+			: expired ? "the reference value has expired"
+				  : "Reference value not found");
+	json_decref(records);
+	call_answer(c);
+}
+
+static void reference_set(struct call *c, struct slice body)
+{
+	struct vault *v = c->vault;
+	struct store_change by = vault_change(c);
+	json_t *records = NULL;
+	struct err e = {0};
+	int r = rvps_extract(body, by.now, &records, &e);
+
+	if (r == 0)
+		r = store_rv_put(v->store, &by, records, &e);
+	if (r < 0) {
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s",
+			err_text(&e, r));
+	} else {
+		vault_push_references(v);
+		log_info("kbs.reference.set", LOG_U64("count", json_array_size(records)),
+			LOG_STR("role", c->role), LOG_STR("peer", c->peer));
+		c->reply.type = REPLY_JSON;
+	}
+	json_decref(records);
+	call_answer(c);
+}
+
+static void reference_delete(struct call *c)
+{
+	struct store_change by = vault_change(c);
+	struct err e = {0};
+	int r = store_rv_delete(c->vault->store, &by, c->target.tail, &e);
+
+	if (r == -ENOENT)
+		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
+	else if (r < 0)
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s",
+			err_text(&e, r));
+	else
+		vault_push_references(c->vault);
+	call_answer(c);
+}
+
+/* Upstream answers with the ids only; husk's own endpoint gives everything. */
+static void resource_policy_list(struct call *c)
+{
+	reply_json(&c->reply, json_pack("[s]", RESOURCE_POLICY_ID));
+	call_answer(c);
+}
+
+static void policy_read(struct call *c)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(STORE_POLICY_MAX);
+	char number[24];
+	uint64_t want = 0;
+	int64_t version = 0;
+	struct err e = {0};
+	int r = kbs_query_get(c->target.query, "version", number, sizeof(number));
+
+	if (r == 0)
+		r = parse_u64(slice_str(number), 1, INT64_MAX, &want);
+	else if (r == -ENOENT)
+		r = 0;
+	if (r == 0)
+		r = store_policy_get(
+			c->vault->store, c->target.tail, (int64_t)want, &text, &version, &e);
+	if (r < 0)
+		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
+	else
+		reply_json(&c->reply,
+			json_pack("{s:s, s:I, s:s}", "id", c->target.tail, "version",
+				(json_int_t)version, "policy", buf_str(&text)));
+	call_answer(c);
+}
+
+static unsigned list_limit(const struct call *c)
+{
+	char number[24];
+	uint32_t limit = 100;
+
+	if (kbs_query_get(c->target.query, "limit", number, sizeof(number)) == 0)
+		(void)!parse_u32(slice_str(number), 1, VERDICT_LIST_MAX, &limit);
+	return limit;
+}
+
+/* Lists and single records: each is one read of the store. */
+static int read_store(struct call *c, json_t **ret, struct err *reterr)
+{
+	struct store *s = c->vault->store;
+
+	switch (c->target.route) {
+	case ROUTE_ADMIN_WHY:
+		return store_verdict_get(s, c->target.tail, ret, reterr);
+	case ROUTE_ADMIN_VERDICTS:
+		return store_verdict_list(s, list_limit(c), ret, reterr);
+	case ROUTE_ADMIN_RESOURCES:
+		return store_resource_list(s, ret, reterr);
+	case ROUTE_ADMIN_POLICIES:
+		return store_policy_list(s, ret, reterr);
+	case ROUTE_ADMIN_REFERENCES:
+		return store_rv_list(s, ret, reterr);
+	case ROUTE_ADMIN_AUDIT:
+		return store_audit_list(s, list_limit(c), ret, reterr);
+	default:
+		return err_set(reterr, -ENOENT, "no such endpoint");
+	}
+}
+
+void vault_admin(struct call *c, struct slice body)
+{
+	json_t *value = NULL;
+	struct err e = {0};
+	int r;
+
+	switch (c->target.route) {
+	case ROUTE_REFERENCE_GET:
+		reference_get(c);
+		return;
+	case ROUTE_REFERENCE_SET:
+		reference_set(c, body);
+		return;
+	case ROUTE_ADMIN_REFERENCE_DELETE:
+		reference_delete(c);
+		return;
+	case ROUTE_RESOURCE_POLICY_LIST:
+		resource_policy_list(c);
+		return;
+	case ROUTE_ADMIN_POLICY:
+		policy_read(c);
+		return;
+	default:
+		break;
+	}
+	r = read_store(c, &value, &e);
+	if (r == -ENOENT)
+		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
+	else if (r < 0)
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "%s", err_text(&e, r));
+	else
+		reply_json(&c->reply, value);
+	call_answer(c);
+}

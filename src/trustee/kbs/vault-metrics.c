@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metrics of the vault in Prometheus' text format, with upstream's names where they apply. */
+#include <inttypes.h>
+
+#include "trustee/kbs/vault-internal.h"
+
+static const char *const g_names[COUNT_MAX_] = {
+	[COUNT_AUTH_REQUESTS] = "kbs_auth_requests_total",
+	[COUNT_AUTH_SUCCESSES] = "kbs_auth_successes_total",
+	[COUNT_AUTH_ERRORS] = "kbs_auth_errors_total",
+	[COUNT_ATTEST_REQUESTS] = "kbs_attestation_requests_total",
+	[COUNT_ATTEST_ERRORS] = "kbs_attestation_errors_total",
+	[COUNT_POLICY_EVALUATIONS] = "kbs_policy_evaluations_total",
+	[COUNT_POLICY_APPROVALS] = "kbs_policy_approvals_total",
+	[COUNT_POLICY_VIOLATIONS] = "kbs_policy_violations_total",
+	[COUNT_POLICY_ERRORS] = "kbs_policy_errors_total",
+	[COUNT_RESOURCE_READS] = "kbs_resource_reads_total",
+	[COUNT_RESOURCE_WRITES] = "kbs_resource_writes_total",
+	[COUNT_RESOURCE_DELETES] = "kbs_resource_deletes_total",
+	[COUNT_PLUGIN_REQUESTS] = "kbs_plugin_requests_total{plugin_name=\"resource\"}",
+	[COUNT_PLUGIN_ERRORS] = "kbs_plugin_errors_total{plugin_name=\"resource\"}",
+	[COUNT_VERIFIER_CRASHES] = "husk_verifier_crashes_total",
+};
+
+static void put_family(struct buf *out, const char *name, const uint64_t *values)
+{
+	buf_printf(out, "# TYPE %s counter\n", name);
+	for (int i = 0; i < TEE_COUNT; i++) {
+		if (values[i])
+			buf_printf(out, "%s{tee_type=\"%s\"} %" PRIu64 "\n", name,
+				vault_tee_name(i), values[i]);
+	}
+}
+
+void vault_metrics(struct vault *v, struct buf *out)
+{
+	for (int i = 0; i < COUNT_MAX_; i++) {
+		size_t n = strcspn(g_names[i], "{");
+
+		buf_printf(out, "# TYPE %.*s counter\n%s %" PRIu64 "\n", (int)n, g_names[i],
+			g_names[i], v->counters[i]);
+	}
+	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
+	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
+	buf_printf(out,
+		"# TYPE husk_sessions gauge\nhusk_sessions{state=\"pending\"} %zu\n"
+		"husk_sessions{state=\"attested\"} %zu\n"
+		"# TYPE husk_verifier_queue gauge\nhusk_verifier_queue %zu\n"
+		"# TYPE kbs_build_info gauge\nkbs_build_info{version=\"" HUSK_VERSION "\"} 1\n",
+		session_count(v->sessions, false), session_count(v->sessions, true),
+		pool_queued(v->pool));
+}

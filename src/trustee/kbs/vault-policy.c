@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Policies and reference values: from the store to the verifiers, and uploads. */
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "trustee/as/as.h"
+#include "trustee/kbs/vault-internal.h"
+
+static int install(struct vault *v, const char *id, struct slice text, struct err *reterr)
+{
+	const struct store_change by = {.actor = "system", .peer = "", .now = vault_now(v)};
+	cleanup_with(buf_done) struct buf have = buf_init(STORE_POLICY_MAX);
+	int r = store_policy_get(v->store, id, 0, &have, NULL, NULL);
+
+	if (r == -ENOENT)
+		r = store_policy_set(v->store, &by, id, text, NULL, reterr);
+	return r < 0 ? err_wrap(reterr, r, "install the default policy %s", id) : 0;
+}
+
+int vault_install_defaults(struct vault *v, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf cpu = buf_init(STORE_POLICY_MAX);
+	int r;
+
+	buf_put_slice(&cpu, as_default_policy(CPU_POLICY_ID));
+	if (v->config->as.insecure_accept_sample) {
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_accept_sample"),
+			LOG_STR("effect", "evidence of the sample attester, which protects "
+					  "nothing, can be affirmed"));
+		buf_put_slice(&cpu, as_default_policy("insecure_sample"));
+	}
+	if (buf_error(&cpu) < 0)
+		return buf_error(&cpu);
+	r = install(v, CPU_POLICY_ID, buf_slice(&cpu), reterr);
+	if (r == 0)
+		r = install(v, RESOURCE_POLICY_ID, as_default_policy(RESOURCE_POLICY_ID), reterr);
+	return r;
+}
+
+static json_t *policy_header(const char *id)
+{
+	return json_pack("{s:s, s:s}", "op", "policy", "policy", id);
+}
+
+static json_t *references_header(struct vault *v)
+{
+	json_t *records = NULL;
+
+	if (store_rv_list(v->store, &records, NULL) < 0)
+		return NULL;
+	return json_pack("{s:s, s:o}", "op", "references", "records", records);
+}
+
+int vault_push_state(struct vault *v, unsigned index)
+{
+	json_t *list = NULL, *header = references_header(v);
+	size_t i;
+	const json_t *item;
+	int r = header ? v->ops.to_verifier(v->ops.cookie, index, header, SLICE_EMPTY) : -EIO;
+
+	json_decref(header);
+	if (r == 0)
+		r = store_policy_list(v->store, &list, NULL);
+	json_array_foreach (list, i, item) {
+		cleanup_with(buf_done) struct buf text = buf_init(STORE_POLICY_MAX);
+		const char *id = wire_str(item, "id");
+
+		if (r == 0)
+			r = store_policy_get(v->store, id, 0, &text, NULL, NULL);
+		header = policy_header(id);
+		if (r == 0)
+			r = v->ops.to_verifier(v->ops.cookie, index, header, buf_slice(&text));
+		json_decref(header);
+	}
+	json_decref(list);
+	if (r < 0)
+		log_error("kbs.verifier.init", LOG_I64("error", r));
+	return r;
+}
+
+void vault_push_references(struct vault *v)
+{
+	json_t *header = references_header(v);
+
+	if (header)
+		pool_broadcast(v->pool, header, SLICE_EMPTY);
+	else
+		log_error("kbs.reference.push", LOG_STR("reason", "cannot read the store"));
+	json_decref(header);
+}
+
+static void fail_upload(struct call *c, const char *reason)
+{
+	if (c->target.route == ROUTE_RESOURCE_POLICY_SET)
+		reply_fail(&c->reply, REPLY_PARSE_POLICY, "Failed to parse policy: %s", reason);
+	else
+		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+			"Attestation error: Set Attestation Policy failed: %s", reason);
+	call_answer(c);
+}
+
+static void checked(void *cookie, int error, const json_t *result)
+{
+	struct call *c = cookie;
+	struct store_change by = vault_change(c);
+	struct err e = {0};
+	json_t *header;
+
+	if (error < 0) {
+		fail_upload(c, error == -EPIPE ? "the verifier crashed on this policy"
+				: wire_str(result, "reason")[0]
+				? wire_str(result, "reason")
+				: err_text(NULL, error));
+		return;
+	}
+	if (!json_is_true(json_object_get(result, "good"))) {
+		fail_upload(c, wire_str(result, "reason"));
+		return;
+	}
+	error = store_policy_set(
+		c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
+	if (error < 0) {
+		fail_upload(c, err_text(&e, error));
+		return;
+	}
+	header = policy_header(c->policy_id);
+	pool_broadcast(c->vault->pool, header, buf_slice(&c->text));
+	json_decref(header);
+	log_info("kbs.policy.set", LOG_STR("policy", c->policy_id), LOG_STR("role", c->role),
+		LOG_STR("peer", c->peer));
+	c->reply.type = REPLY_JSON;
+	call_answer(c);
+}
+
+static bool policy_id_valid(const char *id)
+{
+	size_t n = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+	return n > 0 && n <= 100 && id[n] == '\0' && id[0] != '.';
+}
+
+/* Takes policy id and text out of the body. Return: 0 or negative errno with the reason. */
+static int read_upload(struct call *c, struct slice body, struct err *reterr)
+{
+	json_t *root = json_loadb(
+		(const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+	const char *text = json_string_value(json_object_get(root, "policy"));
+	const char *id = c->target.route == ROUTE_RESOURCE_POLICY_SET
+		? RESOURCE_POLICY_ID
+		: json_string_value(json_object_get(root, "policy_id"));
+	int r = 0;
+
+	if (!json_is_object(root))
+		r = err_set(reterr, -EBADMSG, "the body is not a JSON object");
+	else if (!text)
+		r = err_set(reterr, -EBADMSG, "the member policy is missing");
+	else if (!id || !policy_id_valid(id))
+		r = err_set(reterr, -EBADMSG,
+			"policy_id must be 1 to 100 letters, digits, '-', '_' and '.'");
+	else if (c->target.route != ROUTE_RESOURCE_POLICY_SET && streq(id, RESOURCE_POLICY_ID))
+		r = err_set(reterr, -EINVAL,
+			"this id is the resource policy's: set it at /kbs/v0/resource-policy");
+	else if (b64_decode_any(&c->text, slice_str(text)) < 0)
+		r = err_set(reterr, -EBADMSG, "policy is not base64url text of at most %zu bytes",
+			STORE_POLICY_MAX);
+	if (r == 0) {
+		c->policy_id = strdup(id);
+		r = c->policy_id ? 0 : -ENOMEM;
+	}
+	json_decref(root);
+	return r;
+}
+
+void vault_policy_set(struct call *c, struct slice body)
+{
+	struct vault *v = c->vault;
+	struct err e = {0};
+	json_t *header;
+	int r = read_upload(c, body, &e);
+
+	if (r < 0) {
+		fail_upload(c, err_text(&e, r));
+		return;
+	}
+	header = json_pack("{s:s, s:s}", "op", "check", "kind",
+		c->target.route == ROUTE_RESOURCE_POLICY_SET ? "resource" : "attestation");
+	if (pool_submit(v->pool, header, buf_slice(&c->text), v->ops.now_ms(v->ops.cookie), checked,
+		    c) < 0)
+		fail_upload(c, "all verifiers are busy");
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of decisions: in the store for `husk kbs why`, and one log line per refusal. */
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "trustee/kbs/vault-internal.h"
+
+#define LOG_PER_SECOND 20
+#define RECORD_MAX ((size_t)256 << 10)
+
+static void new_id(char id[STORE_ID_SIZE])
+{
+	uint8_t random[16];
+
+	if (random_bytes(random, sizeof(random)) < 0)
+		memset(random, 0, sizeof(random));
+	hex_str(slice_of(random, sizeof(random)), id, STORE_ID_SIZE);
+}
+
+/* The vector, flattened out of the first submodule, so that a reader sees it at a glance. */
+static const json_t *vector_of(const json_t *result)
+{
+	return json_object_get(
+		json_object_get(json_object_get(result, "submods"), "cpu0"),
+		"ear.trustworthiness-vector");
+}
+
+static json_t *make_record(const struct call *c, const char *kind, const char *status,
+	const char *stage, const char *reason, const json_t *result, const char *id)
+{
+	char when[RFC3339_SIZE];
+	json_t *record = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", id, "time",
+		rfc3339_format(vault_now(c->vault), when), "kind", kind, "status", status, "stage",
+		stage, "reason", reason, "peer", c->peer);
+
+	if (!record)
+		return NULL;
+	if (c->tee[0])
+		json_object_set_new(record, "tee", json_string(c->tee));
+	if (c->target.route == ROUTE_RESOURCE_GET)
+		json_object_set_new(record, "resource", json_string(c->target.tail));
+	json_object_set(record, "vector", json_object_get(result, "vector"));
+	if (!json_object_get(record, "vector"))
+		json_object_set(
+			record, "vector", (json_t *)(uintptr_t)vector_of(result));
+	/* Why a resource was refused often lies in the appraisal: show it beside the policy. */
+	if (c->claims)
+		json_object_set(record, "vector", (json_t *)(uintptr_t)vector_of(c->claims));
+	if (c->claims)
+		json_object_set(record, "ear.status",
+			json_object_get(json_object_get(json_object_get(c->claims, "submods"),
+						"cpu0"),
+				"ear.status"));
+	json_object_set(record, "checks", json_object_get(result, "checks"));
+	json_object_set(record, "findings", json_object_get(result, "findings"));
+	return record;
+}
+
+static void log_refusal(struct call *c, const char *kind, const char *stage, const char *reason,
+	const json_t *result, const char *id)
+{
+	struct vault *v = c->vault;
+	const json_t *first = json_array_get(json_object_get(result, "findings"), 0);
+	int64_t now = vault_now(v);
+
+	/* A peer can cause these; the store keeps them all, the log a sample of a flood. */
+	if (v->log_window != now) {
+		if (v->log_count > LOG_PER_SECOND)
+			log_warn("kbs.refused.suppressed",
+				LOG_U64("count", v->log_count - LOG_PER_SECOND));
+		v->log_window = now;
+		v->log_count = 0;
+	}
+	if (++v->log_count > LOG_PER_SECOND)
+		return;
+	log_warn("kbs.refused", LOG_STR("id", id), LOG_STR("kind", kind), LOG_STR("tee", c->tee),
+		LOG_STR("stage", stage), LOG_STR("reason", reason), LOG_STR("peer", c->peer),
+		LOG_STR("rule", wire_str(first, "rule")),
+		LOG_STR("expression", wire_str(first, "expression")),
+		LOG_STR("fix", wire_str(first, "fix")));
+}
+
+void verdict_record(struct call *c, const char *kind, const char *status, const char *stage,
+	const char *reason, const json_t *result, char id[STORE_ID_SIZE])
+{
+	struct vault *v = c->vault;
+	cleanup(free_ptr) char *text = NULL;
+	struct err e = {0};
+	json_t *record;
+	int r;
+
+	new_id(id);
+	if (!stage[0])
+		stage = "unknown";
+	record = make_record(c, kind, status, stage, reason, result, id);
+	text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	json_decref(record);
+	if (text && strlen(text) <= RECORD_MAX) {
+		r = store_verdict_add(v->store, id, vault_now(v), kind, c->tee, status, text,
+			v->config->husk.verdict_keep, &e);
+		if (r < 0)
+			log_error("kbs.verdict.lost", LOG_STR("id", id),
+				LOG_STR("reason", err_text(&e, r)));
+	} else {
+		log_error("kbs.verdict.lost", LOG_STR("id", id),
+			LOG_STR("reason", "the record is too large"));
+	}
+	if (streq(status, "refused"))
+		log_refusal(c, kind, stage, reason, result, id);
+}
