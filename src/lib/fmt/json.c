@@ -73,7 +73,7 @@ static int wrong_type(const char *name, const char *want, struct err *reterr)
 
 int json_get_str(const json_t *o, const char *name, const char **ret, struct err *reterr)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = member(o, name, &v, reterr);
 	if (r < 0)
 		return r;
@@ -95,7 +95,7 @@ int json_opt_str(const json_t *o, const char *name, const char **ret, struct err
 int json_get_int(const json_t *o, const char *name, int64_t min, int64_t max, int64_t *ret,
 	struct err *reterr)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = member(o, name, &v, reterr);
 	if (r < 0)
 		return r;
@@ -112,7 +112,7 @@ int json_get_int(const json_t *o, const char *name, int64_t min, int64_t max, in
 
 int json_get_bool(const json_t *o, const char *name, bool *ret, struct err *reterr)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = member(o, name, &v, reterr);
 	if (r < 0)
 		return r;
