@@ -122,7 +122,7 @@ static int write_object(const json_t *j, struct buf *out, int depth)
 		const json_t *c;
 		json_t *m;
 	} object = {j};
-	json_object_foreach(object.m, key, value) {
+	json_object_foreach (object.m, key, value) {
 		if (n < count)
 			keys[n++] = key;
 	}
