@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which commands exist. The order is the order of `husk --help`. */
+#include "cli/commands.h"
+
+const struct cli_command *const cli_tables[] = {
+	cmds_version,
+	NULL,
+};
+
+/* Every first word of a two-word command. */
+const struct cli_group cli_groups[] = {
+	{NULL, NULL},
+};
+
+const struct cli_option cli_globals[] = {
+	{"json", .help = "print results as JSON on stdout, failures as JSON on stderr"},
+	{"quiet", 'q', .help = "no progress and no notes"},
+	{"verbose", 'v', .help = "log what is being done"},
+	{"help", 'h', .help = "show help and stop"},
+	{NULL},
+};

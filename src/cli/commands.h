@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The command tables of this folder, one line each. */
+#include "cli/cli.h"
+
+extern const struct cli_command cmds_version[];
