@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin names over meson, ninja and scripts/. BUILD is the build folder, PREFIX where it installs.
+BUILD ?= build
+PREFIX ?= /usr/local
+MESON_ARGS ?=
+NINJA ?= ninja
+export HUSK_BUILD := $(BUILD)
+
+all: build
+
+deps:
+	scripts/deps.sh
+
+$(BUILD)/build.ninja:
+	meson setup $(BUILD) --prefix $(PREFIX) $(MESON_ARGS)
+
+build: $(BUILD)/build.ninja
+	$(NINJA) -C $(BUILD)
+
+guest: deps build
+	guest-image/build.sh
+
+# The whole path, step by step. IMAGE= takes an OCI layout, an OCI archive or a root file system.
+demo: guest
+	scripts/demo.sh $(if $(IMAGE),--image "$(IMAGE)")
+
+# SUITE= runs one suite: unit, fuzz, conformance, integration, attack, e2e.
+test: guest
+	scripts/run-tests.sh $(BUILD) $(if $(SUITE),--suite $(SUITE))
+
+unit: build
+	scripts/run-tests.sh $(BUILD) --suite unit --suite fuzz
+
+conformance: build
+	scripts/run-tests.sh $(BUILD) --suite conformance
+
+bench: guest
+	bench/run.sh
+
+# SECONDS_EACH= is the time given to each fuzz target.
+fuzz:
+	scripts/fuzz.sh $(or $(SECONDS_EACH),300)
+
+lint: build
+	scripts/lint.sh
+
+install: build
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD) build-clang build-san build-fuzz out
+
+.PHONY: all deps build guest demo test unit conformance bench fuzz lint install clean

@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every header compiles alone. usage: scripts/check-headers.sh
+set -eu
+cd "$(dirname "$0")/.."
+cc=${CC:-gcc}
+check() {
+	echo "#include \"$1\"" | "$cc" -std=gnu17 -D_GNU_SOURCE -DHUSK_VERSION='""' -Wall -Wextra \
+		-Wno-unused-parameter -Werror -fsyntax-only -Isrc -Isrc/lib \
+		-include src/lib/base/banned.h -x c - || { echo "$1: does not compile alone"; return 1; }
+}
+if [ $# = 1 ]; then
+	check "$1"
+	exit
+fi
+# The firmware is freestanding and has flags of its own.
+find src -name '*.h' ! -path 'src/firmware/*' | sort | sed 's,^src/,,' |
+	xargs -P "$(nproc)" -n 1 "$0"
+echo "headers: self-contained"

@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Run meson's tests and end with the line "N passed, N failed".
+# usage: scripts/run-tests.sh BUILD [ARGUMENT OF meson test...]
+# Test data that others provided is looked up in HUSK_VECTORS (default ../shared/vectors); without
+# it those tests are skipped, or fail when CI=true.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=$1
+shift
+: "${HUSK_VECTORS:=$(cd .. && pwd)/shared/vectors}"
+export HUSK_VECTORS
+log="$build/meson-logs/testlog.json"
+rm -f "$log"
+meson test -C "$build" --print-errorlogs "$@"
+rc=$?
+python3 - "$log" "$rc" "${CI:-}" <<'END'
+import json, sys
+results = {}
+try:
+    with open(sys.argv[1]) as log:
+        for line in log:
+            test = json.loads(line)
+            results.setdefault(test["result"], []).append(test["name"])
+except OSError:
+    print("run-tests: meson left no log", file=sys.stderr)
+passed = len(results.pop("OK", [])) + len(results.pop("EXPECTEDFAIL", []))
+skipped = results.pop("SKIP", [])
+failed = sum(len(names) for names in results.values())
+if skipped:
+    print("skipped: " + ", ".join(skipped))
+if sys.argv[2] != "0" and failed == 0 or passed + failed == 0:
+    failed += 1
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
+END
