@@ -99,7 +99,8 @@ void oci_config_done(struct oci_config *c);
 /** oci_host_architecture() - this machine's name in OCI words: amd64, arm64, s390x... */
 const char *oci_host_architecture(void);
 /**
- * oci_json_parse() - the strict parser used for all documents here
+ * oci_json_parse() - json_parse() with this module's limit, and errors that name the document
  * Return: 0 with a new reference, -E2BIG, -EBADMSG (duplicates, trailing bytes, bad UTF-8).
  */
-must_check int oci_json_parse(json_t **ret, struct slice json, const char *what, struct err *reterr);
+must_check int oci_json_parse(
+	json_t **ret, struct slice json, const char *what, struct err *reterr);

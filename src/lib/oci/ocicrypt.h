@@ -94,8 +94,8 @@ must_check int ocicrypt_packet_parse(
  * Return: 0; -EKEYREJECTED the KEK is not the right one or the packet was altered; -EINVAL size of
  * the KEK; -EOPNOTSUPP the provider is not "kbs", or no wrap_type.
  */
-must_check int ocicrypt_packet_unwrap(const struct ocicrypt_packet *p, struct slice kek,
-	struct secret *ret, struct err *reterr);
+must_check int ocicrypt_packet_unwrap(
+	const struct ocicrypt_packet *p, struct slice kek, struct secret *ret, struct err *reterr);
 /**
  * ocicrypt_packet_wrap() - append a v1 packet: the version every deployed reader accepts
  * @kid: see struct ocicrypt_packet

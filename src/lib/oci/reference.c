@@ -137,7 +137,8 @@ static int set_name(struct oci_ref *ref, struct slice name, struct err *reterr)
 	char path[OCI_REF_NAME_MAX + 1];
 
 	if (name.size > OCI_REF_NAME_MAX)
-		return err_set(reterr, -E2BIG, "the name is longer than %d bytes", OCI_REF_NAME_MAX);
+		return err_set(
+			reterr, -E2BIG, "the name is longer than %d bytes", OCI_REF_NAME_MAX);
 	if (slash) {
 		struct slice first = slice_of(name.data, (size_t)(slash - name.data));
 		if (looks_like_registry(first)) {
@@ -148,10 +149,11 @@ static int set_name(struct oci_ref *ref, struct slice name, struct err *reterr)
 	if (slice_eq_str(registry, "index.docker.io"))
 		registry = SLICE_LIT(DEFAULT_REGISTRY);
 	if (!registry_valid(registry))
-		return err_set(reterr, -EBADMSG, "'%.*s' is not a registry host", SLICE_ARG(registry));
+		return err_set(
+			reterr, -EBADMSG, "'%.*s' is not a registry host", SLICE_ARG(registry));
 	if (!repository_valid(repository))
-		return err_set(reterr, -EBADMSG, "'%.*s' is not a repository name (lower-case only)",
-			SLICE_ARG(repository));
+		return err_set(reterr, -EBADMSG,
+			"'%.*s' is not a repository name (lower-case only)", SLICE_ARG(repository));
 	if (slice_eq_str(registry, DEFAULT_REGISTRY) &&
 		!memchr(repository.data, '/', repository.size)) {
 		int n = snprintf(path, sizeof(path), "library/%.*s", SLICE_ARG(repository));
@@ -162,7 +164,8 @@ static int set_name(struct oci_ref *ref, struct slice name, struct err *reterr)
 	if (str_copy_slice(ref->registry, sizeof(ref->registry), registry) < 0 ||
 		str_copy_slice(ref->repository, sizeof(ref->repository), repository) < 0 ||
 		registry.size + 1 + repository.size > OCI_REF_NAME_MAX)
-		return err_set(reterr, -E2BIG, "the name is longer than %d bytes", OCI_REF_NAME_MAX);
+		return err_set(
+			reterr, -E2BIG, "the name is longer than %d bytes", OCI_REF_NAME_MAX);
 	return 0;
 }
 

@@ -35,9 +35,9 @@ struct tar_reader {
 	uint8_t block[TAR_BLOCK_SIZE];
 	size_t block_used;
 	unsigned zero_blocks;
-	uint64_t left;	  /* bytes of the current body still to come */
-	size_t padding;	  /* bytes that fill its last block */
-	uint64_t offset;  /* bytes consumed so far, for errors */
+	uint64_t left;	   /* bytes of the current body still to come */
+	size_t padding;	   /* bytes that fill its last block */
+	uint64_t offset;   /* bytes consumed so far, for errors */
 	uint8_t meta_type; /* 'x', 'L', 'K' */
 	bool meta_pending; /* an extended header waits for its entry */
 	struct buf meta;
@@ -174,7 +174,8 @@ static int parse_time(struct slice s, int64_t *ret_s, uint32_t *ret_ns)
 	return 0;
 }
 
-static int add_xattr(struct tar_reader *r, struct slice name, struct slice value, struct err *reterr)
+static int add_xattr(
+	struct tar_reader *r, struct slice name, struct slice value, struct err *reterr)
 {
 	struct overrides *o = &r->over;
 
@@ -192,8 +193,8 @@ static int add_xattr(struct tar_reader *r, struct slice name, struct slice value
 	return buf_error(&o->xattr_bytes);
 }
 
-static int set_text(struct tar_reader *r, struct buf *dst, bool *has, struct slice v,
-	struct err *reterr)
+static int set_text(
+	struct tar_reader *r, struct buf *dst, bool *has, struct slice v, struct err *reterr)
 {
 	if (v.size == 0 || memchr(v.data, 0, v.size))
 		return fail(r, -EBADMSG, "bad name in an extended header", reterr);
@@ -205,7 +206,8 @@ static int set_text(struct tar_reader *r, struct buf *dst, bool *has, struct sli
 	return buf_error(dst);
 }
 
-static int pax_record(struct tar_reader *r, struct slice key, struct slice value, struct err *reterr)
+static int pax_record(
+	struct tar_reader *r, struct slice key, struct slice value, struct err *reterr)
 {
 	static const char xattr_prefix[] = "SCHILY.xattr.";
 	struct overrides *o = &r->over;
@@ -216,7 +218,8 @@ static int pax_record(struct tar_reader *r, struct slice key, struct slice value
 	if (slice_eq_str(key, "linkpath"))
 		return set_text(r, &o->link, &o->has_link, value, reterr);
 	if (slice_starts(key, slice_str(xattr_prefix)))
-		return add_xattr(r, slice_cut(key, sizeof(xattr_prefix) - 1, SIZE_MAX), value, reterr);
+		return add_xattr(
+			r, slice_cut(key, sizeof(xattr_prefix) - 1, SIZE_MAX), value, reterr);
 	if (slice_starts(key, SLICE_LIT("GNU.sparse.")))
 		return fail(r, -EOPNOTSUPP, "sparse entries are refused", reterr);
 	if (slice_eq_str(key, "size")) {
@@ -285,7 +288,10 @@ static int read_path(struct tar_reader *r, const uint8_t *h, struct err *reterr)
 	const struct overrides *o = &r->over;
 	struct slice name = text_field(h, 100), prefix = SLICE_EMPTY;
 
-	if (memcmp(h + 257, "ustar\0" "00", 8) == 0)
+	if (memcmp(h + 257,
+		    "ustar\0"
+		    "00",
+		    8) == 0)
 		prefix = text_field(h + 345, 155);
 	if (o->has_path)
 		name = buf_slice(&o->path);
@@ -303,8 +309,8 @@ static int read_path(struct tar_reader *r, const uint8_t *h, struct err *reterr)
 	return 0;
 }
 
-static int read_numbers(struct tar_reader *r, const uint8_t *h, struct tar_entry *e,
-	struct err *reterr)
+static int read_numbers(
+	struct tar_reader *r, const uint8_t *h, struct tar_entry *e, struct err *reterr)
 {
 	const struct overrides *o = &r->over;
 	uint64_t mode, uid = o->uid, gid = o->gid, mtime = 0, major = 0, minor = 0;
@@ -403,8 +409,7 @@ static int start_entry(struct tar_reader *r, const uint8_t *h, uint64_t size, st
 	for (size_t i = 0; i < o->xattr_count; i++) {
 		const uint8_t *base = o->xattr_bytes.data;
 		xattrs[i].name = (const char *)base + o->xattr_at[i].name;
-		xattrs[i].value =
-			slice_of(base + o->xattr_at[i].value, o->xattr_at[i].value_size);
+		xattrs[i].value = slice_of(base + o->xattr_at[i].value, o->xattr_at[i].value_size);
 	}
 	rc = r->sink->entry(r->user, &e, reterr);
 	if (rc < 0)
@@ -444,7 +449,8 @@ static int header_done(struct tar_reader *r, struct err *reterr)
 		set_body(r, STATE_META, size);
 		return 0;
 	}
-	if (h[156] == 'g') { /* Defaults for all entries; no layer reader in the field applies them. */
+	if (h[156] ==
+		'g') { /* Defaults for all entries; no layer reader in the field applies them. */
 		if (size > TAR_META_MAX)
 			return fail(r, -E2BIG, "bad size of a global header", reterr);
 		set_body(r, STATE_SKIP, size);

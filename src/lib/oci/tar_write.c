@@ -90,7 +90,10 @@ static void put_header(struct buf *out, const struct tar_entry *e, char flag, ui
 		e->mtime_s > 0 && fits((uint64_t)e->mtime_s, 11) ? (uint64_t)e->mtime_s : 0);
 	h[156] = (uint8_t)flag;
 	memcpy(h + 157, e->link, MIN(strlen(e->link), (size_t)100));
-	memcpy(h + 257, "ustar\0" "00", 8);
+	memcpy(h + 257,
+		"ustar\0"
+		"00",
+		8);
 	put_octal(h + 329, 8, e->dev_major);
 	put_octal(h + 337, 8, e->dev_minor);
 	memset(h + 148, ' ', 8);
@@ -122,8 +125,11 @@ int tar_write_entry(struct buf *out, const struct tar_entry *e)
 	if (buf_error(&pax) < 0)
 		return buf_error(&pax);
 	if (pax.size > 0) {
-		struct tar_entry x = {.type = TAR_FILE, .path = "PaxHeaders", .link = "",
-			.mode = 0644, .mtime_s = e->mtime_s};
+		struct tar_entry x = {.type = TAR_FILE,
+			.path = "PaxHeaders",
+			.link = "",
+			.mode = 0644,
+			.mtime_s = e->mtime_s};
 		put_header(out, &x, 'x', pax.size);
 		buf_put_slice(out, buf_slice(&pax));
 		tar_write_padding(out, pax.size);

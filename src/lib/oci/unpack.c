@@ -33,7 +33,7 @@ struct unpacker {
 	unsigned layer_count;
 	struct own_set *own; /* what this layer brought; NULL in the lowest layer */
 
-	int file_fd; /* the file being written, else -1 */
+	int file_fd;	       /* the file being written, else -1 */
 	struct tar_entry file; /* borrowed from the reader while file_fd is open */
 	bool ignore_data;
 
@@ -135,7 +135,8 @@ static int fail(int code, const char *path, const char *what, struct err *reterr
 
 static int fail_os(int code, const char *path, const char *doing, struct err *reterr)
 {
-	return err_set(reterr, code, "unpack: '%.300s': cannot %s: %s", path, doing, strerror(-code));
+	return err_set(
+		reterr, code, "unpack: '%.300s': cannot %s: %s", path, doing, strerror(-code));
 }
 
 /* --- parents ---------------------------------------------------------------------------------- */
@@ -187,8 +188,8 @@ static int make_parents(struct unpacker *u, const char *path)
 }
 
 /* Opens the parent of cleaned @path through the cache; the fd stays the cache's. */
-static int open_parent(struct unpacker *u, const char *path, const char **ret_name,
-	struct err *reterr)
+static int open_parent(
+	struct unpacker *u, const char *path, const char **ret_name, struct err *reterr)
 {
 	const char *slash = strrchr(path, '/');
 	struct slice parent = slice_of(path, slash ? (size_t)(slash - path) : 0);
@@ -261,8 +262,9 @@ static int set_xattrs(struct unpacker *u, int fd, const struct tar_entry *e, str
 		if (fsetxattr(fd, x->name, x->value.data, x->value.size, 0) == 0)
 			continue;
 		if (needed || errno != EOPNOTSUPP)
-			return err_set(reterr, -errno, "unpack: '%.300s': cannot set attribute '%.64s': %s",
-				e->path, x->name, strerror(errno));
+			return err_set(reterr, -errno,
+				"unpack: '%.300s': cannot set attribute '%.64s': %s", e->path,
+				x->name, strerror(errno));
 		u->stats.xattr_dropped_count++;
 	}
 	return 0;
@@ -294,8 +296,8 @@ static int set_metadata(struct unpacker *u, int fd, const struct tar_entry *e, s
 	return 0;
 }
 
-static int set_metadata_at(struct unpacker *u, const char *name, const struct tar_entry *e,
-	struct err *reterr)
+static int set_metadata_at(
+	struct unpacker *u, const char *name, const struct tar_entry *e, struct err *reterr)
 {
 	struct timespec ts[2];
 	int dir = u->parent_fd;
@@ -312,7 +314,9 @@ static int set_metadata_at(struct unpacker *u, const char *name, const struct ta
 
 static int remember_dir(struct unpacker *u, const char *path, const struct tar_entry *e)
 {
-	struct late_dir d = {.path = u->late_paths.size, .mode = e->mode, .mtime_s = e->mtime_s,
+	struct late_dir d = {.path = u->late_paths.size,
+		.mode = e->mode,
+		.mtime_s = e->mtime_s,
 		.mtime_ns = e->mtime_ns};
 
 	buf_put(&u->late_paths, path, strlen(path) + 1);
@@ -411,7 +415,8 @@ static int make_entry(struct unpacker *u, const char *path, const char *name,
 	if (e->type == TAR_DIR)
 		return enter_dir(u, path, name, e, reterr);
 	if (e->type == TAR_FILE) {
-		u->file = *e; /* its metadata comes after the data, because writing clears some of it */
+		u->file = *e; /* its metadata comes after the data, because writing clears some of
+				 it */
 		return 0;
 	}
 	return set_metadata_at(u, name, e, reterr);
@@ -434,7 +439,8 @@ static int make_hardlink(struct unpacker *u, const char *path, const char *name,
 
 	int r = unpack_clean_path(e->link, target);
 	if (r < 0 || !target[0])
-		return fail(r < 0 ? r : -EACCES, path, "the link's target is outside the image", reterr);
+		return fail(r < 0 ? r : -EACCES, path, "the link's target is outside the image",
+			reterr);
 	cleanup_fd int dir = path_open_parent_in(u->root_fd, target, false, &target_name);
 	if (dir < 0)
 		return fail_os(dir, path, "find the link's target", reterr);
@@ -467,8 +473,8 @@ static bool device_is_runtimes(uint32_t major, uint32_t minor)
 	return false;
 }
 
-static int device(struct unpacker *u, const char *path, const char *name,
-	const struct tar_entry *e, struct err *reterr)
+static int device(struct unpacker *u, const char *path, const char *name, const struct tar_entry *e,
+	struct err *reterr)
 {
 	if (e->type == TAR_CHAR_DEVICE && e->dev_major == 0 && e->dev_minor == 0)
 		return whiteout(u, path, name, reterr);
@@ -497,8 +503,8 @@ static int check_limits(struct unpacker *u, const struct tar_entry *e, struct er
 		return fail(-E2BIG, e->path, "the image has too many entries", reterr);
 	if (e->size > u->opt.total_max - u->stats.file_size)
 		return err_set(reterr, -E2BIG,
-			"unpack: '%.300s' claims %llu bytes; the image may unpack to %llu bytes", e->path,
-			(unsigned long long)e->size, (unsigned long long)u->opt.total_max);
+			"unpack: '%.300s' claims %llu bytes; the image may unpack to %llu bytes",
+			e->path, (unsigned long long)e->size, (unsigned long long)u->opt.total_max);
 	return 0;
 }
 
@@ -515,7 +521,8 @@ static int sink_entry(void *user, const struct tar_entry *e, struct err *reterr)
 	r = unpack_clean_path(e->path, path);
 	if (r < 0)
 		return fail(r, e->path,
-			r == -EACCES ? "the name leaves the image" : "the name is too long", reterr);
+			r == -EACCES ? "the name leaves the image" : "the name is too long",
+			reterr);
 	if (!path[0])
 		return root_entry(u, e, reterr);
 	r = open_parent(u, path, &name, reterr);

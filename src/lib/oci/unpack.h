@@ -16,10 +16,10 @@
  *                counted; 0:0 is a whiteout; all others are refused. So CAP_MKNOD is not needed.
  *   whiteouts    ".wh.NAME" and ".wh..wh..opq" hide what lower layers brought, never what the same
  *                layer brought, whatever the order of entries (OCI image-spec, layer.md).
- *   xattrs       security.capability and POSIX ACLs are set or the unpack fails. user.* is set where
- *                the file system has it, other namespaces are left out; both are counted.
- *   links        a hard link must point to an entry inside the root that exists and is no directory.
- *   limits       a file that claims more than is left of the total is refused at its header.
+ *   xattrs       security.capability and POSIX ACLs are set or the unpack fails. user.* is set
+ * where the file system has it, other namespaces are left out; both are counted. links        a
+ * hard link must point to an entry inside the root that exists and is no directory. limits       a
+ * file that claims more than is left of the total is refused at its header.
  *
  * Memory: 8 bytes for each entry of a layer that is not the lowest one, and about 80 bytes for each
  * directory of a layer; see UNPACK_ENTRY_MAX.
@@ -28,9 +28,10 @@
  */
 #include "oci/tar.h"
 
-#define UNPACK_ENTRY_MAX 1000000u	   /* entries of all layers together */
-#define UNPACK_TOTAL_MAX ((uint64_t)64 << 30) /* bytes of all files, when the caller knows no less */
-#define UNPACK_DEPTH_MAX 256u		   /* components of a path */
+#define UNPACK_ENTRY_MAX 1000000u /* entries of all layers together */
+#define UNPACK_TOTAL_MAX \
+	((uint64_t)64 << 30)  /* bytes of all files, when the caller knows no less */
+#define UNPACK_DEPTH_MAX 256u /* components of a path */
 
 /**
  * struct unpack_options - zero means the defaults

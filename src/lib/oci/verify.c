@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The signature half of image.h. */
+#include "base/str.h"
+#include "oci/cosign.h"
+#include "oci/hash.h"
+#include "oci/image.h"
+
+struct signatures {
+	struct buf manifest_json;
+	struct oci_manifest manifest;
+};
+
+static void signatures_done(struct signatures *s)
+{
+	buf_done(&s->manifest_json);
+	oci_manifest_done(&s->manifest);
+}
+
+/* The image that cosign keeps the signatures of @digest in. -ENOENT when there is none. */
+static int find_signatures(struct signatures *ret, const struct oci_source *source,
+	const struct oci_digest *digest, struct err *reterr)
+{
+	struct signatures s = {.manifest_json = buf_init(OCI_DOCUMENT_MAX)};
+	char tag[OCI_REF_TAG_MAX + 1];
+
+	if (!cosign_tag(digest, tag)[0])
+		return -ENOENT;
+	int r = source->manifest(source->user, tag, &s.manifest_json, reterr);
+	if (r == 0)
+		r = oci_manifest_parse(&s.manifest, buf_slice(&s.manifest_json), reterr);
+	if (r == 0 && s.manifest.layer_count > COSIGN_SIGNATURE_COUNT_MAX)
+		r = err_set(reterr, -E2BIG, "cosign: more than %u signatures",
+			COSIGN_SIGNATURE_COUNT_MAX);
+	if (r < 0)
+		signatures_done(&s);
+	else
+		*ret = s;
+	return r;
+}
+
+static int try_signature(const struct oci_descriptor *layer, const struct oci_digest *digest,
+	const struct oci_ref *ref, const struct oci_source *source, const struct pkey *key,
+	const struct oci_identity *identity, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf payload = buf_init(COSIGN_PAYLOAD_MAX);
+	const char *sig = oci_descriptor_annotation(layer, COSIGN_ANNOTATION);
+
+	if (!streq(layer->media_type, COSIGN_TYPE_PAYLOAD) || !sig)
+		return err_set(reterr, -EBADMSG,
+			"cosign: a layer of the signature image is no "
+			"signature");
+	if (layer->size > COSIGN_PAYLOAD_MAX)
+		return err_set(reterr, -E2BIG, "cosign: a payload is over the limit");
+	int r = oci_source_read(source, layer, &payload, reterr);
+	return r < 0 ? r
+		     : cosign_verify(key, buf_slice(&payload), slice_str(sig), digest, ref,
+			       identity, reterr);
+}
+
+/* One good signature is enough; the reason of the last bad one is kept. */
+static int verify_digest(const struct oci_digest *digest, const struct oci_ref *ref,
+	const struct oci_source *source, const struct pkey *key,
+	const struct oci_identity *identity, struct err *reterr)
+{
+	cleanup_with(signatures_done) struct signatures s = {0};
+	char text[OCI_DIGEST_TEXT_SIZE];
+
+	int r = find_signatures(&s, source, digest, reterr);
+	if (r == -ENOENT)
+		return err_set(reterr, -EKEYREJECTED, "the image %s is not signed",
+			oci_digest_text(digest, text));
+	if (r < 0)
+		return r;
+	r = err_set(reterr, -EKEYREJECTED, "the signature image of %s is empty",
+		oci_digest_text(digest, text));
+	for (size_t n = 0; n < s.manifest.layer_count; n++) {
+		r = try_signature(
+			&s.manifest.layers[n], digest, ref, source, key, identity, reterr);
+		if (r == 0)
+			return 0;
+	}
+	return r;
+}
+
+int oci_image_verify_key(const struct oci_image *i, const struct oci_ref *ref,
+	const struct oci_source *signatures, const struct pkey *key,
+	const struct oci_identity *identity, struct err *reterr)
+{
+	int r = verify_digest(&i->digest, ref, signatures, key, identity, reterr);
+
+	/* A signature over the index covers every manifest that the index names by digest. */
+	if (r < 0 && i->index_digest.alg != OCI_DIGEST_NONE)
+		r = verify_digest(&i->index_digest, ref, signatures, key, identity, reterr);
+	return r;
+}
+
+static int verify_sigstore(const struct oci_image *i, const struct oci_ref *ref,
+	const struct oci_source *signatures, const struct oci_requirement *q,
+	const struct oci_fetcher *keys, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf pem = buf_init(65536);
+	cleanup(pkey_free) struct pkey *key = NULL;
+	int r = 0;
+
+	if (q->key_path)
+		r = keys->get(keys->user, q->key_path, &pem, reterr);
+	else
+		buf_put_str(&pem, q->key_pem);
+	if (r < 0)
+		return err_wrap(reterr, r, "image policy: key '%s'", q->key_path);
+	r = pkey_from_pem(buf_slice(&pem), &key, reterr);
+	if (r < 0)
+		return err_wrap(reterr, r, "image policy: key");
+	return oci_image_verify_key(i, ref, signatures, key, &q->identity, reterr);
+}
+
+int oci_image_verify(const struct oci_image *i, const struct oci_ref *ref,
+	const struct oci_source *signatures, const struct oci_policy *policy,
+	const struct oci_fetcher *keys, enum oci_verdict *ret, struct err *reterr)
+{
+	const struct oci_requirement *list;
+	char text[OCI_REF_TEXT_SIZE];
+	const char *scope;
+
+	*ret = OCI_VERDICT_DENY;
+	int count = oci_policy_find(policy, ref, &list, &scope, reterr);
+	if (count < 0)
+		return count;
+	for (int n = 0; n < count; n++) {
+		int r = -EACCES;
+		switch (list[n].type) {
+		case OCI_REQUIRE_NOTHING:
+			r = 0;
+			break;
+		case OCI_REQUIRE_SIGSTORE:
+			r = verify_sigstore(i, ref, signatures, &list[n], keys, reterr);
+			break;
+		case OCI_REQUIRE_GPG:
+			r = err_set(reterr, -EACCES,
+				"the policy asks for a GPG signature (signedBy), which husk does "
+				"not "
+				"verify yet");
+			break;
+		case OCI_REQUIRE_REJECT:
+			r = err_set(reterr, -EACCES, "the policy rejects this image");
+			break;
+		}
+		if (r < 0)
+			return err_wrap(reterr, r, "image '%s', policy scope '%s'",
+				oci_ref_text(ref, text), scope);
+	}
+	*ret = OCI_VERDICT_ALLOW;
+	return 0;
+}
