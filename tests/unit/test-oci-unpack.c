@@ -54,9 +54,14 @@ static void box_close(struct box *b)
 static void add(struct box *b, enum tar_type type, const char *path, const char *text)
 {
 	bool link = type == TAR_HARDLINK || type == TAR_SYMLINK;
-	struct tar_entry e = {.type = type, .path = path, .link = link ? text : "",
-		.mode = type == TAR_DIR ? 0755 : 0640, .uid = geteuid(), .gid = getegid(),
-		.mtime_s = 1000000000, .size = type == TAR_FILE ? strlen(text) : 0};
+	struct tar_entry e = {.type = type,
+		.path = path,
+		.link = link ? text : "",
+		.mode = type == TAR_DIR ? 0755 : 0640,
+		.uid = geteuid(),
+		.gid = getegid(),
+		.mtime_s = 1000000000,
+		.size = type == TAR_FILE ? strlen(text) : 0};
 
 	assert_int_equal(tar_write_entry(&b->tar, &e), 0);
 	if (type == TAR_FILE) {
@@ -162,8 +167,15 @@ static void test_modes_owner_caps(void **state)
 	static const uint8_t cap[20] = {1, 0, 0, 2, 0, 4};
 	struct tar_xattr x[] = {{"security.capability", slice_of(cap, sizeof(cap))},
 		{"trusted.overlay.opaque", SLICE_LIT("y")}};
-	struct tar_entry e = {.type = TAR_FILE, .path = "suid", .link = "", .mode = 06755,
-		.uid = 12345, .gid = 4000000000u, .size = 3, .mtime_s = -5, .xattrs = x,
+	struct tar_entry e = {.type = TAR_FILE,
+		.path = "suid",
+		.link = "",
+		.mode = 06755,
+		.uid = 12345,
+		.gid = 4000000000u,
+		.size = 3,
+		.mtime_s = -5,
+		.xattrs = x,
 		.xattr_count = 2};
 
 	if (geteuid() != 0)
@@ -172,8 +184,8 @@ static void test_modes_owner_caps(void **state)
 	assert_int_equal(tar_write_entry(&b.tar, &e), 0);
 	buf_put_str(&b.tar, "abc");
 	tar_write_padding(&b.tar, 3);
-	e = (struct tar_entry){.type = TAR_DIR, .path = "d", .link = "", .mode = 01555, .uid = 7,
-		.gid = 8};
+	e = (struct tar_entry){
+		.type = TAR_DIR, .path = "d", .link = "", .mode = 01555, .uid = 7, .gid = 8};
 	assert_int_equal(tar_write_entry(&b.tar, &e), 0);
 	add(&b, TAR_FILE, "d/f", "in a folder without write permission");
 	assert_ok(&b, layer(&b));
@@ -303,8 +315,12 @@ static void test_escapes(void **state)
 static int device(enum tar_type type, uint32_t major, uint32_t minor)
 {
 	struct box b;
-	struct tar_entry e = {.type = type, .path = "dev/x", .link = "", .mode = 0666,
-		.dev_major = major, .dev_minor = minor};
+	struct tar_entry e = {.type = type,
+		.path = "dev/x",
+		.link = "",
+		.mode = 0666,
+		.dev_major = major,
+		.dev_minor = minor};
 
 	box_open(&b, NULL);
 	assert_int_equal(tar_write_entry(&b.tar, &e), 0);
@@ -327,7 +343,10 @@ static void test_devices(void **state)
 static void test_limits(void **state)
 {
 	struct unpack_options small = {.total_max = 1000, .entry_max = 10};
-	struct tar_entry huge = {.type = TAR_FILE, .path = "huge", .link = "", .mode = 0600,
+	struct tar_entry huge = {.type = TAR_FILE,
+		.path = "huge",
+		.link = "",
+		.mode = 0600,
 		.size = (uint64_t)100 << 30};
 	struct box b;
 
