@@ -42,4 +42,5 @@ bool utf8_valid(struct slice s);
 size_t utf8_decode(struct slice s, uint32_t *ret_code);
 /** utf8_encode() - write @code to @out. Return: bytes written, 0 when @code is not a scalar value.
  */
-size_t utf8_encode(uint32_t code, uint8_t out[4]);
+size_t utf8_encode(uint32_t code, uint8_t out[4]) __asm__("husk_utf8_encode");
+/* The symbol is ours alone: static libjansson has a utf8_encode, too. */

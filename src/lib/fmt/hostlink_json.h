@@ -4,8 +4,7 @@
 #include <jansson.h>
 
 #include "fmt/hostlink.h"
-
-DEFINE_CLEANUP(json_t *, json_decref);
+#include "fmt/json.h"
 
 /* Parse an object that has no members but @members. Return: as the _parse() calls. */
 must_check int hostlink_json_load(struct slice in, const char *const *members, size_t count,

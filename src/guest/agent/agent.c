@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/agent/agent.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "guest/agent/setup.h"
+
+/* How long the last frames may take to reach the host. */
+#define END_MS 3000
+#define RESERVE_SIZE ((size_t)64 << 10)
+
+static const struct {
+	const char *name;
+	uint32_t deadline_s; /* 0: none */
+} stages[] = {
+	[STAGE_BOOT] = {"boot", 30},
+	[STAGE_MODULES] = {"modules", 30},
+	[STAGE_LINK] = {"link", 30},
+	[STAGE_INITDATA] = {"initdata", 60},
+	[STAGE_NETWORK] = {"network", 20},
+	[STAGE_ATTEST] = {"attest", 90},
+	[STAGE_PULL] = {"pull", 1800},
+	[STAGE_UNPACK] = {"unpack", 1800},
+	[STAGE_POLICY] = {"policy", 30},
+	[STAGE_START] = {"start", 60},
+	[STAGE_RUNNING] = {"run", 0},
+	[STAGE_ENDING] = {"end", 0},
+};
+
+/* Freed when the guest gives up, so that saying why does not need memory that is not there. */
+static void *g_reserve;
+
+static noreturn_fn void power_off(void)
+{
+	if (getpid() != 1)
+		_exit(1);
+	/* There is nothing on disk; what runs is stopped by the machine. */
+	reboot(RB_POWER_OFF);
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *cookie)
+{
+	struct agent *a = cookie;
+	if (a->stage == STAGE_ENDING)
+		power_off();
+	agent_fatal(a, NULL, NULL, "did not finish within %u seconds", stages[a->stage].deadline_s);
+}
+
+void agent_stage(struct agent *a, enum stage stage)
+{
+	if (a->stage == STAGE_ENDING)
+		return;
+	a->stage = stage;
+	event_del(a->deadline);
+	const struct timeval t = {(time_t)stages[stage].deadline_s, 0};
+	if (t.tv_sec > 0 && event_add(a->deadline, &t) < 0)
+		agent_fatal(a, NULL, NULL, "no memory for a timer");
+}
+
+void agent_phase(struct agent *a, const char *phase)
+{
+	struct hostlink_phase m = {.ms = clock_boot_ms()};
+	snprintf(m.phase, sizeof(m.phase), "%s", phase);
+	hostlink_phase_put(link_queue(a->link), &m);
+	link_flush(a->link);
+}
+
+void agent_log(struct agent *a, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text) - 1, fmt, ap);
+	va_end(ap);
+	console_write(text);
+	/* The operator's log may be dropped, the link must not be: it is bounded. */
+	if (a->link == NULL || link_pending(a->link) > LINK_QUEUE_HIGH)
+		return;
+	size_t n = strlen(text);
+	text[n] = '\n';
+	hostlink_put(link_queue(a->link), HOSTLINK_LOG, slice_of(text, n + 1));
+	link_flush(a->link);
+}
+
+/* From here on only the queue of the link is served; the deadline ends it all. */
+static void start_ending(struct agent *a)
+{
+	const struct timeval t = {END_MS / 1000, END_MS % 1000 * 1000};
+	a->stage = STAGE_ENDING;
+	/* Without a loop nothing more can be said. */
+	if (a->link == NULL)
+		power_off();
+	event_del(a->deadline);
+	if (event_add(a->deadline, &t) < 0)
+		power_off();
+	workers_kill(a);
+	link_flush(a->link);
+	if (link_pending(a->link) == 0)
+		power_off();
+}
+
+void agent_fatal(struct agent *a, const char *stage, const char *id, const char *fmt, ...)
+{
+	struct hostlink_fatal m = {0};
+	char line[800];
+	va_list ap;
+	if (a->stage == STAGE_ENDING)
+		return;
+	free(g_reserve);
+	g_reserve = NULL;
+	snprintf(m.stage, sizeof(m.stage), "%s", stage && stage[0] ? stage : stages[a->stage].name);
+	snprintf(m.id, sizeof(m.id), "%s", id ? id : "");
+	va_start(ap, fmt);
+	vsnprintf(m.reason, sizeof(m.reason), fmt, ap);
+	va_end(ap);
+	snprintf(line, sizeof(line), "FATAL %s: %s%s%s", m.stage, m.reason, m.id[0] ? ", id " : "",
+		m.id);
+	console_write(line);
+	if (a->link != NULL)
+		hostlink_fatal_put(link_queue(a->link), &m);
+	start_ending(a);
+}
+
+void agent_fatal_err(struct agent *a, const struct err *e, int code)
+{
+	agent_fatal(a, NULL, NULL, "%s", err_text(e, code));
+}
+
+void agent_exit(struct agent *a, uint32_t code, const char *reason)
+{
+	struct hostlink_exit m = {.code = code};
+	char line[128];
+	if (a->stage == STAGE_ENDING)
+		return;
+	snprintf(m.reason, sizeof(m.reason), "%s", reason);
+	snprintf(line, sizeof(line), "container ended with code %u, %s", code, reason);
+	console_write(line);
+	hostlink_exit_put(link_queue(a->link), &m);
+	start_ending(a);
+}
+
+static void on_link_up(void *cookie)
+{
+	struct agent *a = cookie;
+	agent_phase(a, "link");
+	agent_stage(a, STAGE_INITDATA);
+}
+
+static void on_link_lost(void *cookie, int code, const char *why)
+{
+	struct agent *a = cookie;
+	if (a->stage == STAGE_ENDING)
+		power_off();
+	agent_fatal(a, "link", NULL, "%s", why);
+	power_off();
+}
+
+static void on_link_writable(void *cookie)
+{
+	struct agent *a = cookie;
+	if (a->stage == STAGE_ENDING && link_pending(a->link) == 0)
+		power_off();
+	if (a->container != NULL)
+		container_resume(a->container);
+}
+
+static void on_child(evutil_socket_t sig, short what, void *cookie)
+{
+	struct agent *a = cookie;
+	int status;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+		if (!worker_reaped(a, pid, status) && a->container != NULL)
+			container_reaped(a->container, pid, status);
+	}
+}
+
+static void on_stop(evutil_socket_t sig, short what, void *cookie)
+{
+	agent_fatal(cookie, NULL, NULL, "the guest was told to stop (signal %d)", (int)sig);
+}
+
+static int start_loop(struct agent *a)
+{
+	static const struct link_handlers link_handlers = {
+		.frame = flow_link_frame,
+		.up = on_link_up,
+		.lost = on_link_lost,
+		.writable = on_link_writable,
+	};
+	struct hostlink_hello hello = {.protocol = HOSTLINK_PROTOCOL, .version = HUSK_VERSION};
+	a->base = event_base_new();
+	if (a->base == NULL)
+		return -ENOMEM;
+	a->deadline = event_new(a->base, -1, 0, on_deadline, a);
+	a->child_signal = evsignal_new(a->base, SIGCHLD, on_child, a);
+	a->term_signal = evsignal_new(a->base, SIGTERM, on_stop, a);
+	a->int_signal = evsignal_new(a->base, SIGINT, on_stop, a);
+	if (!a->deadline || !a->child_signal || !a->term_signal || !a->int_signal ||
+		event_add(a->child_signal, NULL) < 0 || event_add(a->term_signal, NULL) < 0 ||
+		event_add(a->int_signal, NULL) < 0)
+		return -ENOMEM;
+	int r = link_new(a->base, &link_handlers, a, &a->link);
+	if (r < 0)
+		return r;
+	/* Frames wait in the queue until the host is there; HELLO is the first of them. */
+	hostlink_hello_put(link_queue(a->link), &hello);
+	return 0;
+}
+
+int agent_main(void)
+{
+	static struct agent agent;
+	struct agent *a = &agent;
+	struct err e = {0};
+	setup_console();
+	signal(SIGPIPE, SIG_IGN);
+	int r = setup_root(&e);
+	if (r < 0) {
+		setup_console();
+		agent_fatal_err(a, &e, r);
+	}
+	setup_console();
+	reboot(RB_DISABLE_CAD);
+	g_reserve = malloc(RESERVE_SIZE);
+	r = g_reserve ? start_loop(a) : -ENOMEM;
+	if (r < 0)
+		agent_fatal_err(a, &e, r);
+	agent_phase(a, "boot");
+
+	agent_stage(a, STAGE_MODULES);
+	r = setup_modules(&e);
+	if (r < 0)
+		agent_fatal_err(a, &e, r);
+	agent_phase(a, "modules");
+
+	agent_stage(a, STAGE_LINK);
+	/* They start while the host's connection is waited for. */
+	r = a->stage == STAGE_ENDING ? 0 : worker_start_both(a, &e);
+	if (r < 0)
+		agent_fatal_err(a, &e, r);
+	event_base_dispatch(a->base);
+	/* Only a failure of epoll itself comes here. */
+	console_write("the event loop failed");
+	power_off();
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* husk-guest: one static binary for everything in the guest; argv[0] says which program runs. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "guest/agent/agent.h"
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 0 ? argv[0] : "";
+	signal(SIGPIPE, SIG_IGN);
+	if (streq(name, CHILD_NAME_AA))
+		return aa_main(argc, argv);
+	if (streq(name, CHILD_NAME_IMAGE))
+		return image_main(argc, argv);
+	if (getpid() == 1)
+		return agent_main();
+	fprintf(stderr, "husk-guest %s: this program is PID 1 of a husk guest\n", HUSK_VERSION);
+	return 1;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/agent/spawn.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+/* After fork() in the child: only async-signal-safe calls. */
+static noreturn_fn void child_side(const struct spawn *s)
+{
+	static char *const no_env[] = {NULL};
+	int above[ARRAY_COUNT(s->fds)];
+	sigset_t none;
+	for (int sig = 1; sig < 32; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+
+	/* First out of the way of all targets, then into place. */
+	for (size_t i = 0; i < s->fds_count; i++) {
+		above[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, 64);
+		if (above[i] < 0)
+			_exit(126);
+	}
+	for (size_t i = 0; i < s->fds_count; i++) {
+		if (dup2(above[i], (int)i) < 0)
+			_exit(126);
+	}
+	if (syscall(SYS_close_range, (unsigned)s->fds_count, ~0U, 0) < 0)
+		_exit(126);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		char text[16];
+		int n = snprintf(text, sizeof(text), "%d", s->oom_score_adj);
+		if (write(fd, text, (size_t)n) != n)
+			_exit(126);
+		close(fd);
+	}
+	execve(s->path, s->argv, no_env);
+	_exit(127);
+}
+
+int spawn(const struct spawn *s, pid_t *ret)
+{
+	if (s->fds_count > ARRAY_COUNT(s->fds))
+		return -EINVAL;
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		child_side(s);
+	*ret = pid;
+	return 0;
+}
