@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libevent's HTTP server with OpenSSL underneath. What libevent 2.1 lacks is added here: a pause in
+ * accepting when descriptors run out, instead of spinning.
+ */
+#include "net/http_server.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/parse.h"
+#include "base/str.h"
+
+#define LISTENERS_MAX 16
+#define ACCEPT_PAUSE_US 100000
+
+struct http_server {
+	struct event_base *base;
+	struct evhttp *http;
+	SSL_CTX *tls;
+	http_handler_fn handler;
+	void *cookie;
+	struct evhttp_bound_socket *sockets[LISTENERS_MAX];
+	size_t socket_count;
+	struct event *resume;
+	size_t open_requests;
+	bool paused;
+};
+
+struct http_request {
+	struct http_server *server;
+	struct evhttp_request *req;
+	char peer[64];
+};
+
+static int tls_error(struct err *reterr, const char *what, const char *path)
+{
+	char text[256];
+	unsigned long code = ERR_get_error();
+
+	ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	return err_set(reterr, -EBADMSG, "%s %s: %s", what, path, text);
+}
+
+static int make_tls(const struct http_server_options *o, SSL_CTX **ret, struct err *reterr)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	int r = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	SSL_CTX_set_min_proto_version(ctx, o->tls13_only ? TLS1_3_VERSION : TLS1_2_VERSION);
+	/* TLS 1.2 only with forward secrecy and AEAD. */
+	if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+		r = tls_error(reterr, "cipher list", "");
+	SSL_CTX_set_options(ctx,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+			SSL_OP_IGNORE_UNEXPECTED_EOF);
+	/* Frees 34 KiB of buffers per idle connection. */
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (r == 0 && SSL_CTX_use_certificate_chain_file(ctx, o->certificate) != 1)
+		r = tls_error(reterr, "TLS certificate", o->certificate);
+	if (r == 0 && SSL_CTX_use_PrivateKey_file(ctx, o->private_key, SSL_FILETYPE_PEM) != 1)
+		r = tls_error(reterr, "TLS private key", o->private_key);
+	if (r == 0 && SSL_CTX_check_private_key(ctx) != 1)
+		r = tls_error(reterr, "TLS private key does not fit", o->certificate);
+	if (r < 0) {
+		SSL_CTX_free(ctx);
+		return r;
+	}
+	*ret = ctx;
+	return 0;
+}
+
+static struct bufferevent *make_connection(struct event_base *base, void *cookie)
+{
+	struct http_server *s = cookie;
+	struct bufferevent *bev;
+	SSL *ssl;
+
+	if (!s->tls)
+		return bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	ssl = SSL_new(s->tls);
+	if (!ssl)
+		return NULL;
+	bev = bufferevent_openssl_socket_new(
+		base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+	if (!bev)
+		SSL_free(ssl);
+	return bev;
+}
+
+static void on_request(struct evhttp_request *req, void *cookie)
+{
+	struct http_server *s = cookie;
+	struct http_request *r = calloc(1, sizeof(*r));
+	struct evhttp_connection *connection = evhttp_request_get_connection(req);
+	char *address = NULL;
+	ev_uint16_t port;
+
+	if (!r) {
+		evhttp_send_error(req, 503, NULL);
+		return;
+	}
+	r->server = s;
+	r->req = req;
+	if (connection)
+		evhttp_connection_get_peer(connection, &address, &port);
+	if (!address || str_copy(r->peer, sizeof(r->peer), address) < 0)
+		r->peer[0] = '\0';
+	/* If the client leaves first, libevent only detaches the request; the reply then frees it. */
+	s->open_requests++;
+	s->handler(s->cookie, r);
+}
+
+static void set_accepting(struct http_server *s, bool on)
+{
+	for (size_t i = 0; i < s->socket_count; i++) {
+		struct evconnlistener *l = evhttp_bound_socket_get_listener(s->sockets[i]);
+
+		if (on)
+			evconnlistener_enable(l);
+		else
+			evconnlistener_disable(l);
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *cookie)
+{
+	struct http_server *s = cookie;
+
+	if (!s->paused)
+		set_accepting(s, true);
+}
+
+/* Usually EMFILE: all descriptors serve clients. Level-triggered, so it must not be polled on. */
+static void on_accept_error(struct evconnlistener *l, void *cookie)
+{
+	struct http_server *s = cookie;
+	const struct timeval pause = {0, ACCEPT_PAUSE_US};
+
+	set_accepting(s, false);
+	event_add(s->resume, &pause);
+}
+
+int http_server_new(struct event_base *base, const struct http_server_options *options,
+	http_handler_fn handler, void *cookie, struct http_server **ret, struct err *reterr)
+{
+	cleanup(http_server_free) struct http_server *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->base = base;
+	s->handler = handler;
+	s->cookie = cookie;
+	if (options->certificate) {
+		r = make_tls(options, &s->tls, reterr);
+		if (r < 0)
+			return r;
+	}
+	s->http = evhttp_new(base);
+	s->resume = evtimer_new(base, on_resume, s);
+	if (!s->http || !s->resume)
+		return -ENOMEM;
+	evhttp_set_bevcb(s->http, make_connection, s);
+	evhttp_set_gencb(s->http, on_request, s);
+	evhttp_set_timeout(s->http, options->idle_s);
+	evhttp_set_max_headers_size(s->http, (ssize_t)options->header_max);
+	evhttp_set_max_body_size(s->http, (ssize_t)options->body_max);
+	evhttp_set_default_content_type(s->http, NULL);
+	evhttp_set_allowed_methods(s->http,
+		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+			EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+	*ret = steal_ptr(s);
+	return 0;
+}
+
+void http_server_free(struct http_server *s)
+{
+	if (!s)
+		return;
+	if (s->resume)
+		event_free(s->resume);
+	if (s->http)
+		evhttp_free(s->http);
+	SSL_CTX_free(s->tls);
+	free(s);
+}
+
+static int split_address(const char *address, char *host, size_t size, uint32_t *ret_port,
+	struct err *reterr)
+{
+	const char *colon = strrchr(address, ':');
+	struct slice name;
+
+	if (!colon || parse_u32(slice_str(colon + 1), 0, 65535, ret_port) < 0)
+		return err_set(reterr, -EINVAL, "%s is not ADDRESS:PORT", address);
+	name = slice_of(address, (size_t)(colon - address));
+	if (name.size >= 2 && name.data[0] == '[' && name.data[name.size - 1] == ']')
+		name = slice_cut(name, 1, name.size - 2);
+	if (str_copy_slice(host, size, name) < 0)
+		return err_set(reterr, -EINVAL, "%s: the address is too long", address);
+	return 0;
+}
+
+int http_server_listen(
+	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
+{
+	struct evhttp_bound_socket *sock;
+	struct sockaddr_storage bound;
+	socklen_t size = sizeof(bound);
+	char host[256];
+	uint32_t port;
+	int r = split_address(address, host, sizeof(host), &port, reterr);
+
+	if (r < 0)
+		return r;
+	if (s->socket_count == LISTENERS_MAX)
+		return err_set(reterr, -E2BIG, "more than %d sockets", LISTENERS_MAX);
+	sock = evhttp_bind_socket_with_handle(s->http, host, (ev_uint16_t)port);
+	if (!sock)
+		return err_set(reterr, errno ? -errno : -EADDRINUSE, "cannot listen on %s: %m",
+			address);
+	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(sock), on_accept_error);
+	s->sockets[s->socket_count++] = sock;
+	if (ret_port && getsockname(evhttp_bound_socket_get_fd(sock), (struct sockaddr *)&bound,
+				&size) == 0)
+		*ret_port = ntohs(bound.ss_family == AF_INET6
+				? ((struct sockaddr_in6 *)&bound)->sin6_port
+				: ((struct sockaddr_in *)&bound)->sin_port);
+	return 0;
+}
+
+void http_server_pause(struct http_server *s)
+{
+	s->paused = true;
+	set_accepting(s, false);
+}
+
+size_t http_server_open_requests(const struct http_server *s)
+{
+	return s->open_requests;
+}
+
+const char *http_request_method(const struct http_request *r)
+{
+	switch (evhttp_request_get_command(r->req)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_PATCH:
+		return "PATCH";
+	default:
+		return "OTHER";
+	}
+}
+
+const char *http_request_target(const struct http_request *r)
+{
+	const char *uri = evhttp_request_get_uri(r->req);
+
+	return uri ? uri : "";
+}
+
+const char *http_request_header(const struct http_request *r, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(r->req), name);
+}
+
+struct slice http_request_body(struct http_request *r)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(r->req);
+	size_t size = evbuffer_get_length(in);
+
+	return size ? slice_of(evbuffer_pullup(in, -1), size) : SLICE_EMPTY;
+}
+
+const char *http_request_peer(const struct http_request *r)
+{
+	return r->peer;
+}
+
+void http_request_reply(struct http_request *r, int status, const struct http_header *headers,
+	size_t count, struct slice body)
+{
+	struct evkeyvalq *out = evhttp_request_get_output_headers(r->req);
+	struct evbuffer *content = evbuffer_new();
+
+	for (size_t i = 0; i < count; i++) {
+		if (headers[i].value && headers[i].value[0])
+			evhttp_add_header(out, headers[i].name, headers[i].value);
+	}
+	if (content)
+		evbuffer_add(content, body.data, body.size);
+	r->server->open_requests--;
+	evhttp_send_reply(r->req, status, NULL, content);
+	if (content)
+		evbuffer_free(content);
+	free(r);
+}
