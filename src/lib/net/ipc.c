@@ -19,7 +19,8 @@ struct ipc {
 	ipc_closed_fn closed;
 	void *cookie;
 	bool broken;
-	bool *freed; /* set by ipc_free() while a callback runs */
+	bool reading; /* inside on_read(): ipc_free() only marks */
+	bool dead;
 };
 
 int ipc_pair(int ret[2])
@@ -51,10 +52,9 @@ static void on_read(struct bufferevent *bev, void *cookie)
 {
 	struct ipc *i = cookie;
 	struct evbuffer *in = bufferevent_get_input(bev);
-	bool freed = false;
 
-	i->freed = &freed;
-	while (!i->broken) {
+	i->reading = true;
+	while (!i->broken && !i->dead) {
 		uint8_t head[HEAD_SIZE];
 		uint32_t size;
 
@@ -69,12 +69,11 @@ static void on_read(struct bufferevent *bev, void *cookie)
 			break;
 		evbuffer_drain(in, HEAD_SIZE);
 		i->message(i->cookie, slice_of(evbuffer_pullup(in, size), size));
-		if (freed)
-			return;
 		evbuffer_drain(in, size);
 	}
-	if (!freed)
-		i->freed = NULL;
+	i->reading = false;
+	if (i->dead)
+		ipc_free(i);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *cookie)
@@ -107,8 +106,10 @@ void ipc_free(struct ipc *i)
 {
 	if (!i)
 		return;
-	if (i->freed)
-		*i->freed = true;
+	if (i->reading) {
+		i->dead = true;
+		return;
+	}
 	bufferevent_free(i->bev);
 	free(i);
 }

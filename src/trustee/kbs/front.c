@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front process: HTTP in, messages to the vault, HTTP out.
+ *
+ * It answers by itself only what needs no secret: unknown paths, handshakes over the rate limit,
+ * malformed handshake requests. All else goes to the vault with what the client showed (cookie,
+ * bearer token, body), unjudged.
+ */
+#include <event2/event.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/http_server.h"
+#include "net/ipc.h"
+#include "net/sandbox.h"
+#include "trustee/kbs/http-metrics.h"
+#include "trustee/kbs/ratelimit.h"
+#include "trustee/kbs/rcar.h"
+#include "trustee/kbs/reply.h"
+#include "trustee/kbs/role.h"
+#include "trustee/kbs/route.h"
+#include "trustee/kbs/wire.h"
+
+#define HEADER_MAX ((size_t)160 << 10) /* bearer tokens carry evidence */
+#define IDLE_S 15
+#define ANSWER_WAIT_MS 30000
+#define VAULT_QUEUE_MAX ((size_t)128 << 20)
+#define FDS_OWN 32
+
+struct pending {
+	struct http_request *request; /* NULL: the slot is free */
+	uint32_t generation;
+	int64_t since_ms;
+	bool counted;
+	bool metrics;
+};
+
+struct front {
+	const struct kbs_config *config;
+	struct event_base *base;
+	struct http_server *server;
+	struct ipc *vault;
+	struct ratelimit *limit;
+	struct http_metrics metrics;
+	struct pending *pending; /* one slot per connection: HTTP/1.1 answers in order */
+	uint32_t pending_count;
+	bool stopping;
+	int exit_code;
+};
+
+static void send_reply(struct http_request *request, int status, const char *type,
+	const char *cookie, struct slice body)
+{
+	const struct http_header headers[] = {
+		{"Content-Type", type},
+		{"Set-Cookie", cookie},
+		{"Cache-Control", "no-store"},
+	};
+
+	http_request_reply(request, status, headers, ARRAY_COUNT(headers), body);
+}
+
+static void answer_error(struct http_request *request, enum reply_error error, const char *detail)
+{
+	struct reply reply;
+
+	reply_init(&reply);
+	reply_fail(&reply, error, "%s", detail);
+	send_reply(request, reply.status, reply.type, NULL, buf_slice(&reply.body));
+	reply_done(&reply);
+}
+
+static struct pending *take_slot(struct front *f, uint32_t *ret_index)
+{
+	for (uint32_t i = 0; i < f->pending_count; i++) {
+		if (!f->pending[i].request) {
+			*ret_index = i;
+			return &f->pending[i];
+		}
+	}
+	return NULL;
+}
+
+static void finish(struct front *f, struct pending *p, int status, const char *type,
+	const char *cookie, struct slice body)
+{
+	struct http_request *request = p->request;
+	size_t in = http_request_body(request).size;
+
+	p->request = NULL;
+	p->generation++;
+	if (p->counted) {
+		f->metrics.active--;
+		http_metrics_done(&f->metrics,
+			(double)((int64_t)clock_mono_ms() - p->since_ms) / 1000, in, body.size);
+	}
+	send_reply(request, status, type, cookie, body);
+	if (f->stopping && http_server_open_requests(f->server) == 0)
+		event_base_loopexit(f->base, NULL);
+}
+
+static void on_vault_message(void *cookie, struct slice message)
+{
+	struct front *f = cookie;
+	cleanup_with(buf_done) struct buf metrics = buf_init(REPLY_BODY_MAX);
+	json_t *header = NULL;
+	struct slice body;
+	uint64_t id;
+	uint32_t index;
+
+	if (wire_unpack(message, &header, &body) < 0) {
+		log_error("front.vault.protocol", LOG_U64("size", message.size));
+		f->exit_code = 1;
+		event_base_loopbreak(f->base);
+		return;
+	}
+	id = (uint64_t)wire_int(header, "id");
+	index = (uint32_t)id;
+	/* A late answer to a request that timed out finds another generation. */
+	if (index < f->pending_count && f->pending[index].request &&
+		f->pending[index].generation == (uint32_t)(id >> 32)) {
+		struct pending *p = &f->pending[index];
+
+		if (p->metrics) {
+			buf_put_slice(&metrics, body);
+			http_metrics_write(&f->metrics, &metrics);
+			body = buf_slice(&metrics);
+		}
+		finish(f, p, (int)wire_int(header, "status"), wire_str(header, "type"),
+			wire_str(header, "cookie"), body);
+	}
+	json_decref(header);
+}
+
+static void on_vault_closed(void *cookie)
+{
+	struct front *f = cookie;
+
+	event_base_loopbreak(f->base);
+}
+
+static int forward(struct front *f, struct http_request *request, const char *tee, uint64_t id)
+{
+	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
+	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
+	char cookie[SESSION_ID_SIZE];
+	json_t *header;
+	int r;
+
+	rcar_cookie(http_request_header(request, "Cookie"), cookie);
+	header = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s%, s:s}", "id", (json_int_t)id, "method",
+		http_request_method(request), "target", http_request_target(request), "peer",
+		http_request_peer(request), "cookie", cookie, "bearer",
+		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee);
+	if (!header)
+		return -EBADMSG; /* a header that is not UTF-8 */
+	r = wire_pack(&out, header, http_request_body(request));
+	json_decref(header);
+	if (r == 0 && ipc_pending(f->vault) > VAULT_QUEUE_MAX)
+		r = -EAGAIN;
+	return r < 0 ? r : ipc_send(f->vault, buf_slice(&out));
+}
+
+/* Return: true when the request was answered here. */
+static bool answer_locally(struct front *f, struct http_request *request,
+	const struct kbs_target *target, char tee[SESSION_TEE_SIZE])
+{
+	struct err e = {0};
+	char detail[ERR_TEXT_SIZE + 64];
+	int r;
+
+	switch (target->route) {
+	case ROUTE_BAD_PATH:
+		answer_error(request, REPLY_INVALID_PATH, "invalid request path");
+		return true;
+	case ROUTE_METHOD:
+		answer_error(request, REPLY_METHOD, "method not allowed here");
+		return true;
+	case ROUTE_NONE:
+		snprintf(detail, sizeof(detail), "Plugin %s not found", target->plugin);
+		answer_error(request, REPLY_PLUGIN_NOT_FOUND, detail);
+		return true;
+	case ROUTE_AUTH:
+		if (!ratelimit_take(
+			    f->limit, http_request_peer(request), (int64_t)clock_mono_ms())) {
+			answer_error(request, REPLY_TOO_MANY,
+				"too many handshakes from this address, try again later");
+			return true;
+		}
+		r = rcar_read_auth(http_request_body(request), tee, &e);
+		if (r == 0)
+			return false;
+		snprintf(detail, sizeof(detail), "Attestation error: RCAR handshake Auth failed: %s",
+			err_text(&e, r));
+		answer_error(request, REPLY_ATTESTATION_ERROR, detail);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void on_request(void *cookie, struct http_request *request)
+{
+	struct front *f = cookie;
+	char tee[SESSION_TEE_SIZE] = "";
+	struct kbs_target target;
+	struct pending *p;
+	uint32_t index = 0;
+	int r;
+
+	kbs_route_parse(http_request_method(request), slice_str(http_request_target(request)),
+		&target);
+	if (answer_locally(f, request, &target, tee))
+		return;
+	p = take_slot(f, &index);
+	if (!p) {
+		answer_error(request, REPLY_UNAVAILABLE, "too many requests are under way");
+		return;
+	}
+	p->request = request;
+	p->since_ms = (int64_t)clock_mono_ms();
+	p->counted = str_starts(http_request_target(request), "/kbs");
+	p->metrics = target.route == ROUTE_METRICS;
+	f->metrics.active += p->counted;
+	r = forward(f, request, tee, (uint64_t)p->generation << 32 | index);
+	if (r < 0) {
+		struct reply reply;
+
+		reply_init(&reply);
+		reply_fail(&reply, r == -EBADMSG ? REPLY_INVALID_PATH : REPLY_UNAVAILABLE,
+			r == -EBADMSG ? "a request header is not UTF-8" : "cannot take the request");
+		finish(f, p, reply.status, reply.type, NULL, buf_slice(&reply.body));
+		reply_done(&reply);
+	}
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *cookie)
+{
+	struct front *f = cookie;
+	int64_t now = (int64_t)clock_mono_ms();
+
+	for (uint32_t i = 0; i < f->pending_count; i++) {
+		struct pending *p = &f->pending[i];
+		static const char late[] = "{\"type\":\"https://github.com/confidential-containers/"
+					   "kbs/errors/ServiceUnavailable\",\"detail\":\"no answer "
+					   "in time\"}";
+
+		if (p->request && now - p->since_ms > ANSWER_WAIT_MS)
+			finish(f, p, 503, REPLY_JSON, NULL, slice_str(late));
+	}
+}
+
+static void on_term(evutil_socket_t fd, short what, void *cookie)
+{
+	struct front *f = cookie;
+	const struct timeval grace = {3, 0};
+
+	f->stopping = true;
+	http_server_pause(f->server);
+	event_base_loopexit(
+		f->base, http_server_open_requests(f->server) ? &grace : NULL);
+}
+
+static int listen_all(struct front *f, struct err *reterr)
+{
+	const struct kbs_config *c = f->config;
+	const struct http_server_options options = {
+		.certificate = c->http.certificate,
+		.private_key = c->http.private_key,
+		.tls13_only = streq(c->http.tls_min_version, "1.3"),
+		.header_max = HEADER_MAX,
+		.body_max = (size_t)c->http.body_max_mib << 20,
+		.idle_s = IDLE_S,
+	};
+	int r = http_server_new(f->base, &options, on_request, f, &f->server, reterr);
+
+	for (size_t i = 0; r == 0 && i < c->http.sockets.count; i++) {
+		uint16_t port = 0;
+
+		r = http_server_listen(f->server, c->http.sockets.items[i], &port, reterr);
+		if (r == 0)
+			log_info("kbs.listen", LOG_STR("address", c->http.sockets.items[i]),
+				LOG_U64("port", port),
+				LOG_STR("scheme", c->http.insecure_http ? "http" : "https"));
+	}
+	return r;
+}
+
+/* Accepting stops at this many descriptors; the listener then waits for one to become free. */
+static int limit_connections(const struct kbs_config *c, struct err *reterr)
+{
+	const rlim_t want = (rlim_t)c->husk.connections_max + FDS_OWN;
+	struct rlimit limit = {want, want};
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max < want)
+		limit = (struct rlimit){now.rlim_max, now.rlim_max};
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_set(reterr, -errno, "cannot limit descriptors: %m");
+	return 0;
+}
+
+static int start(struct front *f, struct err *reterr)
+{
+	static const struct timeval tick = {1, 0};
+	const struct kbs_config *c = f->config;
+	struct event *timer, *term;
+	int r;
+
+	f->base = event_base_new();
+	f->limit = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
+	f->pending_count = c->husk.connections_max;
+	f->pending = calloc(f->pending_count, sizeof(*f->pending));
+	if (!f->base || !f->limit || !f->pending)
+		return -ENOMEM;
+	f->vault = ipc_new(
+		f->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_vault_message, on_vault_closed, f);
+	timer = event_new(f->base, -1, EV_PERSIST, on_tick, f);
+	term = evsignal_new(f->base, SIGTERM, on_term, f);
+	if (!f->vault || !timer || !term)
+		return -ENOMEM;
+	event_add(timer, &tick);
+	event_add(term, NULL);
+	r = listen_all(f, reterr);
+	if (r == 0)
+		r = limit_connections(c, reterr);
+	if (r == 0)
+		r = role_confine(
+			c, "front", NULL, 0, SANDBOX_EVENTS | SANDBOX_SOCKETS, reterr);
+	return r;
+}
+
+int role_front(const struct kbs_config *c)
+{
+	struct front f = {.config = c};
+	struct err e = {0};
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	r = start(&f, &e);
+	if (r == 0)
+		r = role_ready();
+	if (r < 0) {
+		log_error("front.start", LOG_STR("reason", err_text(&e, r)));
+		return 1;
+	}
+	event_base_dispatch(f.base);
+	return f.exit_code;
+}

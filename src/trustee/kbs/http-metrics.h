@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Counters of the front, with upstream's names. Only paths below /kbs are counted. */
+#include "base/buf.h"
+
+#define DURATION_BUCKETS 7
+#define SIZE_BUCKETS 5
+
+struct histogram {
+	uint64_t buckets[DURATION_BUCKETS]; /* not cumulative */
+	uint64_t count;
+	double sum;
+};
+
+struct http_metrics {
+	uint64_t requests;
+	uint64_t active;
+	struct histogram duration, request_size, response_size;
+};
+
+void http_metrics_done(
+	struct http_metrics *m, double seconds, size_t request_size, size_t response_size);
+/** http_metrics_write() - append Prometheus text */
+void http_metrics_write(const struct http_metrics *m, struct buf *out);

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* husk-kbs: options, and which role this process plays. */
+#include <getopt.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "trustee/kbs/init.h"
+#include "trustee/kbs/role.h"
+
+#define EXIT_USAGE 2
+#define HOSTS_MAX 16
+#define DEFAULT_CONFIG "/etc/husk/husk-kbs.toml"
+
+static const char g_help[] =
+	"Usage: husk-kbs [-c FILE]\n"
+	"       husk-kbs init DIR [--listen ADDRESS:PORT] [--host NAME]...\n"
+	"\n"
+	"The key broker, attestation service and reference value store of husk.\n"
+	"\n"
+	"  init DIR                 make keys, a TLS certificate, an admin token and a\n"
+	"                           configuration in DIR, so that the broker can start\n"
+	"      --listen ADDR:PORT   where it will listen (default 127.0.0.1:8080)\n"
+	"      --host NAME          further name or address for the certificate\n"
+	"  -c, --config-file FILE   configuration (default $KBS_CONFIG_FILE, then\n"
+	"                           " DEFAULT_CONFIG ")\n"
+	"      --check-config       read the configuration, say whether it is good, and end\n"
+	"  -h, --help               show this text\n"
+	"  -V, --version            show the version\n"
+	"\n"
+	"Exit: 0 after SIGTERM, 1 on failure, 2 for a wrong command line.\n";
+
+struct arguments {
+	const char *config_file;
+	const char *role;
+	const char *init_dir;
+	const char *listen;
+	const char *hosts[HOSTS_MAX];
+	size_t host_count;
+	bool check;
+};
+
+static int usage(const char *what, const char *value)
+{
+	fprintf(stderr, "husk-kbs: %s%s\nTry `husk-kbs --help`.\n", what, value);
+	return EXIT_USAGE;
+}
+
+/* Return: -1 to go on, else the exit code. */
+static int parse_arguments(int argc, char **argv, struct arguments *a)
+{
+	enum { OPT_CHECK = 256, OPT_ROLE, OPT_LISTEN, OPT_HOST, OPT_INIT };
+	static const struct option options[] = {
+		{"config-file", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, OPT_CHECK},
+		{"role", required_argument, NULL, OPT_ROLE},
+		{"init", required_argument, NULL, OPT_INIT},
+		{"listen", required_argument, NULL, OPT_LISTEN},
+		{"host", required_argument, NULL, OPT_HOST},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			a->config_file = optarg;
+			break;
+		case OPT_CHECK:
+			a->check = true;
+			break;
+		case OPT_ROLE:
+			a->role = optarg;
+			break;
+		case OPT_INIT:
+			a->init_dir = optarg;
+			break;
+		case OPT_LISTEN:
+			a->listen = optarg;
+			break;
+		case OPT_HOST:
+			if (a->host_count == HOSTS_MAX)
+				return usage("too many --host options", "");
+			a->hosts[a->host_count++] = optarg;
+			break;
+		case 'h':
+			fputs(g_help, stdout);
+			return 0;
+		case 'V':
+			puts("husk-kbs " HUSK_VERSION);
+			return 0;
+		default:
+			return usage("unknown option", "");
+		}
+	}
+	if (optind < argc && streq(argv[optind], "init")) {
+		if (optind + 1 >= argc)
+			return usage("init needs a folder", "");
+		a->init_dir = argv[optind + 1];
+		optind += 2;
+	}
+	return optind < argc ? usage("unexpected argument ", argv[optind]) : -1;
+}
+
+static int run_init(const struct arguments *a)
+{
+	const struct init_options o = {a->init_dir, a->listen, a->hosts, a->host_count};
+	struct err e = {0};
+	int r = init_make(&o, &e);
+
+	if (r < 0) {
+		fprintf(stderr, "husk-kbs: init: %s\n", err_text(&e, r));
+		return 1;
+	}
+	printf("Made %s. Start the broker:\n"
+	       "  husk-kbs -c %s/husk-kbs.toml\n"
+	       "Talk to it as its admin:\n"
+	       "  husk kbs --url https://%s --cert %s/tls.crt --admin-token %s/admin-token ...\n",
+		a->init_dir, a->init_dir, a->listen, a->init_dir, a->init_dir);
+	return 0;
+}
+
+static void setup_log(const struct kbs_config *c, const char *program)
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	enum log_level level = LOG_LEVEL_INFO;
+
+	for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
+		if (c->husk.log_level && streq(levels[i], c->husk.log_level))
+			level = (enum log_level)i;
+	}
+	log_setup(program, level, c->husk.log_json, 2);
+}
+
+static int run_role(const char *role)
+{
+	static const struct {
+		const char *name;
+		const char *program;
+		int (*run)(const struct kbs_config *c);
+	} roles[] = {
+		{"front", "husk-kbs-front", role_front},
+		{"vault", "husk-kbs-vault", role_vault},
+		{"verifier", "husk-kbs-verifier", role_verifier},
+	};
+	cleanup_with(kbs_config_done) struct kbs_config config = {0};
+	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
+	cleanup_fd int fd = ROLE_FD_CONFIG;
+	struct err e = {0};
+	json_t *root = NULL;
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, &text);
+
+	if (r == 0) {
+		root = json_loadb((const char *)text.data, text.size, 0, NULL);
+		r = root ? kbs_config_from_json(root, &config, &e) : -EBADMSG;
+		json_decref(root);
+	}
+	if (r < 0) {
+		fprintf(stderr, "husk-kbs: role %s: %s\n", role, err_text(&e, r));
+		return 1;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
+		if (streq(roles[i].name, role)) {
+			setup_log(&config, roles[i].program);
+			return roles[i].run(&config);
+		}
+	}
+	return usage("unknown role ", role);
+}
+
+static void warn_insecure(const struct kbs_config *c)
+{
+	if (c->admin.mode == ADMIN_INSECURE_ALLOW_ALL)
+		log_warn("kbs.insecure", LOG_STR("option", "InsecureAllowAll"),
+			LOG_STR("effect", "everybody who reaches this port is an admin"));
+	if (c->http.insecure_http)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_http"),
+			LOG_STR("effect", "tokens and cookies travel in the clear"));
+	if (c->husk.insecure_no_sandbox)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
+			LOG_STR("effect", "a break-in into one process is not contained"));
+	if (!c->signer.key_path)
+		log_warn("kbs.token.ephemeral",
+			LOG_STR("effect", "no signer key_path: tokens do not outlive a restart"));
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_with(kbs_config_done) struct kbs_config config = {0};
+	struct arguments a = {.listen = "127.0.0.1:8080"};
+	struct err e = {0};
+	int r = parse_arguments(argc, argv, &a);
+
+	if (r >= 0)
+		return r;
+	if (a.role)
+		return run_role(a.role);
+	if (a.init_dir)
+		return run_init(&a);
+	if (!a.config_file)
+		a.config_file = getenv("KBS_CONFIG_FILE");
+	if (!a.config_file)
+		a.config_file = DEFAULT_CONFIG;
+	r = kbs_config_load(a.config_file, &config, &e);
+	if (r < 0) {
+		fprintf(stderr, "husk-kbs: %s\n", err_text(&e, r));
+		return 1;
+	}
+	if (a.check) {
+		printf("%s is good\n", a.config_file);
+		return 0;
+	}
+	setup_log(&config, "husk-kbs");
+	warn_insecure(&config);
+	return role_supervisor(&config);
+}

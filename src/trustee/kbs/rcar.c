@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trustee/kbs/rcar.h"
+
+#include "base/str.h"
+#include "fmt/json.h"
+
+#define COOKIE_NAME "kbs-session-id="
+
+static int check_version(const char *version, struct err *reterr)
+{
+	if (streq(version, RCAR_VERSION))
+		return 0;
+	return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "version",
+		"KBS Client Protocol Version Mismatch: expect =" RCAR_VERSION
+		" while the request is %.32s",
+		version);
+}
+
+int rcar_read_auth(struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr)
+{
+	json_t *root = NULL;
+	const char *version, *name;
+	int r = json_parse(body, RCAR_AUTH_MAX, &root, reterr);
+
+	if (r < 0)
+		return r;
+	r = json_get_str(root, "version", &version, reterr);
+	if (r == 0)
+		r = check_version(version, reterr);
+	if (r == 0)
+		r = json_get_str(root, "tee", &name, reterr);
+	if (r == 0 && !json_object_get(root, "extra-params"))
+		r = err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "extra-params",
+			"the member extra-params is missing");
+	if (r == 0 && (!*name || str_copy(tee, SESSION_TEE_SIZE, name) < 0))
+		r = err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "tee", "unknown tee");
+	json_decref(root);
+	return r;
+}
+
+void rcar_cookie(const char *header, char id[SESSION_ID_SIZE])
+{
+	id[0] = '\0';
+	while (header && *header) {
+		header += strspn(header, " ;");
+		if (str_starts(header, COOKIE_NAME)) {
+			const char *value = header + strlen(COOKIE_NAME);
+			size_t n = strcspn(value, "; ");
+
+			/* Only what we could have given out: 32 hex digits. */
+			if (n == SESSION_ID_SIZE - 1 && strspn(value, "0123456789abcdef") == n)
+				(void)!str_copy_slice(id, SESSION_ID_SIZE, slice_of(value, n));
+			return;
+		}
+		header += strcspn(header, ";");
+	}
+}
+
+struct slice rcar_bearer(const char *header)
+{
+	if (!header || strncasecmp(header, "Bearer ", 7) != 0)
+		return SLICE_EMPTY;
+	header += 7;
+	header += strspn(header, " ");
+	return slice_of(header, strcspn(header, " "));
+}

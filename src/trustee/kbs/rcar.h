@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The first message of the RCAR handshake, and the cookie that ties the rest to it. Read by the
+ * front; pure functions.
+ */
+#include "base/err.h"
+#include "base/slice.h"
+#include "trustee/kbs/session.h"
+
+#define RCAR_VERSION "0.4.0"
+#define RCAR_AUTH_MAX ((size_t)64 << 10)
+
+/**
+ * rcar_read_auth() - check {"version","tee","extra-params"}
+ * @tee: lower-case name as sent; whether it is known is the vault's business
+ *
+ * Return: 0, -EBADMSG, -E2BIG, -EOPNOTSUPP (another protocol version; the text is what deployed
+ * clients know).
+ */
+must_check int rcar_read_auth(
+	struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr);
+/** rcar_cookie() - the session id in a Cookie header; "" when there is none */
+void rcar_cookie(const char *header, char id[SESSION_ID_SIZE]);
+/** rcar_bearer() - the token in an Authorization header; empty when there is none */
+struct slice rcar_bearer(const char *header);

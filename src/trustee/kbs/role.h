@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The processes of husk-kbs, after OpenSSH's privilege separation:
+ *
+ *   supervisor  starts the others, restarts verifiers, ends everything together
+ *   front       sockets, TLS, HTTP; no keys but TLS's own, no store
+ *   vault       store, token key, sessions, decisions; no network
+ *   verifier    evidence and policies; nothing else at all
+ *
+ * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
+ * its configuration in a sealed memory file and its sockets at fixed descriptors.
+ */
+#include "base/err.h"
+#include "trustee/kbs/config.h"
+
+enum role_fd {
+	ROLE_FD_CONFIG = 3, /* JSON, memfd */
+	ROLE_FD_LINK = 4,   /* front: vault; vault: front; verifier: vault */
+	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
+};
+
+#define CONTROL_READY 0xFFFFFFFFu /* "tag" of the message that says a role is up */
+
+/* Each returns the exit code of its process. */
+int role_front(const struct kbs_config *c);
+int role_vault(const struct kbs_config *c);
+int role_verifier(const struct kbs_config *c);
+int role_supervisor(const struct kbs_config *c);
+
+/** role_confine() - enter the sandbox, or say that it was switched off */
+struct sandbox_path;
+must_check int role_confine(const struct kbs_config *c, const char *role,
+	const struct sandbox_path *paths, size_t count, unsigned groups, struct err *reterr);
+/** role_ready() - tell the supervisor that this role serves */
+must_check int role_ready(void);

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The first process: it starts the roles and waits. It parses nothing but its configuration.
+ *
+ *  - A verifier that ends is replaced; its new socket goes to the vault.
+ *  - The front or the vault ending is the end of all: a broker without one of them is useless, and
+ *    the service manager restarts it whole.
+ *  - Children are killed by the kernel when the supervisor dies (PDEATHSIG), so that none stays.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/ipc.h"
+#include "trustee/kbs/role.h"
+
+#define VERIFIERS_MAX 64
+#define STOP_WAIT_MS 5000
+#define RESTART_DELAY_MS 100
+#define START_WAIT_MS 30000
+
+struct child {
+	pid_t pid;
+	int64_t restart_at_ms; /* verifier that waits for its turn; 0 when it runs */
+};
+
+struct supervisor {
+	const struct kbs_config *config;
+	int config_fd;
+	struct child front, vault;
+	struct child verifiers[VERIFIERS_MAX];
+	int front_control, vault_control;
+	int signals;
+	bool stopping;
+};
+
+/* After fork: only async-signal-safe calls. */
+static noreturn_fn void exec_role(const char *role, int config, int link, int control)
+{
+	char *const argv[] = {(char *)"husk-kbs", (char *)"--role", (char *)(uintptr_t)role, NULL};
+	char *const envp[] = {NULL};
+	sigset_t none;
+	int from[3] = {config, link, control};
+
+	/* First out of the way of the fixed numbers, then onto them; dup2() clears CLOEXEC. */
+	for (int i = 0; i < 3; i++)
+		from[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, 16);
+	for (int i = 0; i < 3; i++) {
+		if (from[i] >= 0 && dup2(from[i], ROLE_FD_CONFIG + i) < 0)
+			_exit(127);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve("/proc/self/exe", argv, envp);
+	_exit(127);
+}
+
+static int spawn(struct supervisor *s, const char *role, int link, int control, struct child *ret)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		exec_role(role, s->config_fd, link, control);
+	*ret = (struct child){.pid = pid};
+	return 0;
+}
+
+static int start_verifier(struct supervisor *s, unsigned index)
+{
+	int pair[2];
+	int r = ipc_pair(pair);
+
+	if (r < 0)
+		return r;
+	r = spawn(s, "verifier", pair[1], -1, &s->verifiers[index]);
+	if (r == 0)
+		r = ipc_send_fd(s->vault_control, pair[0], index);
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+static int wait_ready(int control, const char *role, struct err *reterr)
+{
+	struct pollfd p = {.fd = control, .events = POLLIN};
+	uint32_t tag = 0;
+	ssize_t n = 0;
+
+	if (poll(&p, 1, START_WAIT_MS) == 1)
+		n = recv(control, &tag, sizeof(tag), 0);
+	if (n == sizeof(tag) && tag == CONTROL_READY)
+		return 0;
+	return err_set(reterr, -ECHILD, "the %s did not start: see the message above", role);
+}
+
+static int start_all(struct supervisor *s, struct err *reterr)
+{
+	int link[2], front[2], vault[2];
+	int r = ipc_pair(link);
+
+	if (r == 0)
+		r = ipc_pair(front);
+	if (r == 0)
+		r = ipc_pair(vault);
+	if (r < 0)
+		return r;
+	s->front_control = front[0];
+	s->vault_control = vault[0];
+	r = spawn(s, "vault", link[0], vault[1], &s->vault);
+	close(vault[1]);
+	close(link[0]);
+	if (r == 0)
+		r = wait_ready(s->vault_control, "vault", reterr);
+	for (unsigned i = 0; r == 0 && i < s->config->husk.verifiers; i++)
+		r = start_verifier(s, i);
+	if (r == 0)
+		r = spawn(s, "front", link[1], front[1], &s->front);
+	close(front[1]);
+	close(link[1]);
+	if (r == 0)
+		r = wait_ready(s->front_control, "front", reterr);
+	return r;
+}
+
+/* What the service manager wants to know; a plain datagram, see sd_notify(3). */
+static void notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	cleanup_fd int fd = -1;
+	size_t n;
+
+	if (!path || (path[0] != '/' && path[0] != '@') ||
+		str_copy(to.sun_path, sizeof(to.sun_path), path) < 0)
+		return;
+	n = strlen(path);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+}
+
+static void log_end(const char *role, int status)
+{
+	if (WIFSIGNALED(status))
+		log_error("kbs.process.killed", LOG_STR("role", role),
+			LOG_STR("signal", strsignal(WTERMSIG(status))));
+	else
+		log_error("kbs.process.ended", LOG_STR("role", role),
+			LOG_I64("code", WEXITSTATUS(status)));
+}
+
+/* Return: false when the broker cannot go on. */
+static bool child_ended(struct supervisor *s, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < s->config->husk.verifiers; i++) {
+		if (s->verifiers[i].pid != pid)
+			continue;
+		if (!s->stopping)
+			log_end("verifier", status);
+		/* Whoever can crash verifiers must not also get our processor. */
+		s->verifiers[i] = (struct child){
+			.restart_at_ms = (int64_t)clock_mono_ms() + RESTART_DELAY_MS};
+		return true;
+	}
+	if (pid != s->front.pid && pid != s->vault.pid)
+		return true;
+	if (!s->stopping)
+		log_end(pid == s->front.pid ? "front" : "vault", status);
+	*(pid == s->front.pid ? &s->front.pid : &s->vault.pid) = 0;
+	return false;
+}
+
+static bool reap(struct supervisor *s)
+{
+	bool go_on = true;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		go_on &= child_ended(s, pid, status);
+	return go_on;
+}
+
+/* Return: milliseconds until the next restart is due, -1 for none. */
+static int restart_due(struct supervisor *s)
+{
+	int64_t now = (int64_t)clock_mono_ms();
+	int wait = -1;
+
+	for (unsigned i = 0; i < s->config->husk.verifiers; i++) {
+		struct child *c = &s->verifiers[i];
+
+		if (c->restart_at_ms == 0)
+			continue;
+		if (c->restart_at_ms > now) {
+			wait = RESTART_DELAY_MS;
+		} else if (start_verifier(s, i) < 0) {
+			c->restart_at_ms = now + RESTART_DELAY_MS;
+			wait = RESTART_DELAY_MS;
+		}
+	}
+	return wait;
+}
+
+static void stop_child(const struct child *c, int signo)
+{
+	if (c->pid > 0)
+		kill(c->pid, signo);
+}
+
+/* Front first: it finishes what it answers, then the vault sees it go and flushes. */
+static void stop_all(struct supervisor *s)
+{
+	int64_t deadline = (int64_t)clock_mono_ms() + STOP_WAIT_MS;
+	struct pollfd p = {.fd = s->signals, .events = POLLIN};
+
+	s->stopping = true;
+	stop_child(&s->front, SIGTERM);
+	while ((s->front.pid > 0 || s->vault.pid > 0) && (int64_t)clock_mono_ms() < deadline) {
+		struct signalfd_siginfo info;
+
+		if (poll(&p, 1, 100) == 1)
+			(void)!read(s->signals, &info, sizeof(info));
+		(void)reap(s);
+		if (s->front.pid == 0)
+			stop_child(&s->vault, SIGTERM);
+	}
+	stop_child(&s->front, SIGKILL);
+	stop_child(&s->vault, SIGKILL);
+	for (unsigned i = 0; i < s->config->husk.verifiers; i++)
+		stop_child(&s->verifiers[i], SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+static int run(struct supervisor *s)
+{
+	for (;;) {
+		struct pollfd p = {.fd = s->signals, .events = POLLIN};
+		struct signalfd_siginfo info;
+
+		if (poll(&p, 1, restart_due(s)) == 1 &&
+			read(s->signals, &info, sizeof(info)) == sizeof(info) &&
+			(info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)) {
+			notify("STOPPING=1");
+			return 0;
+		}
+		if (!reap(s))
+			return 1;
+	}
+}
+
+static int seal_config(const struct kbs_config *c)
+{
+	cleanup(free_ptr) char *text = json_dumps(c->root, JSON_COMPACT);
+	cleanup_fd int fd = memfd_create("husk-kbs-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (!text || fd < 0)
+		return -ENOMEM;
+	r = fd_write_full(fd, text, strlen(text));
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+int role_supervisor(const struct kbs_config *c)
+{
+	struct supervisor s = {.config = c, .front_control = -1, .vault_control = -1};
+	struct err e = {0};
+	sigset_t wanted;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGCHLD);
+	sigaddset(&wanted, SIGTERM);
+	sigaddset(&wanted, SIGINT);
+	sigprocmask(SIG_BLOCK, &wanted, NULL);
+	s.signals = signalfd(-1, &wanted, SFD_CLOEXEC);
+	s.config_fd = seal_config(c);
+	r = s.signals < 0 ? -errno : MIN(s.config_fd, 0);
+	if (r == 0)
+		r = start_all(&s, &e);
+	if (r < 0) {
+		log_error("kbs.start", LOG_STR("reason", err_text(&e, r)));
+		stop_all(&s);
+		return 1;
+	}
+	notify("READY=1");
+	r = run(&s);
+	stop_all(&s);
+	return r;
+}

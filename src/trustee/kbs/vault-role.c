@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vault process: a struct vault with sockets around it. */
+#include <event2/event.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/ipc.h"
+#include "net/sandbox.h"
+#include "trustee/kbs/role.h"
+#include "trustee/kbs/vault.h"
+#include "trustee/kbs/wire.h"
+
+#define VERIFIERS_MAX 64
+#define FRONT_QUEUE_MAX ((size_t)64 << 20)
+#define TICK_S 1
+
+struct vault_process;
+
+struct verifier_link {
+	struct vault_process *process;
+	unsigned index;
+	struct ipc *ipc;
+};
+
+struct vault_process {
+	struct event_base *base;
+	struct vault *vault;
+	struct ipc *front;
+	struct verifier_link verifiers[VERIFIERS_MAX];
+	unsigned verifier_count;
+	int exit_code;
+};
+
+static void to_front(void *cookie, const json_t *header, struct slice body)
+{
+	struct vault_process *p = cookie;
+	cleanup_with(buf_done) struct buf out = buf_init_secret(WIRE_BODY_MAX);
+	int r = wire_pack(&out, header, body);
+
+	/* A front that reads nothing must not make the vault grow. */
+	if (r == 0 && ipc_pending(p->front) > FRONT_QUEUE_MAX)
+		r = -E2BIG;
+	if (r == 0)
+		r = ipc_send(p->front, buf_slice(&out));
+	if (r < 0)
+		log_error("vault.answer.lost", LOG_STR("reason", strerror(-r)));
+}
+
+static int to_verifier(void *cookie, unsigned index, const json_t *header, struct slice body)
+{
+	struct vault_process *p = cookie;
+	cleanup_with(buf_done) struct buf out = buf_init(IPC_MESSAGE_MAX);
+	int r;
+
+	if (index >= p->verifier_count || !p->verifiers[index].ipc)
+		return -EPIPE;
+	r = wire_pack(&out, header, body);
+	return r < 0 ? r : ipc_send(p->verifiers[index].ipc, buf_slice(&out));
+}
+
+static int64_t now_unix(void *cookie)
+{
+	return clock_unix_s();
+}
+
+static int64_t now_ms(void *cookie)
+{
+	return (int64_t)clock_mono_ms();
+}
+
+static void on_front_message(void *cookie, struct slice message)
+{
+	struct vault_process *p = cookie;
+	json_t *header = NULL;
+	struct slice body;
+
+	if (wire_unpack(message, &header, &body) < 0) {
+		log_error("vault.front.protocol", LOG_U64("size", message.size));
+		p->exit_code = 1;
+		event_base_loopbreak(p->base);
+		return;
+	}
+	vault_front_message(p->vault, header, body);
+	json_decref(header);
+}
+
+static void on_front_closed(void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	event_base_loopbreak(p->base);
+}
+
+static void verifier_gone(struct verifier_link *link)
+{
+	ipc_free(steal_ptr(link->ipc));
+	vault_verifier_down(link->process->vault, link->index);
+}
+
+static void on_verifier_message(void *cookie, struct slice message)
+{
+	struct verifier_link *link = cookie;
+	json_t *header = NULL;
+	struct slice body;
+	int r = wire_unpack(message, &header, &body);
+
+	if (r == 0)
+		r = vault_verifier_message(link->process->vault, link->index, header);
+	json_decref(header);
+	if (r < 0) {
+		log_error("vault.verifier.protocol", LOG_U64("verifier", link->index));
+		verifier_gone(link);
+	}
+}
+
+static void on_verifier_closed(void *cookie)
+{
+	struct verifier_link *link = cookie;
+
+	log_error("vault.verifier.gone", LOG_U64("verifier", link->index));
+	verifier_gone(link);
+}
+
+/* The supervisor passes the socket of each verifier it starts. */
+static void on_control(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+	struct verifier_link *link;
+	uint32_t index = 0;
+	int sock = -1;
+	int r = ipc_recv_fd(fd, &sock, &index);
+
+	if (r == -EAGAIN)
+		return;
+	if (r < 0 || index >= p->verifier_count) {
+		/* The supervisor is gone, or confused: the end of all. */
+		event_base_loopbreak(p->base);
+		return;
+	}
+	link = &p->verifiers[index];
+	if (link->ipc)
+		verifier_gone(link);
+	link->ipc = ipc_new(p->base, sock, IPC_MESSAGE_MAX, on_verifier_message,
+		on_verifier_closed, link);
+	if (link->ipc)
+		vault_verifier_up(p->vault, index);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	vault_tick(p->vault);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	event_base_loopbreak(p->base);
+}
+
+static int confine(const struct kbs_config *c, struct err *reterr)
+{
+	char folder[PATH_MAX];
+	struct sandbox_path paths[1] = {{.access = SANDBOX_WRITE}};
+
+	/* SQLite makes and removes its journal beside the store, and syncs the folder. */
+	if (str_copy(folder, sizeof(folder), c->store.path) < 0)
+		return err_set(reterr, -E2BIG, "the store's path is too long");
+	paths[0].path = dirname(folder);
+	return role_confine(c, "vault", paths, ARRAY_COUNT(paths),
+		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_FILES | SANDBOX_FDPASS, reterr);
+}
+
+static int start(struct vault_process *p, const struct kbs_config *c, struct err *reterr)
+{
+	const struct vault_ops ops = {to_front, to_verifier, now_unix, now_ms, p};
+	const struct timeval tick = {TICK_S, 0};
+	struct event *control, *timer, *term;
+	int r = vault_new(c, &ops, &p->vault, reterr);
+
+	if (r < 0)
+		return r;
+	p->base = event_base_new();
+	if (!p->base)
+		return -ENOMEM;
+	p->verifier_count = c->husk.verifiers;
+	for (unsigned i = 0; i < VERIFIERS_MAX; i++)
+		p->verifiers[i] = (struct verifier_link){p, i, NULL};
+	p->front = ipc_new(
+		p->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_front_message, on_front_closed, p);
+	control = event_new(p->base, ROLE_FD_CONTROL, EV_READ | EV_PERSIST, on_control, p);
+	timer = event_new(p->base, -1, EV_PERSIST, on_tick, p);
+	term = evsignal_new(p->base, SIGTERM, on_signal, p);
+	if (!p->front || !control || !timer || !term)
+		return -ENOMEM;
+	event_add(control, NULL);
+	event_add(timer, &tick);
+	event_add(term, NULL);
+	return confine(c, reterr);
+}
+
+int role_vault(const struct kbs_config *c)
+{
+	struct vault_process p = {0};
+	struct err e = {0};
+	int r = start(&p, c, &e);
+
+	if (r == 0)
+		r = role_ready();
+	if (r < 0) {
+		log_error("vault.start", LOG_STR("reason", err_text(&e, r)));
+		return 1;
+	}
+	event_base_dispatch(p.base);
+	vault_free(p.vault);
+	return p.exit_code;
+}
