@@ -7,6 +7,8 @@
 
 #define SETS 1024
 #define WAYS 4
+/* ffff::/16 is multicast, so no IPv6 client has this prefix. */
+#define V4_MARK 0xFFFF000000000000u
 
 struct bucket {
 	uint64_t key; /* 0: unused */
@@ -43,13 +45,13 @@ static uint64_t key_of(const char *peer)
 	if (inet_pton(AF_INET6, peer, raw) == 1) {
 		for (int i = 0; i < 8; i++)
 			key = key << 8 | raw[i];
-		return key | 1;
+		return key ? key : 1; /* ::1 */
 	}
 	if (inet_pton(AF_INET, peer, raw) != 1)
-		return 1; /* unknown peers share one bucket */
+		return 2; /* unknown peers share one bucket */
 	for (int i = 0; i < 4; i++)
 		key = key << 8 | raw[i];
-	return key << 8 | 2;
+	return key | V4_MARK;
 }
 
 static struct bucket *bucket_of(struct ratelimit *r, uint64_t key, int64_t now_ms)

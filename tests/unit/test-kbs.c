@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parts of the key broker that need no process: routes, sessions, limits, configuration, EAR. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/enc.h"
+#include "base/str.h"
+#include "trustee/as/as.h"
+#include "trustee/as/ear.h"
+#include "trustee/kbs/config.h"
+#include "trustee/kbs/pool.h"
+#include "trustee/kbs/ratelimit.h"
+#include "trustee/kbs/rcar.h"
+#include "trustee/kbs/reply.h"
+#include "trustee/kbs/route.h"
+#include "trustee/kbs/session.h"
+#include "trustee/kbs/wire.h"
+#include "trustee/rvps/rvps.h"
+
+static void test_routes(void **state)
+{
+	static const struct {
+		const char *method, *target;
+		enum kbs_route route;
+		const char *tail;
+	} rows[] = {
+		{"POST", "/kbs/v0/auth", ROUTE_AUTH, ""},
+		{"POST", "/kbs/v0/auth/ignored", ROUTE_AUTH, NULL},
+		{"POST", "/kbs/v0/authx", ROUTE_NONE, NULL},
+		{"GET", "/kbs/v0/auth", ROUTE_NONE, NULL},
+		{"POST", "/kbs/v0/attest", ROUTE_ATTEST, ""},
+		{"GET", "/kbs/v0/resource/a/b/c", ROUTE_RESOURCE_GET, "a/b/c"},
+		{"POST", "/kbs/v0/resource/a/b/c?x=y", ROUTE_RESOURCE_SET, "a/b/c"},
+		{"DELETE", "/kbs/v0/resource/a/b/c", ROUTE_RESOURCE_DELETE, "a/b/c"},
+		{"PUT", "/kbs/v0/resource/a/b/c", ROUTE_NONE, NULL},
+		{"PATCH", "/kbs/v0/resource/a/b/c", ROUTE_METHOD, NULL},
+		{"GET", "/kbs/v0/resource/", ROUTE_NONE, NULL},
+		{"GET", "/kbs/v0/reference-value/a%2Fb", ROUTE_REFERENCE_GET, "a/b"},
+		{"GET", "/kbs/v0/reference-value/a%00b", ROUTE_BAD_PATH, NULL},
+		{"GET", "/kbs/v0/reference-value/a%2", ROUTE_BAD_PATH, NULL},
+		{"GET", "/kbs/v0/reference-value/%ff", ROUTE_BAD_PATH, NULL},
+		{"POST", "/kbs/v0/reference-value", ROUTE_REFERENCE_SET, ""},
+		{"POST", "/kbs/v0/resource-policy", ROUTE_RESOURCE_POLICY_SET, ""},
+		{"GET", "/kbs/v0/resource-policy", ROUTE_RESOURCE_POLICY_LIST, ""},
+		{"GET", "/kbs/v0/nothing/here", ROUTE_NONE, NULL},
+		{"GET", "/kbs/v0/", ROUTE_BAD_PATH, NULL},
+		{"GET", "/kbs/v1/auth", ROUTE_BAD_PATH, NULL},
+		{"GET", "/kbs/v0/admin/why/abc", ROUTE_ADMIN_WHY, "abc"},
+		{"POST", "/kbs/v0/admin/why/abc", ROUTE_METHOD, NULL},
+		{"GET", "/healthz", ROUTE_HEALTHZ, ""},
+		{"POST", "/metrics", ROUTE_METHOD, NULL},
+		{"GET", "/", ROUTE_BAD_PATH, NULL},
+		{"GET", "", ROUTE_BAD_PATH, NULL},
+	};
+	struct kbs_target t;
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		kbs_route_parse(rows[i].method, slice_str(rows[i].target), &t);
+		if (t.route != rows[i].route)
+			fail_msg("%s %s: %s", rows[i].method, rows[i].target,
+				kbs_route_name(t.route));
+		if (rows[i].tail)
+			assert_string_equal(t.tail, rows[i].tail);
+	}
+	/* Everything that changes or shows anything of the operator's needs an admin. */
+	for (int r = ROUTE_NONE; r < ROUTE_MAX_; r++) {
+		enum route_need need = kbs_route_need((enum kbs_route)r);
+
+		if (r >= ROUTE_ADMIN_WHY || r == ROUTE_RESOURCE_SET ||
+			r == ROUTE_RESOURCE_DELETE || r == ROUTE_REFERENCE_SET ||
+			r == ROUTE_REFERENCE_GET || r == ROUTE_ATTESTATION_POLICY_SET ||
+			r == ROUTE_RESOURCE_POLICY_SET || r == ROUTE_RESOURCE_POLICY_LIST)
+			assert_int_equal(need, NEED_ADMIN);
+		else
+			assert_int_not_equal(need, NEED_ADMIN);
+	}
+	assert_int_equal(kbs_route_need(ROUTE_RESOURCE_GET), NEED_TOKEN);
+}
+
+static void test_resource_paths(void **state)
+{
+	static const char *const good[] = {"a/b/c", "default/key/1", "_/-/x.y.z", "a-b/c_d/e.f"};
+	static const char *const bad[] = {"", "a", "a/b", "a/b/c/d", "a//c", "/a/b/c", "a/b/c/",
+		"../b/c", "a/../c", "a/./c", "a/b/.c", "a/b/c d", "a/b/\xc3\xa4"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+		assert_true(kbs_resource_path_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_false(kbs_resource_path_valid(bad[i]));
+}
+
+static void test_query(void **state)
+{
+	char v[16];
+
+	assert_int_equal(kbs_query_get("a=1&version=3", "version", v, sizeof(v)), 0);
+	assert_string_equal(v, "3");
+	assert_int_equal(kbs_query_get("xversion=3", "version", v, sizeof(v)), -ENOENT);
+	assert_int_equal(kbs_query_get("", "version", v, sizeof(v)), -ENOENT);
+	assert_int_equal(kbs_query_get("v=%zz", "v", v, sizeof(v)), -EBADMSG);
+	assert_int_equal(kbs_query_get("v=0123456789abcdef", "v", v, sizeof(v)), -E2BIG);
+}
+
+#define NONCE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+static struct session *add_session(struct session_table *t, int n, int64_t now_ms)
+{
+	char id[SESSION_ID_SIZE];
+	struct session *s = NULL;
+
+	snprintf(id, sizeof(id), "%08x%024x", n, n);
+	assert_int_equal(session_new(t, id, NONCE, "sample", now_ms, 1700000000, &s), 0);
+	return s;
+}
+
+static void test_sessions(void **state)
+{
+	cleanup(session_table_free) struct session_table *t = session_table_new(4, 2, 300);
+	struct session *s, *other = NULL;
+	char id[SESSION_ID_SIZE];
+	int error;
+
+	s = add_session(t, 1, 0);
+	assert_int_equal(s->expires_unix, 1700000300);
+	assert_ptr_equal(session_find(t, s->id, 299999, &error), s);
+	assert_null(session_find(t, "0", 0, &error));
+	assert_int_equal(error, -ENOENT);
+	(void)!str_copy(id, sizeof(id), s->id);
+	assert_null(session_find(t, id, 300000, &error));
+	assert_int_equal(error, -ESTALE);
+	assert_null(session_find(t, id, 0, &error));
+	assert_int_equal(error, -ENOENT);
+	/* A full table refuses, until something expires. */
+	for (int i = 0; i < 4; i++)
+		add_session(t, 10 + i, 1000 * i);
+	assert_int_equal(session_new(t, "ffffffffffffffffffffffffffffffff", NONCE, "tpm", 4000,
+				 1700000000, &other),
+		-EAGAIN);
+	assert_int_equal(session_new(t, "ffffffffffffffffffffffffffffffff", NONCE, "tpm", 300000,
+				 1700000000, &other),
+		0);
+	assert_int_equal(session_count(t, false), 4);
+	assert_int_equal(session_new(t, "short", NONCE, "tpm", 0, 0, &s), -EAGAIN);
+}
+
+static void test_attested_sessions_are_a_cache(void **state)
+{
+	cleanup(session_table_free) struct session_table *t = session_table_new(100, 2, 300);
+	json_t *claims = json_object();
+	char first[SESSION_ID_SIZE];
+	int error;
+
+	for (int i = 0; i < 5; i++) {
+		struct session *s = add_session(t, i, i);
+
+		if (i == 0)
+			(void)!str_copy(first, sizeof(first), s->id);
+		assert_int_equal(session_attested(t, s, "token", claims), 0);
+	}
+	assert_int_equal(session_count(t, true), 2);
+	assert_int_equal(session_count(t, false), 0);
+	assert_null(session_find(t, first, 10, &error));
+	assert_int_equal(session_expire(t, 1000000), 2);
+	assert_int_equal(session_count(t, true), 0);
+	json_decref(claims);
+}
+
+static void test_ratelimit(void **state)
+{
+	cleanup(ratelimit_free) struct ratelimit *r = ratelimit_new(10, 3);
+	cleanup(ratelimit_free) struct ratelimit *off = ratelimit_new(0, 1);
+
+	for (int i = 0; i < 3; i++)
+		assert_true(ratelimit_take(r, "192.0.2.1", 1000));
+	assert_false(ratelimit_take(r, "192.0.2.1", 1000));
+	assert_true(ratelimit_take(r, "192.0.2.2", 1000));
+	assert_true(ratelimit_take(r, "192.0.2.1", 1100));
+	assert_false(ratelimit_take(r, "192.0.2.1", 1100));
+	/* One /64 is one client. */
+	for (int i = 0; i < 3; i++)
+		assert_true(ratelimit_take(r, i ? "2001:db8::1" : "2001:db8::2", 1000));
+	assert_false(ratelimit_take(r, "2001:db8::3", 1000));
+	assert_true(ratelimit_take(r, "2001:db8:0:1::3", 1000));
+	for (int i = 0; i < 100; i++)
+		assert_true(ratelimit_take(off, "192.0.2.1", 0));
+}
+
+static void test_auth_message(void **state)
+{
+	static const struct {
+		const char *body;
+		int want;
+	} rows[] = {
+		{"{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}}", 0},
+		{"{\"version\":\"0.4.0\",\"tee\":\"az-snp-vtpm\",\"extra-params\":\"\"}", 0},
+		{"{\"version\":\"0.3.0\",\"tee\":\"snp\",\"extra-params\":{}}", -EOPNOTSUPP},
+		{"{\"version\":\"0.4.0\",\"tee\":\"snp\"}", -EBADMSG},
+		{"{\"version\":\"0.4.0\",\"tee\":5,\"extra-params\":{}}", -EBADMSG},
+		{"{\"version\":\"0.4.0\",\"tee\":\"\",\"extra-params\":{}}", -EBADMSG},
+		{"{\"version\":\"0.4.0\",\"tee\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+		 "\"extra-params\":{}}",
+			-EBADMSG},
+		{"{\"version\":\"0.4.0\",\"version\":\"0.4.0\",\"tee\":\"snp\","
+		 "\"extra-params\":{}}",
+			-EBADMSG},
+		{"[]", -EBADMSG},
+		{"", -EBADMSG},
+		{"{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}} x", -EBADMSG},
+	};
+	char tee[SESSION_TEE_SIZE];
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		if (rcar_read_auth(slice_str(rows[i].body), tee, &e) != rows[i].want)
+			fail_msg("%s", rows[i].body);
+	}
+	/* Every truncation of a good message is refused. */
+	for (size_t n = 0; n < strlen(rows[0].body); n++)
+		assert_int_not_equal(rcar_read_auth(slice_of(rows[0].body, n), tee, NULL), 0);
+	assert_int_equal(rcar_read_auth(slice_str(rows[2].body), tee, &e), -EOPNOTSUPP);
+	assert_string_equal(e.text,
+		"KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is 0.3.0");
+}
+
+static void test_cookie_and_bearer(void **state)
+{
+	char id[SESSION_ID_SIZE];
+
+	rcar_cookie("a=b; kbs-session-id=0123456789abcdef0123456789abcdef; c=d", id);
+	assert_string_equal(id, "0123456789abcdef0123456789abcdef");
+	rcar_cookie("kbs-session-id=0123456789abcdef0123456789abcdeg", id);
+	assert_string_equal(id, "");
+	rcar_cookie("kbs-session-id=0123", id);
+	assert_string_equal(id, "");
+	rcar_cookie("xkbs-session-id=0123456789abcdef0123456789abcdef", id);
+	assert_string_equal(id, "");
+	rcar_cookie(NULL, id);
+	assert_string_equal(id, "");
+	assert_true(slice_eq_str(rcar_bearer("Bearer abc"), "abc"));
+	assert_true(slice_eq_str(rcar_bearer("bearer  abc "), "abc"));
+	assert_int_equal(rcar_bearer("Basic abc").size, 0);
+	assert_int_equal(rcar_bearer(NULL).size, 0);
+}
+
+static void test_wire(void **state)
+{
+	cleanup_with(buf_done) struct buf out = buf_init(0);
+	json_t *header = json_pack("{s:s, s:i}", "op", "x", "id", 7);
+	json_t *got = NULL;
+	struct slice body;
+
+	assert_int_equal(wire_pack(&out, header, SLICE_LIT("body")), 0);
+	assert_int_equal(wire_unpack(buf_slice(&out), &got, &body), 0);
+	assert_true(json_equal(header, got));
+	assert_true(slice_eq_str(body, "body"));
+	json_decref(got);
+	for (size_t n = 0; n < out.size - 4; n++)
+		assert_int_not_equal(
+			wire_unpack(slice_cut(buf_slice(&out), 0, n), &got, &body), 0);
+	assert_string_equal(wire_str(header, "absent"), "");
+	assert_int_equal(wire_int(header, "id"), 7);
+	json_decref(header);
+}
+
+static void test_errors_on_the_wire(void **state)
+{
+	struct reply r;
+
+	reply_init(&r);
+	reply_fail(&r, REPLY_POLICY_DENY, "Access denied by policy (id %s)", "12");
+	assert_int_equal(r.status, 401);
+	assert_string_equal(buf_str(&r.body),
+		"{\"type\":\"https://github.com/confidential-containers/kbs/errors/PolicyDeny\","
+		"\"detail\":\"Access denied by policy (id 12)\"}");
+	reply_fail(&r, REPLY_PLUGIN_NOT_FOUND, "Plugin %s not found", "x");
+	assert_int_equal(r.status, 404);
+	reply_done(&r);
+}
+
+/* --- pool: a fake transport that remembers what was sent --- */
+static int g_sent, g_done, g_last_error;
+static uint64_t g_last_work;
+
+static int fake_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+{
+	g_sent++;
+	g_last_work = (uint64_t)json_integer_value(json_object_get(header, "work"));
+	return 0;
+}
+
+static int fake_init(void *cookie, unsigned index)
+{
+	return 0;
+}
+
+static void fake_done(void *cookie, int error, const json_t *result)
+{
+	g_done++;
+	g_last_error = error;
+}
+
+static void test_pool(void **state)
+{
+	const struct pool_ops ops = {fake_send, fake_init, NULL};
+	cleanup(pool_free) struct pool *p = pool_new(1, &ops);
+	json_t *answer;
+
+	g_sent = g_done = 0;
+	assert_int_equal(pool_submit(p, json_object(), SLICE_LIT("1"), 0, fake_done, NULL), 0);
+	assert_int_equal(g_sent, 0);
+	pool_up(p, 0, 0);
+	assert_int_equal(g_sent, 1);
+	/* One at a time. */
+	assert_int_equal(pool_submit(p, json_object(), SLICE_LIT("2"), 0, fake_done, NULL), 0);
+	assert_int_equal(g_sent, 1);
+	answer = json_pack("{s:I, s:i}", "work", (json_int_t)g_last_work, "error", 0);
+	assert_int_equal(pool_answer(p, 0, answer, 0), 0);
+	assert_int_equal(g_done, 1);
+	assert_int_equal(g_last_error, 0);
+	assert_int_equal(g_sent, 2);
+	/* The same answer again was not asked for. */
+	assert_int_equal(pool_answer(p, 0, answer, 0), -EPROTO);
+	json_decref(answer);
+	/* A crash fails the work at hand and nothing else. */
+	assert_int_equal(pool_submit(p, json_object(), SLICE_LIT("3"), 0, fake_done, NULL), 0);
+	pool_down(p, 0);
+	assert_int_equal(g_done, 2);
+	assert_int_equal(g_last_error, -EPIPE);
+	pool_up(p, 0, POOL_WAIT_MS);
+	assert_int_equal(g_sent, 3);
+	/* What waits too long fails. */
+	assert_int_equal(pool_submit(p, json_object(), SLICE_LIT("4"), 0, fake_done, NULL), 0);
+	pool_expire(p, POOL_WAIT_MS + 1);
+	assert_int_equal(g_done, 3);
+	assert_int_equal(g_last_error, -ETIMEDOUT);
+}
+
+#define CONFIG_BASE                                                                            \
+	"[http_server]\ninsecure_http = true\n[husk]\nstore = \"/tmp/x.db\"\n[admin]\n"
+#define CONFIG_PROVIDER                                                                        \
+	"authorization_mode = \"AuthenticatedAuthorization\"\n"                                \
+	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
+
+static void test_config(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		const char *says;
+	} rows[] = {
+		{CONFIG_BASE, 0, NULL},
+		{CONFIG_BASE "authorization_mode = \"InsecureAllowAll\"", 0, NULL},
+		{CONFIG_BASE "authorization_mode = \"AllowAll\"", -EINVAL, "authorization_mode"},
+		{CONFIG_BASE CONFIG_PROVIDER, -EINVAL, "acls"},
+		{CONFIG_BASE CONFIG_PROVIDER "[[admin.authorization.regex_acl.acls]]\n"
+					     "role = \"r\"\nallowed_endpoints = \"^/kbs/.*$\"",
+			0, NULL},
+		{CONFIG_BASE CONFIG_PROVIDER "[[admin.authorization.regex_acl.acls]]\n"
+					     "role = \"r\"\nallowed_endpoints = \"/kbs/.*\"",
+			-EINVAL, "must start"},
+		{CONFIG_BASE CONFIG_PROVIDER "[[admin.authorization.regex_acl.acls]]\n"
+					     "role = \"r\"\nallowed_endpoints = \"^/kbs/([$\"",
+			-EINVAL, "regular expression"},
+		{CONFIG_BASE "mode = 1", -EINVAL, "not a known key"},
+		{CONFIG_BASE "[unknown]\n", -EINVAL, "not a known section"},
+		{CONFIG_BASE "[attestation_token]\ninsecure_header_jwk = true", -EOPNOTSUPP,
+			"never trusts"},
+		{CONFIG_BASE "[attestation_service]\ntype = \"intel_ta\"", -EOPNOTSUPP, "intel_ta"},
+		{CONFIG_BASE "[attestation_service]\ntimeout = 0", -EINVAL, "from 1 to"},
+		{CONFIG_BASE "[attestation_service]\ntimeout = \"5\"", -EINVAL, "number"},
+		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Redis\"", -EOPNOTSUPP, "Redis"},
+		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
+		{"[http_server]\n[husk]\nstore = \"x\"", -EINVAL, "husk-kbs init"},
+		{"[http_server]\ninsecure_http = true\n", -EINVAL, "store"},
+		{"[http_server]\ninsecure_http = true\nprivate_key = \"k\"\n[husk]\nstore = \"x\"",
+			-EINVAL, "contradicts"},
+		{"[http_server", -EBADMSG, ""},
+	};
+	struct kbs_config c = {0};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct err e = {0};
+		int r = kbs_config_parse(slice_str(rows[i].text), &c, &e);
+
+		if (r != rows[i].want)
+			fail_msg("%s: %d %s", rows[i].text, r, e.text);
+		if (r < 0 && !strstr(e.text, rows[i].says))
+			fail_msg("%s: \"%s\" does not say %s", rows[i].text, e.text, rows[i].says);
+		kbs_config_done(&c);
+	}
+	assert_int_equal(kbs_config_parse(slice_str(CONFIG_BASE), &c, NULL), 0);
+	/* The defaults that matter. */
+	assert_int_equal(c.admin.mode, ADMIN_DENY_ALL);
+	assert_false(c.as.insecure_accept_sample);
+	assert_int_equal(c.as.timeout_min, 5);
+	assert_int_equal(c.http.body_max_mib, 2);
+	assert_string_equal(c.http.sockets.items[0], "127.0.0.1:8080");
+	assert_true(c.broker.verbose_token);
+	kbs_config_done(&c);
+}
+
+static void rvps_case(const char *text, int want)
+{
+	json_t *records = NULL;
+	struct err e = {0};
+	int r = rvps_extract(slice_str(text), 1700000000, &records, &e);
+
+	if (r != want)
+		fail_msg("%s: %d %s", text, r, e.text);
+	json_decref(records);
+}
+
+static void test_rvps(void **state)
+{
+	/* {"a":["x"],"n":7} */
+	static const char good[] =
+		"{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"eyJhIjpbIngiXSwibiI6N30=\"}";
+	cleanup(rvps_snapshot_free) struct rvps_snapshot *s = NULL;
+	json_t *records = NULL;
+	bool expired;
+
+	assert_int_equal(rvps_extract(slice_str(good), 1700000000, &records, NULL), 0);
+	assert_int_equal(json_array_size(records), 2);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(records, 0), "expiration")),
+		"2024-11-14T22:13:20Z");
+	s = rvps_snapshot_new(records);
+	json_decref(records);
+	assert_int_equal(json_integer_value(rvps_query(s, "n", 1700000000, NULL)), 7);
+	assert_null(rvps_query(s, "absent", 1700000000, &expired));
+	assert_false(expired);
+	/* The last second counts, the next does not. */
+	assert_non_null(rvps_query(s, "n", 1731622399, &expired));
+	assert_null(rvps_query(s, "n", 1731622400, &expired));
+	assert_true(expired);
+
+	for (size_t n = 0; n < strlen(good); n++) {
+		json_t *none = NULL;
+
+		assert_int_not_equal(rvps_extract(slice_of(good, n), 0, &none, NULL), 0);
+	}
+	rvps_case("{\"version\":\"0.2.0\",\"type\":\"sample\",\"payload\":\"e30=\"}", -EOPNOTSUPP);
+	rvps_case("{\"type\":\"sample\",\"payload\":\"e30=\"}", 0);
+	rvps_case("{\"type\":\"swid\",\"payload\":\"e30=\"}", -EOPNOTSUPP);
+	rvps_case("{\"payload\":\"e30=\"}", -EBADMSG);
+	rvps_case("{\"type\":\"sample\",\"payload\":\"W10=\"}", -EBADMSG);
+	rvps_case("{\"type\":\"sample\",\"payload\":\"%%\"}", -EBADMSG);
+	rvps_case("{\"type\":\"sample\",\"payload\":\"e30=\",\"expiration\":"
+		  "\"2020-01-01T00:00:00Z\"}",
+		-ESTALE);
+	rvps_case("{\"type\":\"sample\",\"payload\":\"e30=\",\"expiration\":\"soon\"}", -EBADMSG);
+	rvps_case("[]", -EBADMSG);
+}
+
+static void test_tiers(void **state)
+{
+	static const struct {
+		int claim;
+		enum ear_tier tier;
+	} rows[] = {
+		{-128, EAR_CONTRAINDICATED}, {-97, EAR_CONTRAINDICATED}, {-96, EAR_WARNING},
+		{-33, EAR_WARNING}, {-32, EAR_AFFIRMING}, {-2, EAR_AFFIRMING}, {-1, EAR_NONE},
+		{0, EAR_NONE}, {1, EAR_NONE}, {2, EAR_AFFIRMING}, {31, EAR_AFFIRMING},
+		{32, EAR_WARNING}, {95, EAR_WARNING}, {96, EAR_CONTRAINDICATED},
+		{127, EAR_CONTRAINDICATED},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		assert_int_equal(ear_tier_of(rows[i].claim), rows[i].tier);
+}
+
+static void test_vector(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		enum ear_tier tier;
+	} rows[] = {
+		{"{\"executables\":3,\"hardware\":2}", 0, EAR_AFFIRMING},
+		{"{\"executables\":3,\"hardware\":32}", 0, EAR_WARNING},
+		{"{\"executables\":3,\"hardware\":97}", 0, EAR_CONTRAINDICATED},
+		{"{}", 0, EAR_NONE},
+		{"{\"hardware\":258}", -EBADMSG, EAR_NONE},
+		{"{\"hardware\":\"2\"}", -EBADMSG, EAR_NONE},
+		{"{\"hardware\":2.0}", -EBADMSG, EAR_NONE},
+		{"{\"firmware\":2}", -EBADMSG, EAR_NONE},
+		{"[]", -EBADMSG, EAR_NONE},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		json_t *v = json_loads(rows[i].text, 0, NULL);
+		enum ear_tier tier = EAR_NONE;
+
+		assert_int_equal(ear_vector_check(v, &tier, NULL), rows[i].want);
+		assert_int_equal(tier, rows[i].tier);
+		json_decref(v);
+	}
+}
+
+static void test_ear(void **state)
+{
+	static const struct ear_issuer issuer = {"i", "d", "b", "p", 300};
+	json_t *vector = json_pack("{s:i}", "hardware", 2);
+	json_t *evidence = json_pack("{s:{}, s:{s:s, s:s}}", "tpm", "runtime_data_claims",
+		"nonce", "n", "additional-evidence", "long");
+	json_t *ext = json_pack("[{s:s, s:i, s:{}}]", "name", "ear.trustee.identifiers", "key", -18,
+		"value");
+	json_t *twice = json_pack("[{s:s, s:i, s:s}]", "name", "ear.status", "key", 1, "value",
+		"affirming");
+	json_t *submod = NULL, *submods, *claims = NULL;
+	const json_t *kept;
+
+	assert_int_equal(
+		ear_submod(vector, EAR_AFFIRMING, ext, evidence, true, &submod, NULL), 0);
+	assert_string_equal(
+		json_string_value(json_object_get(submod, "ear.status")), "affirming");
+	assert_non_null(json_object_get(submod, "ear.trustee.identifiers"));
+	submods = json_pack("{s:o}", "cpu0", submod);
+	assert_int_equal(ear_claims(&issuer, 1000, submods, &claims), 0);
+	assert_int_equal(json_integer_value(json_object_get(claims, "exp")), 1300);
+	json_decref(claims);
+	json_decref(submods);
+	/* A policy cannot overwrite the appraisal by an extension. */
+	assert_int_equal(
+		ear_submod(vector, EAR_WARNING, twice, evidence, true, &submod, NULL), -EBADMSG);
+	/* Short tokens drop the device evidence, and the original keeps it. */
+	assert_int_equal(
+		ear_submod(vector, EAR_WARNING, NULL, evidence, false, &submod, NULL), 0);
+	kept = json_object_get(json_object_get(submod, "ear.veraison.annotated-evidence"),
+		"runtime_data_claims");
+	assert_null(json_object_get(kept, "additional-evidence"));
+	assert_non_null(json_object_get(kept, "nonce"));
+	assert_non_null(json_object_get(
+		json_object_get(evidence, "runtime_data_claims"), "additional-evidence"));
+	json_decref(submod);
+	json_decref(vector);
+	json_decref(evidence);
+	json_decref(ext);
+	json_decref(twice);
+	/* Nothing in husk ships an allow-all policy. */
+	assert_true(as_default_policy("default_cpu").size > 0);
+	assert_true(as_default_policy("resource-policy").size > 0);
+	assert_int_equal(as_default_policy("other").size, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_resource_paths),
+		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_attested_sessions_are_a_cache),
+		cmocka_unit_test(test_ratelimit),
+		cmocka_unit_test(test_auth_message),
+		cmocka_unit_test(test_cookie_and_bearer),
+		cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_errors_on_the_wire),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_rvps),
+		cmocka_unit_test(test_tiers),
+		cmocka_unit_test(test_vector),
+		cmocka_unit_test(test_ear),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
