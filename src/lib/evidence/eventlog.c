@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evidence/eventlog.h"
+
+#include "base/enc.h"
+#include "base/str.h"
+#include "fmt/json.h"
+#include "fmt/tpm.h"
+
+static const struct {
+	uint16_t id;
+	enum hash_alg alg;
+	const char *name;
+} g_algs[] = {
+	{TPM_ALG_SHA1, HASH_SHA1, "SHA-1"},
+	{TPM_ALG_SHA256, HASH_SHA256, "SHA-256"},
+	{TPM_ALG_SHA384, HASH_SHA384, "SHA-384"},
+	{TPM_ALG_SHA512, HASH_SHA512, "SHA-512"},
+	{TPM_ALG_SM3_256, HASH_SM3, "SM3"},
+};
+
+static enum hash_alg alg_of(uint16_t id, const char **ret_name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(g_algs); i++) {
+		if (g_algs[i].id == id) {
+			if (ret_name)
+				*ret_name = g_algs[i].name;
+			return g_algs[i].alg;
+		}
+	}
+	return HASH_NONE;
+}
+
+int eventlog_replay(
+	struct slice log, uint16_t tpm_alg, struct eventlog_registers *ret, struct err *reterr)
+{
+	struct eventlog_registers regs = {.alg = alg_of(tpm_alg, NULL)};
+	struct tcg2_reader reader;
+	struct tcg2_event e;
+
+	if (regs.alg == HASH_NONE)
+		return err_set(
+			reterr, -EOPNOTSUPP, "cannot replay digests of algorithm %04x", tpm_alg);
+	int r = tcg2_open(log, &reader, reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < EVENTLOG_REGISTERS; i++)
+		regs.values[i].size = hash_size(regs.alg);
+	while ((r = tcg2_next(&reader, &e, reterr)) > 0) {
+		if (e.type == TCG2_EV_NO_ACTION) {
+			if (!(regs.touched & 1))
+				regs.values[0].bytes[regs.values[0].size - 1] =
+					reader.startup_locality;
+			continue;
+		}
+		struct slice value = tcg2_event_digest(&e, tpm_alg);
+		if (e.index >= EVENTLOG_REGISTERS || value.size == 0)
+			return err_at(reterr, -EBADMSG, e.offset, "event",
+				"event has register %u or lacks a %s digest", e.index,
+				hash_name(regs.alg));
+		struct digest *d = &regs.values[e.index];
+		r = hash_extend(regs.alg, digest_slice(d), value, d);
+		if (r < 0)
+			return r;
+		regs.touched |= 1U << e.index;
+	}
+	if (r == 0)
+		*ret = regs;
+	return r;
+}
+
+int eventlog_last_digest(
+	struct slice log, uint16_t tpm_alg, uint32_t index, struct slice *ret, struct err *reterr)
+{
+	struct tcg2_reader reader;
+	struct tcg2_event e;
+	struct slice last = SLICE_EMPTY;
+
+	int r = tcg2_open(log, &reader, reterr);
+	if (r < 0)
+		return r;
+	while ((r = tcg2_next(&reader, &e, reterr)) > 0) {
+		if (e.index == index && e.type != TCG2_EV_NO_ACTION)
+			last = tcg2_event_digest(&e, tpm_alg);
+	}
+	if (r < 0)
+		return r;
+	if (last.size == 0)
+		return err_set(reterr, -ENOENT, "event log has no event of register %u", index);
+	*ret = last;
+	return 0;
+}
+
+/* Printable text of the types that carry text; NULL leaves the details empty. */
+static int put_details(const struct tcg2_event *e, json_t *details)
+{
+	struct rd r = rd_init(e->data);
+	struct slice text = e->data;
+	uint32_t id, size;
+
+	switch (e->type) {
+	case 0x1:	  /* EV_POST_CODE */
+	case 0x5:	  /* EV_ACTION */
+	case 0xC:	  /* EV_COMPACT_HASH */
+	case 0x12:	  /* EV_OMIT_BOOT_DEVICE_EVENTS */
+	case 0x80000007U: /* EV_EFI_ACTION */
+		return json_set_slice(details, "string", text);
+	case TCG2_EV_IPL:
+		while (text.size > 0 && text.data[text.size - 1] == 0)
+			text.size--;
+		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
+	case TCG2_EV_EVENT_TAG:
+		if (rd_u32le(&r, &id) < 0 || rd_u32le(&r, &size) < 0 ||
+			rd_slice(&r, size, &text) < 0)
+			return 0;
+		while (text.size > 0 && text.data[text.size - 1] == 0)
+			text.size--;
+		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
+	}
+	return 0;
+}
+
+static int put_digests(const struct tcg2_event *e, json_t *event)
+{
+	json_t *array = json_array();
+	int r = json_set_take(event, "digests", array);
+	bool matches = e->digest_count > 0;
+
+	for (size_t i = 0; r == 0 && i < e->digest_count; i++) {
+		const char *name = NULL;
+		enum hash_alg alg = alg_of(e->digests[i].alg, &name);
+		json_t *d = json_object();
+		struct digest actual;
+		if (json_array_append_new(array, d) < 0)
+			return -ENOMEM;
+		r = json_set_str(d, "alg", name ? name : "unknown");
+		if (r == 0)
+			r = json_set_hex(d, "digest", e->digests[i].bytes);
+		if (r == 0 && (alg == HASH_NONE || hash_once(alg, e->data, &actual) < 0 ||
+				      !slice_eq(digest_slice(&actual), e->digests[i].bytes)))
+			matches = false;
+	}
+	return r < 0 ? r : json_set_bool(event, "digest_matches_event", matches);
+}
+
+static int render(const struct tcg2_event *e, json_t *list)
+{
+	const char *name = tcg2_type_name(e->type);
+	char unknown[32];
+	json_t *event = json_object(), *details = json_object();
+
+	snprintf(unknown, sizeof(unknown), "0x%08x", e->type);
+	if (json_array_append_new(list, event) < 0) {
+		json_decref(details);
+		return -ENOMEM;
+	}
+	int r = json_set_take(event, "details", details);
+	if (r == 0)
+		r = put_details(e, details);
+	if (r == 0)
+		r = put_digests(e, event);
+	if (r == 0)
+		r = json_set_b64(event, "event", e->data, B64_STD);
+	if (r == 0)
+		r = json_set_int(event, "index", e->index);
+	return r < 0 ? r : json_set_str(event, "type_name", name ? name : unknown);
+}
+
+int eventlog_to_json(struct slice log, json_t **ret, struct err *reterr)
+{
+	struct tcg2_reader reader;
+	struct tcg2_event e;
+	cleanup(json_decref) json_t *list = json_array();
+
+	int r = tcg2_open(log, &reader, reterr);
+	if (r < 0)
+		return r;
+	while ((r = tcg2_next(&reader, &e, reterr)) > 0) {
+		r = render(&e, list);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		*ret = steal_ptr(list);
+	return r;
+}

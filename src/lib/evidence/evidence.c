@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/enc.h"
+#include "base/str.h"
+#include "evidence/internal.h"
+#include "fmt/json.h"
+
+static const struct evidence_tee g_tees[] = {
+	{"sample", "cpu", evidence_sample_verify},
+	{"tpm", "cpu", evidence_tpm_verify},
+};
+
+const struct evidence_tee *evidence_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(g_tees); i++) {
+		if (streq(g_tees[i].name, name))
+			return &g_tees[i];
+	}
+	return NULL;
+}
+
+const struct evidence_tee *evidence_at(size_t index)
+{
+	return index < ARRAY_COUNT(g_tees) ? &g_tees[index] : NULL;
+}
+
+void evidence_result_done(struct evidence_result *r)
+{
+	json_decref(r->claims);
+	json_decref(r->checks);
+	*r = (struct evidence_result){0};
+}
+
+int check_note(struct evidence_result *r, const char *name, bool ok, const char *expected,
+	const char *actual, const char *detail)
+{
+	json_t *check = json_object();
+	int e = json_set_str(check, "name", name);
+	if (e == 0)
+		e = json_set_bool(check, "ok", ok);
+	if (e == 0 && expected)
+		e = json_set_str(check, "expected", expected);
+	if (e == 0 && actual)
+		e = json_set_str(check, "actual", actual);
+	if (e == 0 && detail)
+		e = json_set_str(check, "detail", detail);
+	if (json_array_append_new(r->checks, check) < 0 || e < 0)
+		return -ENOMEM;
+	if (!ok && r->reason[0] == 0)
+		snprintf(r->reason, sizeof(r->reason), "%s: %s", name,
+			detail ? detail : "does not match");
+	return ok ? 0 : -EACCES;
+}
+
+int check_bytes(struct evidence_result *r, const char *name, struct slice expected,
+	struct slice actual, const char *detail)
+{
+	cleanup_with(buf_done) struct buf want = buf_init(0), got = buf_init(0);
+	hex_encode(&want, slice_cut(expected, 0, 256));
+	hex_encode(&got, slice_cut(actual, 0, 256));
+	if (buf_error(&want) < 0 || buf_error(&got) < 0)
+		return -ENOMEM;
+	return check_note(r, name, slice_eq(expected, actual), buf_str(&want), buf_str(&got),
+		slice_eq(expected, actual) ? NULL : detail);
+}
+
+int check_errno(struct evidence_result *r, const char *name, int code, const struct err *e)
+{
+	if (code == -ENOMEM)
+		return code;
+	return check_note(r, name, code == 0, NULL, NULL, code == 0 ? NULL : err_text(e, code));
+}
+
+int evidence_verify(const char *tee, const struct evidence_request *request,
+	struct evidence_result *ret, struct err *reterr)
+{
+	const struct evidence_tee *room = evidence_find(tee);
+	if (!room)
+		return err_set(
+			reterr, -EOPNOTSUPP, "evidence of TEE \"%.32s\" cannot be verified", tee);
+	struct evidence_result result = {.checks = json_array()};
+	int r = result.checks ? room->verify(request, &result, reterr) : -ENOMEM;
+	if (r == -EACCES) {
+		/* A check failed: that is the verdict. */
+		result.verdict = EVIDENCE_DENY;
+		r = 0;
+	} else if (r == 0) {
+		result.verdict = EVIDENCE_ACCEPT;
+	}
+	if (r < 0) {
+		evidence_result_done(&result);
+		return r;
+	}
+	*ret = result;
+	return 0;
+}

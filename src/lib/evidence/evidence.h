@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Verification of attestation evidence: one room per TEE behind one table. A room checks that
+ * evidence is authentic, fresh (bound to the expected report data) and bound to the initdata, and
+ * turns it into claims with the names and shapes of Trustee. Whether the claims are *good* is for
+ * the appraisal policy.
+ *
+ * Rooms do no I/O and read no clock. The verdict is DENY unless every check of the room passed.
+ */
+#include <jansson.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
+
+/**
+ * struct evidence_request - what is to be verified
+ * @evidence: the TEE's evidence as it came in the attestation message (borrowed)
+ * @report_data: digest that the evidence must be bound to; each room pads or cuts it to its field
+ * @init_data: digest of the initdata that came along; empty when none came
+ * @now: seconds since the epoch: the time that certificates must be valid at
+ * @insecure_skip_report_data: do not check the binding (off-line look at old evidence); never set
+ * by a service
+ */
+struct evidence_request {
+	const json_t *evidence;
+	struct slice report_data;
+	struct slice init_data;
+	int64_t now;
+	bool insecure_skip_report_data;
+};
+
+#define EVIDENCE_REASON_SIZE 512
+
+/**
+ * struct evidence_result - release with evidence_result_done()
+ * @claims: owned; NULL when denied before claims could be made
+ * @checks: owned array of {"name", "ok", "expected", "actual", "detail"}; absent members are not
+ * known
+ * @reason: one sentence when denied
+ */
+struct evidence_result {
+	enum evidence_verdict verdict;
+	json_t *claims;
+	json_t *checks;
+	char reason[EVIDENCE_REASON_SIZE];
+};
+void evidence_result_done(struct evidence_result *r);
+
+/** struct evidence_tee - one room. @classification: "cpu", "gpu"...: selects the appraisal policy
+ */
+struct evidence_tee {
+	const char *name;
+	const char *classification;
+	int (*verify)(const struct evidence_request *request, struct evidence_result *result,
+		struct err *reterr);
+};
+
+/** evidence_find() - room of a TEE by its name on the wire; NULL when husk cannot verify it */
+const struct evidence_tee *evidence_find(const char *name);
+/** evidence_at() - the table, for lists; NULL past its end */
+const struct evidence_tee *evidence_at(size_t index);
+
+/**
+ * evidence_verify() - run the room of @tee
+ * Return: 0 with a verdict in @ret; -EOPNOTSUPP (unknown TEE), -ENOMEM. Bad evidence is a verdict,
+ * not an error.
+ */
+must_check int evidence_verify(const char *tee, const struct evidence_request *request,
+	struct evidence_result *ret, struct err *reterr);

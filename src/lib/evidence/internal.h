@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the rooms share. */
+#include "evidence/evidence.h"
+
+int evidence_tpm_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_sample_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+
+/**
+ * check_note() - record one check; a failed one denies and, if it is the first, becomes the reason
+ * @expected, @actual, @detail: may be NULL
+ * Return: 0 when @ok, -EACCES when not, -ENOMEM.
+ */
+must_check int check_note(struct evidence_result *r, const char *name, bool ok,
+	const char *expected, const char *actual, const char *detail);
+/** check_bytes() - compare and record both sides as hex */
+must_check int check_bytes(struct evidence_result *r, const char *name, struct slice expected,
+	struct slice actual, const char *detail);
+/** check_errno() - record the outcome of a call: 0 passes; anything else fails with its text */
+must_check int check_errno(
+	struct evidence_result *r, const char *name, int code, const struct err *e);
