@@ -103,7 +103,7 @@ static int put_details(const struct tcg2_event *e, json_t *details)
 	case 0xC:	  /* EV_COMPACT_HASH */
 	case 0x12:	  /* EV_OMIT_BOOT_DEVICE_EVENTS */
 	case 0x80000007U: /* EV_EFI_ACTION */
-		return json_set_slice(details, "string", text);
+		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
 	case TCG2_EV_IPL:
 		while (text.size > 0 && text.data[text.size - 1] == 0)
 			text.size--;

@@ -19,7 +19,8 @@
 #include "fmt/json.h"
 
 #define INIT_DATA_PCR 8
-#define NONCE_SIZE 32 /* report data is cut to this, as upstream does */
+#define NONCE_MIN 32
+#define NONCE_MAX 64
 #define FIELD_MAX 8192
 
 struct tpm_evidence {
@@ -83,6 +84,27 @@ static int decode(const json_t *evidence, struct tpm_evidence *t, struct err *re
 	return r;
 }
 
+/*
+ * Deployed attesters put the report data into the nonce either cut to 32 bytes or padded with zeros
+ * to 64. Both carry at least 256 bits of the digest.
+ */
+static int check_nonce(const struct evidence_request *q, const struct tpm_evidence *t,
+	struct evidence_result *result)
+{
+	uint8_t want[NONCE_MAX] = {0};
+	struct slice nonce = t->quote.extra_data;
+
+	if (q->report_data.size < NONCE_MIN || q->report_data.size > NONCE_MAX)
+		return check_note(result, "quote nonce", false, NULL, NULL,
+			"no usable report data was given to compare with");
+	if (nonce.size < NONCE_MIN || nonce.size > NONCE_MAX)
+		return check_note(result, "quote nonce", false, NULL, NULL,
+			"the nonce of the quote does not have 32 to 64 bytes");
+	memcpy(want, q->report_data.data, q->report_data.size);
+	return check_bytes(result, "quote nonce", slice_of(want, nonce.size), nonce,
+		"the quote was not made for this session and key");
+}
+
 static int check_quote(
 	const struct evidence_request *q, struct tpm_evidence *t, struct evidence_result *result)
 {
@@ -104,12 +126,7 @@ static int check_quote(
 	if (r < 0)
 		return r;
 	if (!q->insecure_skip_report_data) {
-		struct slice nonce = slice_cut(q->report_data, 0, NONCE_SIZE);
-		if (nonce.size == 0)
-			return check_note(result, "quote nonce", false, NULL, NULL,
-				"no nonce was given to compare");
-		r = check_bytes(result, "quote nonce", nonce, t->quote.extra_data,
-			"the quote was not made for this session and key");
+		r = check_nonce(q, t, result);
 		if (r < 0)
 			return r;
 	}

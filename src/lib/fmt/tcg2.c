@@ -46,8 +46,12 @@ static int parse_spec_id(struct slice data, struct tcg2_reader *t, struct err *r
 					"event log lists algorithm %04x twice", a->id);
 		}
 	}
-	/* Some firmware leaves out the vendor information; what is there must fit. */
-	if (rd_u8(&r, &vendor) == 0 && rd_skip(&r, vendor) < 0)
+	/*
+	 * The vendor information may be absent. Where its size says more than the event holds, the
+	 * event's own size left it out, and it follows the event.
+	 */
+	if (rd_u8(&r, &vendor) == 0 && rd_skip(&r, vendor) < 0 &&
+		rd_skip(&t->in, vendor - rd_left(&r)) < 0)
 		return cut_short(&r, "the vendor information", reterr);
 	t->alg_count = count;
 	return 0;
