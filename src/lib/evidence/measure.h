@@ -48,7 +48,7 @@ struct measure_input {
 /**
  * struct measure_event - one extend operation
  * @pcr: 0, 8 or 9
- * @type: TCG event type (EV_IPL...); 0 for the event of the guest agent, which no firmware logs
+ * @type: TCG event type (EV_IPL, ...); the event of the guest agent is an EV_EVENT_TAG
  * @digest: what the register is extended with
  */
 struct measure_event {
