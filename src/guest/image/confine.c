@@ -32,7 +32,7 @@ static int drop_capabilities(void)
 int image_confine(const char *root, struct err *reterr)
 {
 	const struct sandbox_path paths[] = {
-		{root, SANDBOX_WRITE}, {"/etc", SANDBOX_READ}, {"/dev/urandom", SANDBOX_READ}};
+		{root, SANDBOX_TREE}, {"/etc", SANDBOX_READ}, {"/dev/urandom", SANDBOX_READ}};
 
 	int r = drop_capabilities();
 	if (r < 0)

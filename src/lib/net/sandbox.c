@@ -44,11 +44,32 @@ int sandbox_basic(struct err *reterr)
 #define DIR_WRITE                                                                      \
 	(DIR_READ | FILE_WRITE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 /* Everything of Landlock's first version is refused unless a rule gives it back. */
-#define FS_ALL                                                                                \
+#define FS_FIRST                                                                              \
 	(LANDLOCK_ACCESS_FS_EXECUTE | DIR_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR |             \
 		LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                  \
 		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                 \
 		LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+/* Linking between folders is always refused unless a rule gives it back; the second version of
+ * Landlock (Linux 5.19) has the right for it. */
+static uint64_t all_rights(void)
+{
+	long version = syscall(
+		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	return version >= 2 ? FS_FIRST | LANDLOCK_ACCESS_FS_REFER : FS_FIRST;
+}
+
+static uint64_t folder_rights(enum sandbox_access access)
+{
+	switch (access) {
+	case SANDBOX_TREE:
+		return all_rights() & ~LANDLOCK_ACCESS_FS_EXECUTE;
+	case SANDBOX_WRITE:
+		return DIR_WRITE;
+	default:
+		return DIR_READ;
+	}
+}
 
 static int add_path(int ruleset, const struct sandbox_path *p, struct err *reterr)
 {
@@ -59,9 +80,9 @@ static int add_path(int ruleset, const struct sandbox_path *p, struct err *reter
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(reterr, -errno, "cannot open %s for the sandbox: %m", p->path);
 	if (S_ISDIR(st.st_mode))
-		rule.allowed_access = p->access == SANDBOX_WRITE ? DIR_WRITE : DIR_READ;
+		rule.allowed_access = folder_rights(p->access);
 	else
-		rule.allowed_access = p->access == SANDBOX_WRITE ? FILE_WRITE : FILE_READ;
+		rule.allowed_access = p->access == SANDBOX_READ ? FILE_READ : FILE_WRITE;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		return err_set(reterr, -errno, "cannot allow %s in the sandbox: %m", p->path);
 	return 0;
@@ -69,7 +90,7 @@ static int add_path(int ruleset, const struct sandbox_path *p, struct err *reter
 
 int sandbox_files(const struct sandbox_path *paths, size_t count, struct err *reterr)
 {
-	const struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL};
+	const struct landlock_ruleset_attr attr = {.handled_access_fs = all_rights()};
 	cleanup_fd int ruleset =
 		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 

@@ -11,7 +11,8 @@
 /** sandbox_basic() - no_new_privs, not dumpable, no core files, killed when the parent dies */
 must_check int sandbox_basic(struct err *reterr);
 
-enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE };
+/* SANDBOX_TREE: also make, link and rename everything that a root file system holds. */
+enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE, SANDBOX_TREE };
 
 struct sandbox_path {
 	const char *path; /* file or folder; a missing one is an error */
