@@ -163,6 +163,11 @@ static void on_link_lost(void *cookie, int code, const char *why)
 	power_off();
 }
 
+static void on_link_broken(void *cookie, int code, const char *why)
+{
+	agent_fatal(cookie, "link", NULL, "%s", why);
+}
+
 static void on_link_writable(void *cookie)
 {
 	struct agent *a = cookie;
@@ -193,6 +198,7 @@ static int start_loop(struct agent *a)
 		.frame = flow_link_frame,
 		.up = on_link_up,
 		.lost = on_link_lost,
+		.broken = on_link_broken,
 		.writable = on_link_writable,
 	};
 	struct hostlink_hello hello = {.protocol = HOSTLINK_PROTOCOL, .version = HUSK_VERSION};

@@ -30,7 +30,7 @@ struct link {
 	int fd;
 	struct event *look, *readable, *writable;
 	struct buf in, out;
-	bool up, lost, paused, was_high, dispatching;
+	bool up, lost, broken, paused, was_high, dispatching;
 };
 
 static void lost(struct link *link, int code, const char *why)
@@ -44,6 +44,13 @@ static void lost(struct link *link, int code, const char *why)
 		event_del(link->writable);
 	event_del(link->look);
 	link->handlers->lost(link->cookie, code, why);
+}
+
+static void broken(struct link *link, int code, const char *why)
+{
+	event_del(link->readable);
+	link->paused = link->broken = true;
+	link->handlers->broken(link->cookie, code, why);
 }
 
 static bool port_has_name(const char *port)
@@ -88,7 +95,7 @@ static void dispatch(struct link *link)
 		if (r == -ENODATA)
 			break;
 		if (r < 0) {
-			lost(link, r, err_text(&e, r));
+			broken(link, r, err_text(&e, r));
 			break;
 		}
 		link->handlers->frame(link->cookie, &frame);
@@ -102,7 +109,7 @@ static void on_readable(evutil_socket_t fd, short what, void *cookie)
 	struct link *link = cookie;
 	uint8_t *room = buf_reserve(&link->in, 65536);
 	if (room == NULL) {
-		lost(link, buf_error(&link->in), "no memory for a frame of the host");
+		broken(link, buf_error(&link->in), "no memory for a frame of the host");
 		return;
 	}
 	ssize_t n = read(fd, room, 65536);
@@ -248,7 +255,7 @@ void link_flush(struct link *link)
 
 void link_pause(struct link *link, bool pause)
 {
-	if (link->lost || link->paused == pause)
+	if (link->lost || link->broken || link->paused == pause)
 		return;
 	link->paused = pause;
 	if (!link->up)

@@ -20,8 +20,10 @@ struct link_handlers {
 	void (*frame)(void *cookie, const struct hostlink_frame *frame);
 	/* The host is connected; frames may be sent from now on (earlier ones were queued). */
 	void (*up)(void *cookie);
-	/* The link broke, or the host broke the protocol. Called at most once. */
+	/* The link is gone: nothing can be sent any more. Called at most once. */
 	void (*lost)(void *cookie, int code, const char *why);
+	/* The host broke the protocol: nothing is read any more, but frames can be sent. */
+	void (*broken)(void *cookie, int code, const char *why);
 	/* Queued output fell below LINK_QUEUE_HIGH. */
 	void (*writable)(void *cookie);
 };
