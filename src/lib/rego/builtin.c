@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rego/builtin.h"
+
+static const struct builtin_table *const tables[] = {
+	&builtin_compare_table, &builtin_number_table, &builtin_aggregate_table,
+	&builtin_collection_table, &builtin_object_table, &builtin_string_table,
+	&builtin_type_table, &builtin_encode_table, &builtin_regex_table, &builtin_misc_table,
+};
+
+const struct builtin *builtin_find(struct slice name)
+{
+	for (size_t t = 0; t < ARRAY_COUNT(tables); t++)
+		for (size_t i = 0; i < tables[t]->count; i++)
+			if (slice_eq_str(name, tables[t]->item[i].name))
+				return &tables[t]->item[i];
+	return NULL;
+}

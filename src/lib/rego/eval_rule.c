@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules and functions: all definitions of a group, else chains, defaults, the cache. */
+#include <stdarg.h>
+
+#include "rego/eval.h"
+
+#define SEGMENT 1024
+
+rv *eval_push(struct rego_eval *ev, uint32_t slots)
+{
+	if (slots > (size_t)(ev->stack_end - ev->stack_top)) {
+		if (slots <= (size_t)(ev->spare_end - ev->spare_top)) {
+			ev->stack_top = ev->spare_top;
+			ev->stack_end = ev->spare_end;
+			ev->spare_top = ev->spare_end = NULL;
+		} else {
+			uint32_t size = MAX(slots, (uint32_t)SEGMENT);
+			ev->stack_top = mem_array(&ev->mem, size, sizeof(rv));
+			ev->stack_end = ev->stack_top + size;
+		}
+	}
+	rv *p = ev->stack_top;
+	ev->stack_top += slots;
+	return p;
+}
+
+void eval_enter(struct rego_eval *ev)
+{
+	if (++ev->depth > ev->options.max_depth)
+		mem_fail(&ev->mem, REGO_ERR_DEPTH, "depth",
+			"rules and functions are nested more than %u levels deep",
+			ev->options.max_depth);
+}
+
+/* One definition and its else chain. */
+static rv run_def(struct rego_eval *ev, const struct def *def, const rv *arg, uint32_t count)
+{
+	for (; def; def = def->orelse) {
+		struct stack_mark mark = eval_mark(ev);
+		struct frame f = {.def = def, .block = &def->block};
+		f.slot = eval_push(ev, def->block.slots);
+		if (count)
+			memcpy(f.slot, arg, count * sizeof(rv));
+		if (ev->explain)
+			f.trace = explain_enter(ev, def);
+		eval_run(ev, &f, 0);
+		if (f.trace)
+			explain_leave(ev, f.trace, f.result);
+		eval_pop(ev, mark, f.slot);
+		if (f.result)
+			return f.result;
+	}
+	return NULL;
+}
+
+static noreturn_fn void conflict(struct rego_eval *ev, const struct def *def)
+{
+	const struct group *g = def->group;
+	bool fn = g->kind == GROUP_FUNCTION;
+	mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
+		"%s:%u: %s must not produce multiple outputs%s: %s", def->module->file, def->row,
+		fn ? "functions" : "complete rules", fn ? " for same inputs" : "", g->path);
+}
+
+static rv run_defs(struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
+{
+	rv result = NULL;
+	for (uint32_t i = 0; i < g->def_count; i++) {
+		rv v = run_def(ev, g->def[i], arg, count);
+		if (!v)
+			continue;
+		if (result && !value_eq(result, v))
+			conflict(ev, g->def[i]);
+		result = v;
+		if (g->same_constant)
+			break;
+	}
+	if (!result && g->fallback) {
+		result = run_def(ev, g->fallback, arg, count);
+		if (ev->explain)
+			explain_default(ev, g->fallback, result);
+	}
+	return result;
+}
+
+rv eval_rule(struct rego_eval *ev, const struct group *g)
+{
+	rv v;
+	if (ev->ctx->overrides && eval_overridden(ev, g->node, &v))
+		return v;
+	struct cache_entry *e = &ev->ctx->cache[g->id];
+	switch (e->state) {
+	case CACHE_VALUE:
+		return e->value;
+	case CACHE_UNDEFINED:
+		return NULL;
+	case CACHE_BUSY:
+		mem_fail(&ev->mem, REGO_ERR_DEPTH, "rego_recursion_error", "rule %s is recursive",
+			g->path);
+	case CACHE_EMPTY:
+	default:
+		break;
+	}
+	e->state = CACHE_BUSY;
+	eval_enter(ev);
+	if (g->kind == GROUP_PARTIAL)
+		v = eval_partial(ev, g);
+	else
+		v = run_defs(ev, g, NULL, 0);
+	ev->depth--;
+	e->state = v ? CACHE_VALUE : CACHE_UNDEFINED;
+	e->value = v;
+	return v;
+}
+
+rv eval_function(struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
+{
+	eval_enter(ev);
+	rv v = run_defs(ev, g, arg, count);
+	ev->depth--;
+	return v;
+}
+
+static rv call_host(struct rego_eval *ev, const struct builtin *b, const rv *arg, uint32_t count)
+{
+	struct rego_call call = {.ev = ev, .b = b};
+	rv v = NULL;
+	int r = b->host(&call, arg, count, &v);
+	if (r < 0)
+		mem_fail(&ev->mem, r, "host", "%s failed: %s", b->name, strerror(-r));
+	return v;
+}
+
+rv eval_builtin(struct rego_eval *ev, const struct builtin *b, const rv *arg, uint32_t count)
+{
+	if (b->host)
+		return call_host(ev, b, arg, count);
+	struct call c = {.m = &ev->mem, .ev = ev, .b = b};
+	return b->fn(&c, arg, count);
+}
+
+static void note(struct call *c, const char *code, const char *text)
+{
+	if (c->ev->options.strict_errors)
+		mem_fail(c->m, REGO_ERR_BUILTIN, code, "%s: %s", c->b->name, text);
+	snprintf(c->ev->last_error, sizeof(c->ev->last_error), "%s: %s", c->b->name, text);
+}
+
+rv call_fail(struct call *c, const char *fmt, ...)
+{
+	char text[ERR_TEXT_SIZE - 64];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note(c, "eval_builtin_error", text);
+	return NULL;
+}
+
+rv call_operand_error(struct call *c, unsigned pos, const char *fmt, ...)
+{
+	char text[ERR_TEXT_SIZE - 64];
+	va_list ap;
+	int n = snprintf(text, sizeof(text), "operand %u ", pos);
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	note(c, "eval_type_error", text);
+	return NULL;
+}
+
+rv call_type_error(struct call *c, unsigned pos, const char *want, rv got)
+{
+	return call_operand_error(c, pos, "must be %s but got %s", want, value_type_name(got));
+}
+
+void call_charge(struct call *c, uint64_t steps)
+{
+	eval_charge(c->ev, steps);
+}
+
+bool arg_is(struct call *c, const rv *arg, unsigned pos, enum rego_type type)
+{
+	static const char *const names[] = {
+		"null", "boolean", "number", "string", "array", "object", "set"};
+	if (arg[pos - 1]->type == type)
+		return true;
+	call_type_error(c, pos, names[type], arg[pos - 1]);
+	return false;
+}
+
+bool arg_int(struct call *c, const rv *arg, unsigned pos, int64_t *ret)
+{
+	if (!arg_is(c, arg, pos, REGO_NUMBER))
+		return false;
+	if (!num_is_integer(arg[pos - 1])) {
+		call_operand_error(c, pos,
+			"must be integer number but got floating-point number");
+		return false;
+	}
+	if (!num_to_i64(arg[pos - 1], ret)) {
+		call_operand_error(c, pos, "must be a smaller integer");
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Modules: package, imports, rules. */
+#include "base/str.h"
+#include "rego/parse.h"
+
+static struct node *data_ref(struct parse *p, struct loc loc)
+{
+	struct node *head = parse_new(p, NODE_VAR, loc), *n = parse_new(p, NODE_REF, loc);
+	struct nodes l = {0};
+	head->name = SLICE_LIT("data");
+	nodes_push(p->m, &l, head);
+	parse_finish(p, n, &l);
+	return n;
+}
+
+static bool is_path(const struct node *n)
+{
+	if (n->kind == NODE_VAR)
+		return true;
+	if (n->kind != NODE_REF || n->item[0]->kind != NODE_VAR)
+		return false;
+	for (uint32_t i = 1; i < n->count; i++)
+		if (n->item[i]->kind != NODE_CONST || n->item[i]->value->type != REGO_STRING)
+			return false;
+	return true;
+}
+
+static void parse_package(struct parse *p)
+{
+	if (!parse_is_word(p, "package"))
+		parse_fail(p, "\"package\"");
+	struct loc loc = p->lex.loc;
+	p->module->package_loc = loc;
+	lex_next(&p->lex);
+	if (!parse_is(p, TOK_IDENT))
+		parse_fail(p, "a package name");
+	struct node *name = parse_primary(p);
+	if (!is_path(name))
+		lex_fail(&p->lex, name->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"a package name must consist of names and strings");
+	struct node *ref = data_ref(p, loc);
+	struct nodes l = {ref->item, ref->count, ref->count};
+	if (name->kind == NODE_VAR) {
+		nodes_push(p->m, &l,
+			parse_const(p, value_string(p->m, name->name), name->loc));
+	} else {
+		nodes_push(p->m, &l,
+			parse_const(p, value_string(p->m, name->item[0]->name), name->loc));
+		for (uint32_t i = 1; i < name->count; i++)
+			nodes_push(p->m, &l, name->item[i]);
+	}
+	parse_finish(p, ref, &l);
+	p->module->package = ref;
+}
+
+static bool ref_is(const struct node *n, const char *first, const char *second)
+{
+	return n->kind == NODE_REF && n->count >= 2 && slice_eq_str(n->item[0]->name, first) &&
+	       value_str_is(n->item[1]->value, second);
+}
+
+static void import_keywords(struct parse *p, const struct node *path)
+{
+	struct module *m = p->module;
+	bool all = path->count == 2;
+	rv which = all ? NULL : path->item[2]->value;
+	if (all || value_str_is(which, "in"))
+		m->kw_in = true;
+	if (all || value_str_is(which, "every"))
+		m->kw_every = m->kw_in = true;
+	if (all || value_str_is(which, "if"))
+		m->kw_if = true;
+	if (all || value_str_is(which, "contains"))
+		m->kw_contains = true;
+	if (which && !value_str_is(which, "in") && !value_str_is(which, "every") &&
+		!value_str_is(which, "if") && !value_str_is(which, "contains"))
+		lex_fail(&p->lex, path->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"unexpected keyword, must be one of [contains every if in]");
+}
+
+static void parse_import(struct parse *p, struct import ***tail)
+{
+	struct import *imp = mem_new(p->m, struct import);
+	imp->loc = p->lex.loc;
+	lex_next(&p->lex);
+	if (!parse_is(p, TOK_IDENT))
+		parse_fail(p, "a path to import");
+	struct node *path = parse_primary(p);
+	if (!is_path(path))
+		lex_fail(&p->lex, path->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"an import must be a path of names and strings");
+	imp->path = path;
+	if (ref_is(path, "future", "keywords")) {
+		import_keywords(p, path);
+		return;
+	}
+	if (ref_is(path, "rego", "v1")) {
+		struct module *m = p->module;
+		m->kw_in = m->kw_every = m->kw_if = m->kw_contains = true;
+		if (!m->lenient)
+			m->v1 = true;
+		return;
+	}
+	struct slice root = path->kind == NODE_VAR ? path->name : path->item[0]->name;
+	if (!slice_eq_str(root, "data") && !slice_eq_str(root, "input"))
+		lex_fail(&p->lex, path->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"unexpected import path, must begin with one of: {data, future, input, rego}, "
+			"got: %.*s",
+			(int)MIN(root.size, (size_t)60), (const char *)root.data);
+	imp->alias = path->kind == NODE_VAR
+			     ? path->name
+			     : value_slice(path->item[path->count - 1]->value);
+	if (parse_is_word(p, "as")) {
+		lex_next(&p->lex);
+		if (!parse_is(p, TOK_IDENT))
+			parse_fail(p, "a name after \"as\"");
+		imp->alias = p->lex.text;
+		lex_next(&p->lex);
+	}
+	**tail = imp;
+	*tail = &imp->next;
+}
+
+static struct rule *new_rule(struct parse *p, struct loc loc)
+{
+	struct rule *r = mem_new(p->m, struct rule);
+	r->module = p->module;
+	r->loc = loc;
+	return r;
+}
+
+static void check_dialect(struct parse *p, const struct rule *r, bool has_body)
+{
+	const struct module *m = p->module;
+	if (!m->v1 || r->is_default)
+		return;
+	if (has_body && !r->has_if)
+		lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"`if` keyword is required before rule body");
+	if (!has_body && !r->has_if && !r->value && !r->is_contains && !r->is_function)
+		lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"`contains` keyword is required for partial set rules, or a value or body");
+}
+
+static bool accept_if(struct parse *p)
+{
+	if (!p->module->kw_if || !parse_is_keyword(p, "if"))
+		return false;
+	lex_next(&p->lex);
+	return true;
+}
+
+/* `if` was seen, or the token is '{'. */
+static struct body *parse_rule_body(struct parse *p)
+{
+	if (parse_accept(p, TOK_LBRACE)) {
+		struct body *b = parse_body(p, TOK_RBRACE);
+		parse_expect(p, TOK_RBRACE, "\"}\"");
+		return b;
+	}
+	struct body *b = mem_new(p->m, struct body);
+	b->lit = mem_new(p->m, struct literal *);
+	b->lit[0] = parse_literal(p);
+	b->count = 1;
+	return b;
+}
+
+static void parse_else(struct parse *p, struct rule *first)
+{
+	struct rule *last = first;
+	while (parse_is_keyword(p, "else")) {
+		struct rule *r = new_rule(p, p->lex.loc);
+		lex_next(&p->lex);
+		r->head = first->head;
+		r->arg = first->arg;
+		r->arg_count = first->arg_count;
+		r->is_function = first->is_function;
+		if (parse_accept(p, TOK_ASSIGN) || parse_accept(p, TOK_UNIFY))
+			r->value = parse_expr(p);
+		r->has_if = accept_if(p);
+		if (r->has_if || parse_is(p, TOK_LBRACE))
+			r->body = parse_rule_body(p);
+		else if (!r->value)
+			parse_fail(p, "a value or body after \"else\"");
+		check_dialect(p, r, r->body != NULL);
+		last->orelse = r;
+		last = r;
+	}
+}
+
+static void add_rule(struct parse *p, struct rule *r)
+{
+	*p->module->rules_end = r;
+	p->module->rules_end = &r->next;
+}
+
+static void parse_head(struct parse *p, struct rule *r)
+{
+	struct node *head = parse_ref_head(p);
+	if (head->kind == NODE_CALL) {
+		r->is_function = true;
+		r->arg = head->item;
+		r->arg_count = head->count;
+		head = head->callee;
+	}
+	if (head->kind != NODE_VAR && head->kind != NODE_REF)
+		lex_fail(&p->lex, head->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"a rule head must be a name with a path");
+	r->head = head;
+	if (p->module->kw_contains && parse_is_keyword(p, "contains")) {
+		lex_next(&p->lex);
+		r->is_contains = true;
+		r->key = parse_expr(p);
+	} else if (parse_accept(p, TOK_ASSIGN) || parse_accept(p, TOK_UNIFY)) {
+		r->value = parse_expr(p);
+	}
+}
+
+/* v0: `p[x] { ... }` without a value is a set. */
+static void old_partial_set(struct parse *p, struct rule *r)
+{
+	struct node *h = r->head;
+	if (p->module->v1 || r->has_if || r->value || r->is_contains || r->is_function ||
+		h->kind != NODE_REF || h->count != 2)
+		return;
+	const uint8_t *s = p->lex.source.data;
+	const struct loc *key = &h->item[1]->loc;
+	if (key->offset > 0 && s[key->offset - 1] == '.')
+		return;
+	r->is_contains = true;
+	r->key = h->item[1];
+	r->head = h->item[0];
+}
+
+static void parse_more_bodies(struct parse *p, struct rule *first)
+{
+	while (!p->module->v1 && parse_is(p, TOK_LBRACE)) {
+		struct rule *r = new_rule(p, p->lex.loc);
+		*r = *first;
+		r->next = r->orelse = NULL;
+		r->loc = p->lex.loc;
+		r->body = parse_rule_body(p);
+		r->loc.end = p->lex.loc.offset;
+		add_rule(p, r);
+	}
+}
+
+static void parse_rule(struct parse *p)
+{
+	struct rule *r = new_rule(p, p->lex.loc);
+	if (parse_is_keyword(p, "default")) {
+		lex_next(&p->lex);
+		r->is_default = true;
+	}
+	parse_head(p, r);
+	if (r->is_default) {
+		if (!r->value)
+			parse_fail(p, "a value for the default rule");
+		r->loc.end = p->lex.loc.offset;
+		add_rule(p, r);
+		return;
+	}
+	r->has_if = accept_if(p);
+	bool has_body = r->has_if || parse_is(p, TOK_LBRACE);
+	if (has_body)
+		r->body = parse_rule_body(p);
+	else if (!r->value && !r->is_contains && p->module->v1)
+		parse_fail(p, "a value, `contains`, `if` or a body");
+	check_dialect(p, r, has_body);
+	old_partial_set(p, r);
+	r->loc.end = p->lex.loc.offset;
+	add_rule(p, r);
+	parse_else(p, r);
+	if (has_body && !r->orelse)
+		parse_more_bodies(p, r);
+}
+
+static void set_dialect(struct module *m, enum rego_dialect dialect)
+{
+	m->v1 = dialect == REGO_DIALECT_V1;
+	m->lenient = dialect == REGO_DIALECT_ANY;
+	m->kw_in = m->kw_every = m->kw_if = m->kw_contains = dialect != REGO_DIALECT_V0;
+}
+
+static void start(struct parse *p, struct mem *m, const char *file, struct slice source,
+	unsigned max_depth)
+{
+	if (source.size > UINT32_MAX / 4)
+		mem_fail(m, REGO_ERR_MEMORY, "rego_parse_error", "%s: the source is too large", file);
+	p->m = m;
+	p->max_depth = max_depth;
+	p->lex = (struct lexer){.m = m, .file = file, .source = source, .row = 1};
+	if (source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0)
+		p->lex.at = p->lex.line_start = 3;
+	lex_next(&p->lex);
+}
+
+struct module *parse_module(struct mem *m, const char *file, struct slice source,
+	enum rego_dialect dialect, unsigned max_depth)
+{
+	struct parse p = {.module = mem_new(m, struct module)};
+	p.module->file = file;
+	p.module->source = source;
+	p.module->rules_end = &p.module->rules;
+	set_dialect(p.module, dialect);
+	start(&p, m, file, source, max_depth);
+	parse_package(&p);
+	struct import **tail = &p.module->imports;
+	for (;;) {
+		while (parse_accept(&p, TOK_SEMICOLON))
+			;
+		if (!parse_is_keyword(&p, "import"))
+			break;
+		parse_import(&p, &tail);
+	}
+	while (!parse_is(&p, TOK_EOF)) {
+		if (parse_accept(&p, TOK_SEMICOLON))
+			continue;
+		if (parse_is_keyword(&p, "import"))
+			parse_import(&p, &tail);
+		else
+			parse_rule(&p);
+	}
+	return p.module;
+}
+
+struct body *parse_query(struct mem *m, const char *file, struct slice source, unsigned max_depth)
+{
+	struct module keywords = {0};
+	struct parse p = {.module = &keywords};
+	set_dialect(&keywords, REGO_DIALECT_ANY);
+	start(&p, m, file, source, max_depth);
+	return parse_body(&p, TOK_EOF);
+}

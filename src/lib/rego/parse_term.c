@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Terms: operators by precedence, references, calls and collections. */
+#include "base/str.h"
+#include "rego/number.h"
+#include "rego/parse.h"
+
+void parse_enter(struct parse *p)
+{
+	if (++p->depth > p->max_depth)
+		lex_fail(&p->lex, p->lex.loc, REGO_ERR_DEPTH, "rego_parse_error",
+			"nested more than %u levels deep", p->max_depth);
+}
+
+noreturn_fn void parse_fail(struct parse *p, const char *expected)
+{
+	struct slice t = p->lex.text;
+	if (p->lex.tok == TOK_EOF)
+		lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"unexpected eof token: expected %s", expected);
+	lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+		"unexpected \"%.*s\": expected %s", (int)MIN(t.size, (size_t)40),
+		(const char *)t.data, expected);
+}
+
+bool parse_is_word(struct parse *p, const char *word)
+{
+	return p->lex.tok == TOK_IDENT && slice_eq_str(p->lex.text, word);
+}
+
+/* A keyword directly followed by '.' is a name: `default.foo`. */
+static bool is_ref_start(struct parse *p)
+{
+	return p->lex.at < p->lex.source.size && p->lex.source.data[p->lex.at] == '.';
+}
+
+bool parse_is_keyword(struct parse *p, const char *word)
+{
+	return parse_is_word(p, word) && !is_ref_start(p);
+}
+
+bool parse_is_any_keyword(struct parse *p)
+{
+	static const char *const always[] = {"as", "default", "else", "false", "import", "not",
+		"null", "package", "some", "true", "with"};
+	if (p->lex.tok != TOK_IDENT || is_ref_start(p))
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(always); i++)
+		if (slice_eq_str(p->lex.text, always[i]))
+			return true;
+	const struct module *mod = p->module;
+	return (mod->kw_in && parse_is_word(p, "in")) ||
+	       (mod->kw_every && parse_is_word(p, "every")) ||
+	       (mod->kw_if && parse_is_word(p, "if"));
+}
+
+bool parse_accept(struct parse *p, enum token tok)
+{
+	if (p->lex.tok != tok)
+		return false;
+	lex_next(&p->lex);
+	return true;
+}
+
+void parse_expect(struct parse *p, enum token tok, const char *what)
+{
+	if (!parse_accept(p, tok))
+		parse_fail(p, what);
+}
+
+struct node *parse_new(struct parse *p, enum node_kind kind, struct loc loc)
+{
+	struct node *n = mem_new(p->m, struct node);
+	n->kind = kind;
+	n->loc = loc;
+	return n;
+}
+
+struct node *parse_const(struct parse *p, rv value, struct loc loc)
+{
+	struct node *n = parse_new(p, NODE_CONST, loc);
+	n->value = value;
+	return n;
+}
+
+void nodes_push(struct mem *m, struct nodes *l, struct node *n)
+{
+	if (l->count == l->capacity) {
+		uint32_t capacity = l->capacity ? l->capacity * 2 : 4;
+		struct node **item = mem_array(m, capacity, sizeof(*item));
+		if (l->count)
+			memcpy(item, l->item, l->count * sizeof(*item));
+		l->item = item;
+		l->capacity = capacity;
+	}
+	l->item[l->count++] = n;
+}
+
+void parse_finish(struct parse *p, struct node *n, struct nodes *l)
+{
+	n->item = l->item;
+	n->count = l->count;
+	if (l->count && l->item[l->count - 1]->loc.end > n->loc.end)
+		n->loc.end = l->item[l->count - 1]->loc.end;
+}
+
+struct node *parse_operator(struct parse *p, const char *name, struct node *a, struct node *b,
+	struct node *c)
+{
+	struct node *n = parse_new(p, NODE_CALL, a->loc);
+	struct nodes l = {0};
+	n->name = slice_str(name);
+	nodes_push(p->m, &l, a);
+	nodes_push(p->m, &l, b);
+	if (c)
+		nodes_push(p->m, &l, c);
+	parse_finish(p, n, &l);
+	return n;
+}
+
+struct node *parse_var_token(struct parse *p)
+{
+	struct node *n = parse_new(p, NODE_VAR, p->lex.loc);
+	if (!slice_eq_str(p->lex.text, "_"))
+		n->name = p->lex.text;
+	lex_next(&p->lex);
+	return n;
+}
+
+/* Comma-separated expressions up to @close, which is consumed; a trailing comma is allowed. */
+static void parse_list(struct parse *p, struct nodes *l, enum token close, const char *what)
+{
+	bool no_or = p->no_or;
+	p->no_or = false;
+	while (!parse_is(p, close)) {
+		nodes_push(p->m, l, parse_expr(p));
+		if (!parse_accept(p, TOK_COMMA))
+			break;
+	}
+	p->no_or = no_or;
+	if (!parse_is(p, close))
+		parse_fail(p, what);
+}
+
+static struct node *parse_array(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	struct nodes l = {0};
+	lex_next(&p->lex);
+	bool no_or = p->no_or;
+	p->no_or = true;
+	if (!parse_is(p, TOK_RBRACKET)) {
+		nodes_push(p->m, &l, parse_expr(p));
+		p->no_or = false;
+		if (parse_is(p, TOK_OR)) {
+			struct body *body = parse_comprehension(p, TOK_RBRACKET, &l);
+			if (body) {
+				struct node *n = parse_new(p, NODE_ARRAY_COMP, loc);
+				n->body = body;
+				parse_finish(p, n, &l);
+				n->loc.end = p->lex.loc.end;
+				p->no_or = no_or;
+				return n;
+			}
+		}
+		if (parse_accept(p, TOK_COMMA))
+			parse_list(p, &l, TOK_RBRACKET, "\",\" or \"]\"");
+	}
+	p->no_or = no_or;
+	if (!parse_is(p, TOK_RBRACKET))
+		parse_fail(p, "\",\" or \"]\"");
+	struct node *n = parse_new(p, NODE_ARRAY, loc);
+	parse_finish(p, n, &l);
+	n->loc.end = p->lex.loc.end;
+	return n;
+}
+
+static struct node *object_rest(struct parse *p, struct loc loc, struct nodes *l)
+{
+	lex_next(&p->lex); /* ':' */
+	p->no_or = true;
+	nodes_push(p->m, l, parse_expr(p));
+	p->no_or = false;
+	if (parse_is(p, TOK_OR)) {
+		struct nodes more = {0};
+		nodes_push(p->m, &more, l->item[1]);
+		struct body *body = parse_comprehension(p, TOK_RBRACE, &more);
+		if (body) {
+			struct node *n = parse_new(p, NODE_OBJECT_COMP, loc);
+			n->body = body;
+			parse_finish(p, n, l);
+			return n;
+		}
+		if (more.count != 1)
+			parse_fail(p, "\":\"");
+		l->item[1] = more.item[0];
+	}
+	while (parse_accept(p, TOK_COMMA) && !parse_is(p, TOK_RBRACE)) {
+		nodes_push(p->m, l, parse_expr(p));
+		parse_expect(p, TOK_COLON, "\":\"");
+		nodes_push(p->m, l, parse_expr(p));
+	}
+	struct node *n = parse_new(p, NODE_OBJECT, loc);
+	parse_finish(p, n, l);
+	return n;
+}
+
+static struct node *parse_braces_inner(struct parse *p, struct loc loc)
+{
+	struct nodes l = {0};
+	if (parse_is(p, TOK_RBRACE))
+		return parse_new(p, NODE_OBJECT, loc);
+	p->no_or = true;
+	nodes_push(p->m, &l, parse_expr(p));
+	p->no_or = false;
+	if (parse_is(p, TOK_COLON))
+		return object_rest(p, loc, &l);
+	if (parse_is(p, TOK_OR)) {
+		struct body *body = parse_comprehension(p, TOK_RBRACE, &l);
+		if (body) {
+			struct node *n = parse_new(p, NODE_SET_COMP, loc);
+			n->body = body;
+			parse_finish(p, n, &l);
+			return n;
+		}
+		if (parse_is(p, TOK_COLON) && l.count == 1)
+			return object_rest(p, loc, &l);
+	}
+	if (parse_accept(p, TOK_COMMA))
+		parse_list(p, &l, TOK_RBRACE, "\",\" or \"}\"");
+	struct node *n = parse_new(p, NODE_SET, loc);
+	parse_finish(p, n, &l);
+	return n;
+}
+
+static struct node *parse_braces(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	bool no_or = p->no_or;
+	lex_next(&p->lex);
+	struct node *n = parse_braces_inner(p, loc);
+	p->no_or = no_or;
+	if (!parse_is(p, TOK_RBRACE))
+		parse_fail(p, "\",\" or \"}\"");
+	n->loc.end = p->lex.loc.end;
+	return n;
+}
+
+static struct node *parse_template(struct parse *p)
+{
+	struct node *n = parse_new(p, NODE_TEMPLATE, p->lex.loc);
+	struct nodes l = {0};
+	bool raw = p->lex.template_raw, no_or = p->no_or;
+	rv text;
+	p->no_or = false;
+	while (lex_template_text(&p->lex, raw, &text)) {
+		nodes_push(p->m, &l, parse_const(p, text, n->loc));
+		lex_next(&p->lex);
+		nodes_push(p->m, &l, parse_expr(p));
+		if (!parse_is(p, TOK_RBRACE))
+			parse_fail(p, "\"}\"");
+		/* The lexer stands right after the brace: the text goes on there. */
+	}
+	nodes_push(p->m, &l, parse_const(p, text, n->loc));
+	p->no_or = no_or;
+	parse_finish(p, n, &l);
+	n->loc.end = p->lex.at;
+	return n;
+}
+
+static struct node *parse_parens(struct parse *p)
+{
+	bool no_or = p->no_or;
+	lex_next(&p->lex);
+	p->no_or = false;
+	struct node *n = parse_expr(p);
+	p->no_or = no_or;
+	if (!parse_is(p, TOK_RPAREN))
+		parse_fail(p, "\")\"");
+	return n;
+}
+
+/* `set()` is the empty set: no literal could spell it. */
+static bool is_set_call(const struct node *callee)
+{
+	return callee->kind == NODE_VAR && slice_eq_str(callee->name, "set");
+}
+
+static struct node *parse_call(struct parse *p, struct node *callee)
+{
+	struct node *n = parse_new(p, NODE_CALL, callee->loc);
+	struct nodes l = {0};
+	lex_next(&p->lex);
+	parse_list(p, &l, TOK_RPAREN, "\",\" or \")\"");
+	if (is_set_call(callee) && l.count == 0) {
+		n->kind = NODE_SET;
+		n->loc.end = p->lex.loc.end;
+		return n;
+	}
+	n->callee = callee;
+	parse_finish(p, n, &l);
+	n->loc.end = p->lex.loc.end;
+	return n;
+}
+
+static struct node *append_ref(struct parse *p, struct node *base, struct node *key)
+{
+	struct node *n = base;
+	struct nodes l = {0};
+	if (base->kind == NODE_REF) {
+		l = (struct nodes){base->item, base->count, base->count};
+	} else {
+		n = parse_new(p, NODE_REF, base->loc);
+		nodes_push(p->m, &l, base);
+	}
+	nodes_push(p->m, &l, key);
+	n->item = l.item;
+	n->count = l.count;
+	return n;
+}
+
+/*
+ * The current token is the last one of @base; what is glued to it makes a reference or call. On
+ * return the token after is current.
+ */
+static struct node *parse_suffixes(struct parse *p, struct node *base)
+{
+	lex_next(&p->lex);
+	while (!p->lex.space_before) {
+		if (parse_is(p, TOK_DOT)) {
+			lex_next(&p->lex);
+			if (!parse_is(p, TOK_IDENT))
+				parse_fail(p, "a name after \".\"");
+			struct loc loc = p->lex.loc;
+			base = append_ref(p, base,
+				parse_const(p, value_string(p->m, p->lex.text), loc));
+		} else if (parse_is(p, TOK_LBRACKET)) {
+			bool no_or = p->no_or;
+			lex_next(&p->lex);
+			p->no_or = false;
+			struct node *key = parse_expr(p);
+			p->no_or = no_or;
+			if (!parse_is(p, TOK_RBRACKET))
+				parse_fail(p, "\"]\"");
+			base = append_ref(p, base, key);
+		} else if (parse_is(p, TOK_LPAREN) &&
+			   (base->kind == NODE_VAR || base->kind == NODE_REF)) {
+			base = parse_call(p, base);
+		} else {
+			break;
+		}
+		base->loc.end = p->lex.loc.end;
+		lex_next(&p->lex);
+	}
+	return base;
+}
+
+struct node *parse_ref_head(struct parse *p)
+{
+	if (!parse_is(p, TOK_IDENT) || parse_is_any_keyword(p))
+		parse_fail(p, "a rule name");
+	struct node *n = parse_new(p, NODE_VAR, p->lex.loc);
+	n->name = p->lex.text;
+	return parse_suffixes(p, n);
+}
+
+static struct node *parse_negative(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	lex_next(&p->lex);
+	if (!parse_is(p, TOK_NUMBER) || p->lex.space_before)
+		parse_fail(p, "a number after \"-\"");
+	char scratch[24];
+	struct slice digits = p->lex.text;
+	char *text = digits.size < sizeof(scratch) - 1 ? scratch
+						       : mem_alloc(p->m, digits.size + 1);
+	text[0] = '-';
+	memcpy(text + 1, digits.data, digits.size);
+	loc.end = p->lex.loc.end;
+	struct node *n = parse_const(p, num_from_text(p->m, slice_of(text, digits.size + 1)), loc);
+	lex_next(&p->lex);
+	return n;
+}
+
+static struct node *parse_word(struct parse *p)
+{
+	static const struct {
+		const char *word;
+		rv value;
+	} words[] = {{"null", &value_null}, {"true", &value_true}, {"false", &value_false}};
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+		if (parse_is_keyword(p, words[i].word)) {
+			struct node *n = parse_const(p, words[i].value, p->lex.loc);
+			lex_next(&p->lex);
+			return n;
+		}
+	if (parse_is_any_keyword(p))
+		parse_fail(p, "a term, not a keyword");
+	struct node *n = parse_new(p, NODE_VAR, p->lex.loc);
+	if (!slice_eq_str(p->lex.text, "_"))
+		n->name = p->lex.text;
+	return parse_suffixes(p, n);
+}
+
+static struct node *parse_primary_inner(struct parse *p)
+{
+	struct node *n;
+	switch (p->lex.tok) {
+	case TOK_IDENT:
+		return parse_word(p);
+	case TOK_STRING:
+		n = parse_const(p, p->lex.value, p->lex.loc);
+		return parse_suffixes(p, n);
+	case TOK_NUMBER:
+		n = parse_const(p, p->lex.value, p->lex.loc);
+		lex_next(&p->lex);
+		return n;
+	case TOK_MINUS:
+		return parse_negative(p);
+	case TOK_TEMPLATE:
+		n = parse_template(p);
+		lex_next(&p->lex);
+		return n;
+	case TOK_LBRACKET:
+		return parse_suffixes(p, parse_array(p));
+	case TOK_LBRACE:
+		return parse_suffixes(p, parse_braces(p));
+	case TOK_LPAREN:
+		n = parse_parens(p);
+		lex_next(&p->lex);
+		return n;
+	default:
+		parse_fail(p, "a term");
+	}
+}
+
+struct node *parse_primary(struct parse *p)
+{
+	parse_enter(p);
+	struct node *n = parse_primary_inner(p);
+	parse_leave(p);
+	return n;
+}
+
+/* Operators by level; the lowest level binds the loosest. */
+static const char *operator_at(const struct parse *p, int level)
+{
+	switch (p->lex.tok) {
+	case TOK_EQ:
+		return level == 0 ? "equal" : NULL;
+	case TOK_NE:
+		return level == 0 ? "neq" : NULL;
+	case TOK_LT:
+		return level == 0 ? "lt" : NULL;
+	case TOK_LE:
+		return level == 0 ? "lte" : NULL;
+	case TOK_GT:
+		return level == 0 ? "gt" : NULL;
+	case TOK_GE:
+		return level == 0 ? "gte" : NULL;
+	case TOK_OR:
+		return level == 1 && !p->no_or ? "or" : NULL;
+	case TOK_AND:
+		return level == 2 ? "and" : NULL;
+	case TOK_PLUS:
+		return level == 3 ? "plus" : NULL;
+	case TOK_MINUS:
+		return level == 3 ? "minus" : NULL;
+	case TOK_MUL:
+		return level == 4 ? "mul" : NULL;
+	case TOK_DIV:
+		return level == 4 ? "div" : NULL;
+	case TOK_REM:
+		return level == 4 ? "rem" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+#define LEVELS 5
+
+static struct node *parse_level(struct parse *p, int level)
+{
+	if (level == LEVELS)
+		return parse_primary(p);
+	struct node *left = parse_level(p, level + 1);
+	const char *name;
+	/* Chains of one operator make deep trees on the left: they count as depth too. */
+	unsigned added = 0;
+	while ((name = operator_at(p, level)) != NULL) {
+		lex_next(&p->lex);
+		left = parse_operator(p, name, left, parse_level(p, level + 1), NULL);
+		parse_enter(p);
+		added++;
+	}
+	p->depth -= added;
+	return left;
+}
+
+struct node *parse_relation(struct parse *p)
+{
+	return parse_level(p, 0);
+}
+
+struct node *parse_expr(struct parse *p)
+{
+	struct node *left = parse_relation(p);
+	unsigned added = 0;
+	while (p->module->kw_in && parse_is_keyword(p, "in")) {
+		lex_next(&p->lex);
+		left = parse_operator(p, "internal.member_2", left, parse_relation(p), NULL);
+		parse_enter(p);
+		added++;
+	}
+	p->depth -= added;
+	return left;
+}
