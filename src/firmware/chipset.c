@@ -18,6 +18,11 @@
 #define LPC_ACPI_CNTL 0x44
 #define ACPI_ENABLE 0x80
 
+#define PIIX4_PM PCI_DEVICE(1u, 3u)
+#define PIIX4_PM_ID 0x71138086u
+#define PIIX4_PMBA 0x40
+#define PIIX4_PMREGMISC 0x80
+
 #define PM_BASE 0x600
 #define PM1A_CONTROL (PM_BASE + 4)
 #define PM_TIMER (PM_BASE + 8)
@@ -50,9 +55,20 @@ int chipset_init(void)
 	return 0;
 }
 
+/* The wrong machine must be able to stop too: `-M pc` has its power management in a PIIX4. */
+static void piix4_power_off(void)
+{
+	if (pci_read(PIIX4_PM, 0) != PIIX4_PM_ID)
+		return;
+	pci_write(PIIX4_PM, PIIX4_PMBA, PM_BASE | 1);
+	pci_write(PIIX4_PM, PIIX4_PMREGMISC, 1);
+	outw(PM1A_CONTROL, SLEEP_ENABLE_S5);
+}
+
 noreturn_fn void chipset_power_off(void)
 {
 	outw(PM1A_CONTROL, SLEEP_ENABLE_S5);
+	piix4_power_off();
 	for (;;)
 		__asm__ volatile("cli; hlt");
 }
