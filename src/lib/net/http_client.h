@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * HTTP/1.1 client. Calls block: each runs a private event loop until the answer is complete or a
- * limit is hit. One client keeps connections alive between calls, so that a second request to the
- * same server costs no handshake. For command-line programs and for child processes of the guest;
- * never for PID 1.
+ * HTTP/1.1 client. Calls block until the answer is complete or a limit is hit. One client keeps a
+ * connection alive between calls, so that a second request to the same server costs no handshake.
+ * For command-line programs and for child processes of the guest; never for PID 1.
+ *
+ * The first client of a process that still has the default action for SIGPIPE ignores that signal:
+ * a peer that goes away must be an error, not the end of the process.
  */
 #include "base/buf.h"
 #include "base/err.h"
@@ -18,7 +20,7 @@ struct http_client;
  * @user_agent: NULL for "husk/VERSION"
  * @connect_timeout_ms, @total_timeout_ms: 0 means 10 s and 120 s; the total covers one call
  * @nameservers: literal addresses; NULL-terminated; NULL uses /etc/resolv.conf
- * @proxy: "http://host:port" for CONNECT and plain forwarding, NULL for none
+ * @proxy: "http://host:port" for plain forwarding and CONNECT, NULL for none
  * @redirects: followed at most; 0 means 5. Authorization is dropped when the host changes.
  */
 struct http_client_options {
