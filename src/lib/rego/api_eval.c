@@ -9,8 +9,8 @@
 #define DEFAULT_DEPTH 512
 #define JSON_DEPTH 512
 
-struct rego_eval *rego_eval_new(const struct rego_program *p,
-	const struct rego_eval_options *options)
+struct rego_eval *rego_eval_new(
+	const struct rego_program *p, const struct rego_eval_options *options)
 {
 	struct rego_eval *e = calloc(1, sizeof(*e));
 	if (!e)
@@ -85,11 +85,11 @@ struct parse_arg {
 static void parse_json(void *arg)
 {
 	struct parse_arg *a = arg;
-	a->result = json_parse(&a->e->mem, a->json, JSON_DEPTH, &a->value, a->reterr);
+	a->result = rego_json_parse(&a->e->mem, a->json, JSON_DEPTH, &a->value, a->reterr);
 }
 
-int rego_make_json(struct rego_eval *e, struct slice json, const struct rego_value **ret,
-	struct err *reterr)
+int rego_make_json(
+	struct rego_eval *e, struct slice json, const struct rego_value **ret, struct err *reterr)
 {
 	struct parse_arg a = {.e = e, .json = json, .reterr = reterr};
 	int r = mem_guard(&e->mem, parse_json, &a, reterr);
@@ -165,8 +165,7 @@ static void begin(struct rego_eval *e)
 				 : 0;
 	/* Results are kept between calls as long as the documents stay. */
 	if (!e->base.cache || e->explain)
-		e->base.cache =
-			mem_array(&e->mem, e->p->group_count + 1, sizeof(*e->base.cache));
+		e->base.cache = mem_array(&e->mem, e->p->group_count + 1, sizeof(*e->base.cache));
 }
 
 static void eval_path(void *arg)
@@ -233,8 +232,8 @@ static void eval_query(void *arg)
 	a->value = f.result;
 }
 
-int rego_eval_query(struct rego_eval *e, unsigned id, const struct rego_value **ret,
-	struct err *reterr)
+int rego_eval_query(
+	struct rego_eval *e, unsigned id, const struct rego_value **ret, struct err *reterr)
 {
 	if (id >= e->p->query_count)
 		return err_set(reterr, -EINVAL, "the program has no query %u", id);
@@ -320,14 +319,14 @@ const struct rego_value *rego_make_string(struct rego_eval *e, struct slice s)
 	return make(e, make_string, (struct make_arg){.text = s});
 }
 
-const struct rego_value *rego_make_array(struct rego_eval *e, const struct rego_value *const *items,
-	size_t count)
+const struct rego_value *rego_make_array(
+	struct rego_eval *e, const struct rego_value *const *items, size_t count)
 {
 	return make(e, make_array, (struct make_arg){.item = items, .count = count});
 }
 
-const struct rego_value *rego_make_object(struct rego_eval *e,
-	const struct rego_value *const *pairs, size_t count)
+const struct rego_value *rego_make_object(
+	struct rego_eval *e, const struct rego_value *const *pairs, size_t count)
 {
 	return make(e, make_object, (struct make_arg){.item = pairs, .count = count});
 }

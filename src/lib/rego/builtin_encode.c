@@ -56,8 +56,8 @@ static size_t illegal_at(struct slice s, bool url)
 	for (size_t i = 0; i < s.size; i++) {
 		uint8_t ch = s.data[i];
 		bool ok = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-			  (ch >= 'A' && ch <= 'Z') || (url ? ch == '-' || ch == '_'
-							   : ch == '+' || ch == '/');
+			  (ch >= 'A' && ch <= 'Z') ||
+			  (url ? ch == '-' || ch == '_' : ch == '+' || ch == '/');
 		if (!ok)
 			return i;
 	}
@@ -120,8 +120,8 @@ static rv hex_decode_fn(struct call *c, const rv *arg, uint32_t count)
 	struct slice s = value_slice(arg[0]);
 	for (size_t i = 0; i < s.size; i++)
 		if (!hex_digit(s.data[i]))
-			return call_fail(c, "encoding/hex: invalid byte: U+%04X '%c'", s.data[i],
-				s.data[i]);
+			return call_fail(
+				c, "encoding/hex: invalid byte: U+%04X '%c'", s.data[i], s.data[i]);
 	if (s.size % 2)
 		return call_fail(c, "encoding/hex: odd length hex string");
 	if (hex_decode(&b, s) < 0) {
@@ -144,7 +144,7 @@ static rv json_unmarshal(struct call *c, const rv *arg, uint32_t count)
 	struct err e = {0};
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
-	if (json_parse(c->m, value_slice(arg[0]), VALUE_MAX_DEPTH, &v, &e) < 0)
+	if (rego_json_parse(c->m, value_slice(arg[0]), VALUE_MAX_DEPTH, &v, &e) < 0)
 		return call_fail(c, "%s", err_text(&e, 0));
 	return v;
 }
@@ -154,7 +154,8 @@ static rv json_is_valid(struct call *c, const rv *arg, uint32_t count)
 	rv v;
 	if (arg[0]->type != REGO_STRING)
 		return &value_false;
-	return value_bool(json_parse(c->m, value_slice(arg[0]), VALUE_MAX_DEPTH, &v, NULL) == 0);
+	return value_bool(
+		rego_json_parse(c->m, value_slice(arg[0]), VALUE_MAX_DEPTH, &v, NULL) == 0);
 }
 
 /* --- URL queries --- */
@@ -163,8 +164,9 @@ static void url_escape(struct buf *b, struct slice s)
 {
 	for (size_t i = 0; i < s.size; i++) {
 		uint8_t ch = s.data[i];
-		if ((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
-			ch == '-' || ch == '_' || ch == '.' || ch == '~')
+		if ((ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
+			(ch >= 'A' && ch <= 'Z') || ch == '-' || ch == '_' || ch == '.' ||
+			ch == '~')
 			buf_put_u8(b, ch);
 		else if (ch == ' ')
 			buf_put_u8(b, '+');
@@ -187,9 +189,11 @@ static const char *url_unescape(struct buf *b, struct slice s)
 		} else if (s.data[i] != '%') {
 			buf_put_u8(b, s.data[i]);
 		} else {
-			if (s.size - i < 3 || !hex_digit(s.data[i + 1]) || !hex_digit(s.data[i + 2]))
+			if (s.size - i < 3 || !hex_digit(s.data[i + 1]) ||
+				!hex_digit(s.data[i + 2]))
 				return (const char *)s.data + i;
-			buf_put_u8(b, (uint8_t)(nibble(s.data[i + 1]) << 4 | nibble(s.data[i + 2])));
+			buf_put_u8(
+				b, (uint8_t)(nibble(s.data[i + 1]) << 4 | nibble(s.data[i + 2])));
 			i += 2;
 		}
 	}
@@ -243,8 +247,8 @@ static rv url_encode_object(struct call *c, const rv *arg, uint32_t count)
 		for (uint32_t k = 0; ok && v->type != REGO_STRING && k < v->count; k++)
 			ok = v->item[k]->type == REGO_STRING;
 		if (!ok)
-			return call_operand_error(c, 1,
-				"values must be string, array[string], or set[string]");
+			return call_operand_error(
+				c, 1, "values must be string, array[string], or set[string]");
 	}
 	struct buf b = buf_init(0);
 	for (uint32_t i = 0; i < o->count; i++) {

@@ -50,7 +50,7 @@ static int hex4(struct parser *p)
 	int v = 0;
 	for (int i = 0; i < 4; i++) {
 		uint8_t c = p->text.data[p->at + (size_t)i];
-		int d = c >= '0' && c <= '9' ? c - '0'
+		int d = c >= '0' && c <= '9'			 ? c - '0'
 			: (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
 								 : -1;
 		if (d < 0)
@@ -161,8 +161,8 @@ static rv parse_string(struct parser *p)
 			p->at++;
 		} else {
 			uint32_t code;
-			size_t size = utf8_decode(slice_of(p->text.data + p->at, end - p->at),
-				&code);
+			size_t size =
+				utf8_decode(slice_of(p->text.data + p->at, end - p->at), &code);
 			n += utf8_encode(size ? code : 0xfffd, (uint8_t *)out + n);
 			p->at += size ? size : 1;
 		}
@@ -298,7 +298,8 @@ static rv parse_value(struct parser *p)
 	}
 }
 
-int json_parse(struct mem *m, struct slice text, unsigned max_depth, rv *ret, struct err *reterr)
+int rego_json_parse(
+	struct mem *m, struct slice text, unsigned max_depth, rv *ret, struct err *reterr)
 {
 	struct parser p = {.m = m, .text = text, .max_depth = MIN(max_depth, VALUE_MAX_DEPTH - 8)};
 	rv v = parse_value(&p);

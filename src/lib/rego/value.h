@@ -98,8 +98,7 @@ static inline void list_push(struct mem *m, struct list *l, rv v)
 }
 
 extern const struct rego_value value_null, value_true, value_false;
-extern const struct rego_value value_empty_array, value_empty_object,
-	value_empty_set;
+extern const struct rego_value value_empty_array, value_empty_object, value_empty_set;
 
 static inline rv value_bool(bool b)
 {
@@ -178,7 +177,8 @@ rv value_clone(struct mem *m, rv v);
 enum {
 	JSON_STRICT_NUL = 1,
 };
-int json_parse(struct mem *m, struct slice text, unsigned max_depth, rv *ret, struct err *reterr);
+int rego_json_parse(
+	struct mem *m, struct slice text, unsigned max_depth, rv *ret, struct err *reterr);
 
 /* print.c */
 void print_json_string(struct buf *out, struct slice s);
