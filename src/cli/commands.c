@@ -3,12 +3,16 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_tables[] = {
+	cmds_image,
+	cmds_key,
 	cmds_version,
 	NULL,
 };
 
 /* Every first word of a two-word command. */
 const struct cli_group cli_groups[] = {
+	{"image", "Container images: build, encrypt, sign, push"},
+	{"key", "Keys for signing and encryption"},
 	{NULL, NULL},
 };
 

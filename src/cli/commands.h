@@ -3,4 +3,6 @@
 /* The command tables of this folder, one line each. */
 #include "cli/cli.h"
 
+extern const struct cli_command cmds_image[];
+extern const struct cli_command cmds_key[];
 extern const struct cli_command cmds_version[];
