@@ -122,8 +122,9 @@ const struct cli_command cmds_image[] = {
 			"Speaks the key-provider protocol of containers/ocicrypt on standard input "
 			"and output. Name it as a cmd provider in the file that "
 			"OCICRYPT_KEYPROVIDER_CONFIG points to:\n\n"
-			"{\"key-providers\":{\"attestation-agent\":{\"cmd\":{\"path\":\"husk\","
-			"\"args\":[\"image\",\"keyprovider\",\"--key\",\"kek.bin\"]}}}}",
+			"{\"key-providers\": {\"attestation-agent\": {\"cmd\": {\"path\": "
+			"\"husk\", "
+			"\"args\": [\"image\", \"keyprovider\", \"--key\", \"kek.bin\"]}}}}",
 		.options = g_provider_options, .run = image_run_keyprovider},
 	{NULL},
 };
