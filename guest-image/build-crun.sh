@@ -11,7 +11,7 @@ VERSION=1.8.1-1+deb12u1
 MIRROR=${HUSK_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # Change it with the recipe: a new stamp means a new build.
-STAMP="crun $VERSION recipe 1"
+STAMP="crun $VERSION recipe 2"
 
 [ $# -eq 1 ] || { echo "usage: $0 OUT" >&2; exit 2; }
 mkdir -p "$1/crun"
@@ -38,27 +38,29 @@ if [ ! -f "$out/crun_$VERSION.dsc" ]; then
 		{ cat "$out/apt.log" >&2; exit 1; }
 fi
 
+# run COMMAND...: into the log; the log's end is shown when it fails
+run() {
+	"$@" >>"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log" >&2; exit 1; }
+}
 src=$out/src
-rm -rf "$src"
-dpkg-source --no-check -x "$out/crun_$VERSION.dsc" "$src" >"$out/build.log" 2>&1 ||
-	{ cat "$out/build.log" >&2; exit 1; }
+rm -rf "$src" "$out/build.log"
+run dpkg-source --no-check -x "$out/crun_$VERSION.dsc" "$src"
 cd "$src"
-{
-	# Outside of git the version comes from this header.
-	printf '#define GIT_VERSION "%s"\n' "$VERSION" >git-version.h
-	# Debian names the static yajl differently from what pkg-config says.
-	mkdir slib
-	ln -s "/usr/lib/$(gcc -print-multiarch)/libyajl_s.a" slib/libyajl.a
-	export SOURCE_DATE_EPOCH=1 LC_ALL=C TZ=UTC
-	NOCONFIGURE=1 ./autogen.sh
-	./configure --disable-systemd --disable-criu --disable-dl --disable-shared --enable-static \
-		CFLAGS="-Os -g0 -ffunction-sections -fdata-sections -fstack-protector-strong \
--D_FORTIFY_SOURCE=2 -ffile-prefix-map=$src=." \
-		LDFLAGS="-static -L$src/slib"
-	make -j"${JOBS:-2}" crun \
-		LDFLAGS="-all-static -L$src/slib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,relro,-z,now"
-	strip --strip-all --remove-section=.comment crun
-} >>"$out/build.log" 2>&1 || { tail -n 40 "$out/build.log" >&2; exit 1; }
+# Outside of git the version comes from this header.
+printf '#define GIT_VERSION "%s"\n' "$VERSION" >git-version.h
+# Debian names the static yajl differently from what pkg-config says.
+mkdir slib
+ln -s "/usr/lib/$(gcc -print-multiarch)/libyajl_s.a" slib/libyajl.a
+export SOURCE_DATE_EPOCH=1 LC_ALL=C TZ=UTC NOCONFIGURE=1 PYTHON=/usr/bin/python3
+run ./autogen.sh
+run ./configure --disable-systemd --disable-criu --disable-dl --disable-shared --enable-static \
+	CFLAGS="-Os -g0 -ffunction-sections -fdata-sections -fstack-protector-strong \
+-D_FORTIFY_SOURCE=2 -ffile-prefix-map=$src=." LDFLAGS="-static -L$src/slib"
+# crun's rules do not say that it needs the headers which are generated here.
+run make -j"${JOBS:-2}" -C libocispec libocispec.la
+run make -j"${JOBS:-2}" crun \
+	LDFLAGS="-all-static -L$src/slib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,relro,-z,now"
+run strip --strip-all --remove-section=.comment crun
 install -m 0755 crun "$out/crun"
 cd "$out"
 rm -rf "$src"

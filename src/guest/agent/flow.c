@@ -49,12 +49,13 @@ static void on_input_drained(void *cookie)
 	link_pause(a->link, false);
 }
 
-static int ask(struct agent *a, const char *rule, json_t *input, bool *ret, struct err *reterr)
+static int ask(struct agent *a, const char *rule, json_t *input, bool *ret, struct buf *why,
+	struct err *reterr)
 {
 	enum policy_verdict verdict = POLICY_DENY;
 	if (input == NULL)
 		return -ENOMEM;
-	int r = policy_ask(a->config.policy, rule, input, &verdict, reterr);
+	int r = policy_ask(a->config.policy, rule, input, &verdict, why, reterr);
 	if (r < 0)
 		return err_wrap(reterr, r, "agent policy, %s", rule);
 	*ret = verdict == POLICY_ALLOW;
@@ -65,10 +66,10 @@ static int ask_streams(struct agent *a, struct err *reterr)
 {
 	cleanup(json_decref) json_t *input =
 		json_pack("{s:s}", "container_id", a->run.name ? a->run.name : "app");
-	int r = ask(a, "ReadStreamRequest", input, &a->output_allowed, reterr);
+	int r = ask(a, "ReadStreamRequest", input, &a->output_allowed, NULL, reterr);
 	if (r < 0)
 		return r;
-	r = ask(a, "WriteStreamRequest", input, &a->input_allowed, reterr);
+	r = ask(a, "WriteStreamRequest", input, &a->input_allowed, NULL, reterr);
 	if (r < 0)
 		return r;
 	if (!a->output_allowed)
@@ -79,15 +80,16 @@ static int ask_streams(struct agent *a, struct err *reterr)
 static int judge(struct agent *a, struct err *reterr)
 {
 	cleanup(json_decref) json_t *input = spec_policy_input(&a->spec);
+	cleanup_with(buf_done) struct buf why = buf_init(4096);
 	bool allowed = false;
-	int r = ask(a, "CreateContainerRequest", input, &allowed, reterr);
+	int r = ask(a, "CreateContainerRequest", input, &allowed, &why, reterr);
 	if (r < 0)
 		return r;
 	if (!allowed)
 		return err_set(reterr, -EACCES,
 			"the agent policy in initdata does not allow this container (rule "
-			"CreateContainerRequest, image %.200s)",
-			a->spec.image);
+			"CreateContainerRequest, image %.100s): %.200s",
+			a->spec.image, buf_str(&why));
 	return ask_streams(a, reterr);
 }
 

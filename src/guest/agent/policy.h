@@ -7,6 +7,7 @@
  */
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -24,7 +25,8 @@ DEFINE_CLEANUP(struct policy *, policy_free);
  * @rule: "CreateContainerRequest", ...
  * @input: the request (borrowed)
  * @ret: POLICY_DENY unless the rule says true
+ * @why: with POLICY_DENY, the first line of what failed is appended; may be NULL
  * Return: 0 with a verdict; negative errno when the evaluation failed (@ret is POLICY_DENY then).
  */
 must_check int policy_ask(struct policy *policy, const char *rule, json_t *input,
-	enum policy_verdict *ret, struct err *reterr);
+	enum policy_verdict *ret, struct buf *why, struct err *reterr);
