@@ -31,16 +31,20 @@ static int drop_capabilities(void)
 
 int image_confine(const char *root, struct err *reterr)
 {
-	const struct sandbox_path paths[] = {
-		{root, SANDBOX_TREE}, {"/etc", SANDBOX_READ}, {"/dev/urandom", SANDBOX_READ}};
+	static const char *const read[] = {"/etc", "/dev/urandom"}; /* resolver, random numbers */
+	struct sandbox_path paths[1 + ARRAY_COUNT(read)] = {{root, SANDBOX_TREE}};
+	size_t count = 1;
 
+	for (size_t i = 0; i < ARRAY_COUNT(read); i++)
+		if (access(read[i], F_OK) == 0)
+			paths[count++] = (struct sandbox_path){read[i], SANDBOX_READ};
 	int r = drop_capabilities();
 	if (r < 0)
 		return err_set(reterr, r, "cannot drop capabilities");
 	r = sandbox_basic(reterr);
 	if (r < 0)
 		return r;
-	r = sandbox_files(paths, ARRAY_COUNT(paths), reterr);
+	r = sandbox_files(paths, count, reterr);
 	/* Without Landlock the capabilities and the guest's small initrd are what is left. */
 	return r == -EOPNOTSUPP ? 0 : r;
 }
