@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* husk kbs: the admin side of a key broker. */
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/explain.h"
+#include "cli/kbs_admin.h"
+#include "fmt/json.h"
+
+#define FILE_MAX ((size_t)64 << 20)
+
+static int connect_kbs(const struct cli *cli, struct kbs_admin **ret, int *ret_code)
+{
+	struct err e = {0};
+	int r = kbs_admin_new(cli, ret, &e);
+	if (r < 0)
+		*ret_code = cli_fail(cli, r, &e, "cannot use the key broker");
+	return r;
+}
+
+static int usage(const struct cli *cli, const char *what)
+{
+	struct err e = {0};
+	err_set(&e, -EINVAL, "%s (see husk kbs %s --help)", what, cli->command->name);
+	return cli_fail(cli, -EINVAL, &e, NULL);
+}
+
+/* A row per element, the members in @columns side by side; times are shown as text. */
+static void print_table(const json_t *rows, const char *const *columns)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		for (size_t c = 0; columns[c]; c++) {
+			const json_t *v = json_object_get(json_array_get(rows, i), columns[c]);
+			char when[RFC3339_SIZE];
+			if (c > 0)
+				fputs("  ", stdout);
+			if (json_is_string(v)) {
+				cli_put_text(stdout, json_string_value(v));
+			} else if (json_is_integer(v) &&
+				   (streq(columns[c], "time") || streq(columns[c], "changed"))) {
+				fputs(rfc3339_format((int64_t)json_integer_value(v), when), stdout);
+			} else if (v) {
+				char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+				cli_put_text(stdout, text ? text : "?");
+				free(text);
+			}
+		}
+		putchar('\n');
+	}
+}
+
+/* GET a list and show it. */
+static int show_list(struct cli *cli, const char *path, const char *const *columns)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup(json_decref) json_t *rows = NULL;
+	struct err e = {0};
+	int code;
+
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_json(a, path, &rows, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "cannot read %s", path);
+	if (cli->json)
+		return cli_print_json(rows);
+	print_table(rows, columns);
+	return CLI_OK;
+}
+
+static int one_call(struct cli *cli, const char *method, const char *prefix, const char *name,
+	const char *type, struct slice body, const char *done)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+	struct err e = {0};
+	int code;
+
+	buf_put_str(&path, prefix);
+	if (name)
+		kbs_path_part(&path, name);
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_call(a, method, buf_str(&path), type, body, NULL, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "%s %s", cli->command->name, cli_arg(cli, 0));
+	cli_note(cli, "%s %s", done, name ? name : "");
+	return CLI_OK;
+}
+
+static int read_option_file(const struct cli *cli, struct buf *out, int *ret_code)
+{
+	const char *file = cli_opt(cli, "file");
+	struct err e = {0};
+	if (!file) {
+		*ret_code = usage(cli, "--file FILE is needed");
+		return -EINVAL;
+	}
+	int r = file_read(file, FILE_MAX, out, &e);
+	if (r < 0)
+		*ret_code = cli_fail(cli, r, &e, NULL);
+	return r;
+}
+
+static int run_resource(struct cli *cli)
+{
+	static const char *const columns[] = {"path", "version", "size", "changed", NULL};
+	const char *action = cli_arg(cli, 0), *path = cli_arg(cli, 1);
+	cleanup_with(buf_done) struct buf content = buf_init_secret(FILE_MAX);
+	int code;
+
+	if (streq(action, "list"))
+		return path ? usage(cli, "list takes no path")
+			    : show_list(cli, "admin/resources", columns);
+	if (!path)
+		return usage(cli, "a resource path REPOSITORY/TYPE/TAG is needed");
+	if (str_starts(path, "kbs:///"))
+		path += strlen("kbs:///");
+	if (streq(action, "delete"))
+		return one_call(cli, "DELETE", "resource/", path, NULL, SLICE_EMPTY, "deleted");
+	if (!streq(action, "set"))
+		return usage(cli, "the action must be list, set or delete");
+	if (read_option_file(cli, &content, &code) < 0)
+		return code;
+	return one_call(cli, "POST", "resource/", path, "application/octet-stream",
+		buf_slice(&content), "stored");
+}
+
+static int policy_get(struct cli *cli, const char *id)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+	cleanup(json_decref) json_t *policy = NULL;
+	const char *text;
+	struct err e = {0};
+	int code;
+
+	buf_put_str(&path, "admin/policies/");
+	kbs_path_part(&path, id);
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_json(a, buf_str(&path), &policy, &e);
+	if (r == 0)
+		r = json_get_str(policy, "policy", &text, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "cannot read policy %s", id);
+	if (cli->json)
+		return cli_print_json(policy);
+	fputs(text, stdout);
+	return CLI_OK;
+}
+
+static int policy_set(struct cli *cli, const char *id)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(FILE_MAX), body = buf_init(0);
+	cleanup(json_decref) json_t *message = json_object();
+	bool resource = streq(id, "resource-policy");
+	int code, r = 0;
+
+	if (read_option_file(cli, &text, &code) < 0)
+		return code;
+	if (!resource)
+		r = json_set_str(message, "policy_id", id);
+	if (r == 0)
+		r = json_set_b64(message, "policy", buf_slice(&text), B64_URL);
+	if (r == 0)
+		r = json_write(message, &body);
+	if (r < 0)
+		return cli_fail(cli, r, NULL, "cannot send the policy");
+	code = one_call(cli, "POST", resource ? "resource-policy" : "attestation-policy", NULL,
+		"application/json", buf_slice(&body), "installed");
+	return code;
+}
+
+static int run_policy(struct cli *cli)
+{
+	static const char *const columns[] = {"id", "version", "size", "changed", NULL};
+	const char *action = cli_arg(cli, 0), *id = cli_arg(cli, 1);
+
+	if (streq(action, "list"))
+		return show_list(cli, "admin/policies", columns);
+	if (!id)
+		return usage(cli, "a policy id is needed, e.g. default_cpu or resource-policy");
+	if (streq(action, "get"))
+		return policy_get(cli, id);
+	if (streq(action, "set"))
+		return policy_set(cli, id);
+	return usage(cli, "the action must be list, get or set");
+}
+
+/* The values of `reference set`: strings unless an option says otherwise, a list unless --single.
+ */
+static int build_value(const struct cli *cli, json_t **ret, struct err *reterr)
+{
+	cleanup(json_decref) json_t *list = json_array();
+	const char *text;
+
+	for (size_t i = 2; (text = cli_arg(cli, i)) != NULL; i++) {
+		int64_t number;
+		bool flag;
+		json_t *v = NULL;
+		if (cli_flag(cli, "as-integer")) {
+			if (parse_i64(slice_str(text), INT64_MIN, INT64_MAX, &number) < 0)
+				return err_set(reterr, -EINVAL, "\"%s\" is not an integer", text);
+			v = json_integer(number);
+		} else if (cli_flag(cli, "as-bool")) {
+			if (parse_bool(slice_str(text), &flag) < 0)
+				return err_set(
+					reterr, -EINVAL, "\"%s\" is neither true nor false", text);
+			v = json_boolean(flag);
+		} else {
+			v = json_string(text);
+		}
+		if (json_array_append_new(list, v) < 0)
+			return -ENOMEM;
+	}
+	if (json_array_size(list) == 0)
+		return err_set(reterr, -EINVAL, "at least one value is needed");
+	if (!cli_flag(cli, "single")) {
+		*ret = steal_ptr(list);
+		return 0;
+	}
+	if (json_array_size(list) != 1)
+		return err_set(reterr, -EINVAL, "--single takes one value");
+	*ret = json_incref(json_array_get(list, 0));
+	return 0;
+}
+
+static int register_values(struct cli *cli, const json_t *values)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	struct err e = {0};
+	int code;
+
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_register(a, values, cli_opt(cli, "expires"), &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "cannot register reference values");
+	cli_note(cli, "registered %zu reference value%s", json_object_size(values),
+		json_object_size(values) == 1 ? "" : "s");
+	return CLI_OK;
+}
+
+static int reference_set(struct cli *cli, const char *name)
+{
+	cleanup(json_decref) json_t *values = json_object();
+	json_t *value = NULL;
+	struct err e = {0};
+
+	int r = build_value(cli, &value, &e);
+	if (r == 0)
+		r = json_set_take(values, name, value);
+	return r < 0 ? cli_fail(cli, r, &e, NULL) : register_values(cli, values);
+}
+
+static int reference_import(struct cli *cli)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(FILE_MAX);
+	cleanup(json_decref) json_t *values = NULL;
+	struct err e = {0};
+	int code;
+
+	if (read_option_file(cli, &text, &code) < 0)
+		return code;
+	int r = json_parse(buf_slice(&text), FILE_MAX, &values, &e);
+	if (r == 0 && !json_is_object(values))
+		r = err_set(&e, -EBADMSG, "a JSON object of name and value is wanted");
+	return r < 0 ? cli_fail(cli, r, &e, "%s", cli_opt(cli, "file"))
+		     : register_values(cli, values);
+}
+
+static int reference_get(struct cli *cli, const char *name)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+	cleanup(json_decref) json_t *value = NULL;
+	struct err e = {0};
+	int code;
+
+	buf_put_str(&path, "reference-value/");
+	kbs_path_part(&path, name);
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_json(a, buf_str(&path), &value, &e);
+	return r < 0 ? cli_fail(cli, r, &e, "cannot read reference value %s", name)
+		     : cli_print_json(value);
+}
+
+static int run_reference(struct cli *cli)
+{
+	static const char *const columns[] = {"name", "expiration", "value", NULL};
+	const char *action = cli_arg(cli, 0), *name = cli_arg(cli, 1);
+
+	if (streq(action, "list"))
+		return show_list(cli, "admin/reference-values", columns);
+	if (streq(action, "import"))
+		return reference_import(cli);
+	if (!name)
+		return usage(cli, "the name of a reference value is needed");
+	if (streq(action, "get"))
+		return reference_get(cli, name);
+	if (streq(action, "set"))
+		return reference_set(cli, name);
+	if (streq(action, "delete"))
+		return one_call(cli, "DELETE", "admin/reference-values/", name, NULL, SLICE_EMPTY,
+			"deleted");
+	return usage(cli, "the action must be list, get, set, import or delete");
+}
+
+static int run_why(struct cli *cli)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+	cleanup(json_decref) json_t *record = NULL;
+	struct err e = {0};
+	int code;
+
+	buf_put_str(&path, "admin/why/");
+	kbs_path_part(&path, cli_arg(cli, 0));
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_json(a, buf_str(&path), &record, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "cannot read the verdict %s", cli_arg(cli, 0));
+	if (cli->json)
+		return cli_print_json(record);
+	explain_print(stdout, record);
+	return CLI_OK;
+}
+
+static int limited_list(struct cli *cli, const char *path, const char *const *columns)
+{
+	char text[64];
+	uint32_t limit;
+	if (parse_u32(slice_str(cli_opt_or(cli, "limit", "100")), 1, 10000, &limit) < 0)
+		return usage(cli, "--limit takes a number from 1 to 10000");
+	snprintf(text, sizeof(text), "%s?limit=%u", path, limit);
+	return show_list(cli, text, columns);
+}
+
+static int run_verdicts(struct cli *cli)
+{
+	static const char *const columns[] = {"time", "id", "kind", "tee", "status", NULL};
+	return limited_list(cli, "admin/verdicts", columns);
+}
+
+static int run_audit(struct cli *cli)
+{
+	static const char *const columns[] = {
+		"seq", "time", "role", "peer", "action", "object", NULL};
+	return limited_list(cli, "admin/audit", columns);
+}
+
+static int run_health(struct cli *cli)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	struct err e = {0};
+	int code;
+
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	int r = kbs_admin_call(a, "GET", "/healthz", NULL, SLICE_EMPTY, NULL, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "the key broker is not healthy");
+	cli_note(cli, "the key broker is healthy");
+	return CLI_OK;
+}
+
+#define FILE_OPTION(text)                                                            \
+	{                                                                            \
+		"file", .arg = "FILE", .help = (text), .complete = CLI_COMPLETE_FILE \
+	}
+#define LIMIT_OPTION                                                                        \
+	{                                                                                   \
+		"limit", .arg = "N", .help = "how many at most (default 100), newest first" \
+	}
+
+static const struct cli_option g_plain[] = {KBS_OPTIONS, {NULL}};
+static const struct cli_option g_limited[] = {KBS_OPTIONS, LIMIT_OPTION, {NULL}};
+static const struct cli_option g_resource[] = {
+	KBS_OPTIONS, FILE_OPTION("content of the resource, for set"), {NULL}};
+static const struct cli_option g_policy[] = {
+	KBS_OPTIONS, FILE_OPTION("the policy in Rego, for set"), {NULL}};
+static const struct cli_option g_reference[] = {
+	KBS_OPTIONS,
+	FILE_OPTION("JSON object of name and value, for import"),
+	{"single", .help = "store one value instead of a list, for policies that compare with =="},
+	{"as-integer", .help = "the values are integers"},
+	{"as-bool", .help = "the values are true or false"},
+	{"expires", .arg = "TIME", .help = "until when they count, RFC 3339 (default: 12 months)"},
+	{NULL},
+};
+
+const struct cli_command cmds_kbs[] = {
+	{.group = "kbs",
+		.name = "resource",
+		.summary = "List, store and delete resources (keys and secrets)",
+		.args = "list | set PATH | delete PATH",
+		.args_min = 1,
+		.args_max = 2,
+		.details = "PATH is REPOSITORY/TYPE/TAG, or a whole kbs:/// URI. The content of a "
+			   "resource is never "
+			   "shown: only an attested guest can read it.",
+		.examples = "husk kbs resource set default/key/demo --file demo.key\nhusk kbs "
+			    "resource list",
+		.options = g_resource,
+		.run = run_resource},
+	{.group = "kbs",
+		.name = "policy",
+		.summary = "List, show and install policies",
+		.args = "list | get ID | set ID",
+		.args_min = 1,
+		.args_max = 2,
+		.details = "The id resource-policy decides who may read resources; ids such as "
+			   "default_cpu appraise "
+			   "evidence. A policy that does not compile is refused.",
+		.examples = "husk kbs policy set resource-policy --file release.rego",
+		.options = g_policy,
+		.run = run_policy},
+	{.group = "kbs",
+		.name = "reference",
+		.summary = "List, show, register and delete reference values",
+		.args = "list | get NAME | set NAME VALUE... | import | delete NAME",
+		.args_min = 1,
+		.args_max = CLI_ARGS_UNLIMITED,
+		.details = "Values are stored as a list of strings unless options say otherwise. "
+			   "husk measure --json "
+			   "makes a file for import.",
+		.examples = "husk kbs reference set svn 1 2\nhusk kbs reference import --file "
+			    "values.json",
+		.options = g_reference,
+		.run = run_reference},
+	{.group = "kbs",
+		.name = "why",
+		.summary = "Explain a verdict",
+		.args = "ID",
+		.args_min = 1,
+		.args_max = 1,
+		.details = "Shows which check, rule and claim decided, what was expected and what "
+			   "came, the nearest "
+			   "reference value, and what to do. The guest and the log name the id.",
+		.options = g_plain,
+		.run = run_why},
+	{.group = "kbs",
+		.name = "verdicts",
+		.summary = "List recent verdicts",
+		.options = g_limited,
+		.run = run_verdicts},
+	{.group = "kbs",
+		.name = "audit",
+		.summary = "List recent changes",
+		.options = g_limited,
+		.run = run_audit},
+	{.group = "kbs",
+		.name = "health",
+		.summary = "Ask whether the key broker is up",
+		.options = g_plain,
+		.run = run_health},
+	{NULL},
+};

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* husk verify: evidence files, off-line, with an explained verdict. */
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/commands.h"
+#include "cli/explain.h"
+#include "crypto/hash.h"
+#include "evidence/evidence.h"
+#include "fmt/initdata.h"
+#include "fmt/json.h"
+
+#define EVIDENCE_MAX ((size_t)64 << 20)
+
+/* Which TEE a file is from, by the members that only its evidence has. */
+static const char *guess_tee(const json_t *evidence)
+{
+	if (json_object_get(evidence, "tpm_quote") && json_object_get(evidence, "ak_public"))
+		return "tpm";
+	if (json_object_get(evidence, "svn") && json_object_get(evidence, "report_data"))
+		return "sample";
+	return NULL;
+}
+
+static int initdata_digest(const char *file, struct digest *ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(INITDATA_SIZE_MAX);
+	cleanup_with(initdata_done) struct initdata i = {0};
+	int r = file_read(file, INITDATA_SIZE_MAX, &text, reterr);
+	if (r == 0)
+		r = initdata_parse(buf_slice(&text), &i, reterr);
+	return r < 0 ? r : hash_once(hash_from_name(slice_str(i.algorithm)), buf_slice(&text), ret);
+}
+
+static int fill_request(const struct cli *cli, struct evidence_request *q, struct buf *report_data,
+	struct digest *init_data, struct err *reterr)
+{
+	const char *hex = cli_opt(cli, "report-data"), *when = cli_opt(cli, "at");
+	int r = 0;
+
+	q->now = clock_unix_s();
+	if (when && rfc3339_parse(slice_str(when), &q->now) < 0)
+		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, "at",
+			"--at takes a time such as "
+			"2026-11-24T00:00:00Z");
+	if (hex && hex_decode(report_data, slice_str(hex)) < 0)
+		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, "report-data",
+			"--report-data takes hex digits");
+	q->report_data = buf_slice(report_data);
+	q->insecure_skip_report_data = !hex;
+	if (cli_opt(cli, "initdata")) {
+		r = initdata_digest(cli_opt(cli, "initdata"), init_data, reterr);
+		q->init_data = digest_slice(init_data);
+	}
+	return r;
+}
+
+static json_t *make_record(const char *file, const char *tee, const struct evidence_result *result)
+{
+	bool good = result->verdict == EVIDENCE_ACCEPT;
+	json_t *record = json_object();
+	int r = json_set_str(record, "file", file);
+	if (r == 0)
+		r = json_set_str(record, "tee", tee);
+	if (r == 0)
+		r = json_set_str(record, "status", good ? "authentic" : "refused");
+	if (r == 0 && !good)
+		r = json_set_str(record, "reason", result->reason);
+	if (r == 0)
+		r = json_set_take(record, "checks", json_incref(result->checks));
+	if (r == 0 && result->claims)
+		r = json_set_take(record, "claims", json_incref(result->claims));
+	if (r < 0) {
+		json_decref(record);
+		return NULL;
+	}
+	return record;
+}
+
+static int verify_file(const struct cli *cli, const char *file, const struct evidence_request *base,
+	json_t *records, bool *ret_good, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(EVIDENCE_MAX);
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+	cleanup(json_decref) json_t *evidence = NULL;
+	struct evidence_request q = *base;
+
+	int r = file_read(file, EVIDENCE_MAX, &text, reterr);
+	if (r == 0)
+		r = json_parse(buf_slice(&text), EVIDENCE_MAX, &evidence, reterr);
+	if (r < 0)
+		return r;
+	const char *tee = cli_opt(cli, "tee");
+	if (!tee)
+		tee = guess_tee(evidence);
+	if (!tee)
+		return err_set(reterr, -EBADMSG,
+			"this is no evidence that husk knows; name its kind with --tee");
+	q.evidence = evidence;
+	r = evidence_verify(tee, &q, &result, reterr);
+	if (r < 0)
+		return r;
+	*ret_good = result.verdict == EVIDENCE_ACCEPT;
+	return json_array_append_new(records, make_record(file, tee, &result)) < 0 ? -ENOMEM : 0;
+}
+
+static void print_records(const json_t *records)
+{
+	for (size_t i = 0; i < json_array_size(records); i++) {
+		const json_t *record = json_array_get(records, i);
+		if (i > 0)
+			putchar('\n');
+		fputs("file       ", stdout);
+		cli_put_text(stdout, json_string_value(json_object_get(record, "file")));
+		putchar('\n');
+		explain_print(stdout, record);
+	}
+}
+
+static int run_verify(struct cli *cli)
+{
+	cleanup_with(buf_done) struct buf report_data = buf_init(1024);
+	cleanup(json_decref) json_t *records = json_array();
+	struct evidence_request q = {0};
+	struct digest init_data = {0};
+	struct err e = {0};
+	int code = CLI_OK;
+
+	int r = fill_request(cli, &q, &report_data, &init_data, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, NULL);
+	if (q.insecure_skip_report_data)
+		cli_note(cli,
+			"note: without --report-data nothing shows that the evidence is fresh");
+	for (size_t i = 0; cli_arg(cli, i); i++) {
+		bool good = false;
+		r = verify_file(cli, cli_arg(cli, i), &q, records, &good, &e);
+		if (r < 0)
+			return cli_fail(
+				cli, r == -EINVAL ? -EBADMSG : r, &e, "%s", cli_arg(cli, i));
+		if (!good)
+			code = CLI_REFUSED;
+	}
+	if (cli->json)
+		return cli_print_json(records) == CLI_OK ? code : CLI_FAILURE;
+	print_records(records);
+	return code;
+}
+
+static const struct cli_option g_options[] = {
+	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
+		.choices = "tpm|sample"},
+	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
+	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
+		.complete = CLI_COMPLETE_FILE},
+	{"at", .arg = "TIME", .help = "verify as of this time, RFC 3339 (default: now)"},
+	{NULL},
+};
+
+const struct cli_command cmds_verify[] = {
+	{.name = "verify",
+		.summary = "Verify evidence files off-line",
+		.args = "EVIDENCE...",
+		.args_min = 1,
+		.args_max = CLI_ARGS_UNLIMITED,
+		.complete = CLI_COMPLETE_FILE,
+		.details = "Checks that evidence is authentic and shows every check. Whether the "
+			   "claims are good is for "
+			   "an appraisal policy; this command applies none.\n\n"
+			   "A file holds the JSON evidence of one TEE as it travels in an "
+			   "attestation message.",
+		.exits = "0 all evidence is authentic\n1 a file cannot be read\n2 wrong usage\n3 "
+			 "evidence is refused",
+		.examples = "husk verify evidence.json --report-data 5f2c...",
+		.options = g_options,
+		.run = run_verify},
+	{NULL},
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Talking to a key broker's admin interface, for all commands that do. */
+#include "base/buf.h"
+#include "cli/cli.h"
+#include "net/http_client.h"
+
+/* The options that say which key broker, and as whom; put them first in a command's table. */
+#define KBS_OPTIONS                                                                            \
+	{"url", .arg = "URL",                                                                  \
+		.help = "the key broker (default: HUSK_KBS_URL or https://127.0.0.1:8080)"},   \
+		{"cert-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,                    \
+			.help = "trusted certificate of the key broker, PEM (default: "        \
+				"HUSK_KBS_CERT, else the "                                     \
+				"system's roots)"},                                            \
+	{                                                                                      \
+		"admin-token-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,              \
+				    .help = "admin token (default: HUSK_KBS_ADMIN_TOKEN_FILE)" \
+	}
+
+struct kbs_admin;
+
+/** kbs_admin_new() - from the options above and their environment variables */
+must_check int kbs_admin_new(const struct cli *cli, struct kbs_admin **ret, struct err *reterr);
+void kbs_admin_free(struct kbs_admin *a);
+DEFINE_CLEANUP(struct kbs_admin *, kbs_admin_free);
+
+/**
+ * kbs_admin_call() - one request below /kbs/v0/
+ * @path: appended to the URL; the caller has percent-encoded it
+ * @type: Content-Type of @body; NULL without body
+ * @ret: answer body, appended
+ *
+ * Return: 0 for 2xx; -EACCES for 401 and 403, -ENOENT for 404, -EPROTO for other answers, each with
+ * the key broker's own words; and what http_client_call() returns.
+ */
+must_check int kbs_admin_call(struct kbs_admin *a, const char *method, const char *path,
+	const char *type, struct slice body, struct buf *ret, struct err *reterr);
+/** kbs_admin_json() - likewise, with the answer parsed */
+must_check int kbs_admin_json(
+	struct kbs_admin *a, const char *path, json_t **ret, struct err *reterr);
+/** kbs_admin_register() - register reference values: object of name -> JSON value */
+must_check int kbs_admin_register(
+	struct kbs_admin *a, const json_t *values, const char *expiration, struct err *reterr);
+/** kbs_path_part() - percent-encode one path segment or id into @out; '/' is kept */
+void kbs_path_part(struct buf *out, const char *text);
