@@ -134,7 +134,7 @@ static void test_budgets(void **state)
 	assert_int_equal(eval_error("package p\nq := 1 / 0", &o, &e), 0);
 	o.strict_errors = true;
 	assert_int_equal(eval_error("package p\nq := 1 / 0", &o, &e), REGO_ERR_BUILTIN);
-	assert_string_equal(e.text, "div: divide by zero");
+	assert_string_equal(e.text, "t.rego:2: eval_builtin_error: div: divide by zero");
 }
 
 static int reference(struct rego_call *call, const struct rego_value *const *args, size_t count,

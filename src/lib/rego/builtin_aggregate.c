@@ -2,6 +2,7 @@
 /* Aggregates and set algebra. */
 #include "rego/builtin.h"
 #include "rego/sort.h"
+#include "rego/text.h"
 
 static rv count_of(struct call *c, const rv *arg, uint32_t count)
 {
@@ -11,8 +12,8 @@ static rv count_of(struct call *c, const rv *arg, uint32_t count)
 	if (v->type != REGO_STRING)
 		return call_type_error(c, 1, "one of {array, object, set, string}", v);
 	int64_t n = 0;
-	for (uint32_t i = 0; i < v->count; i++)
-		n += ((uint8_t)v->text[i] & 0xc0) != 0x80;
+	for (size_t at = 0; at < v->count; n++)
+		at += strings_step(value_slice(v), at);
 	return value_int(c->m, n);
 }
 

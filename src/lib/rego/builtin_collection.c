@@ -178,6 +178,6 @@ static const struct builtin items[] = {
 	{.name = "array.flatten", .arity = 1, .fn = array_flatten},
 	{.name = "graph.reachable", .arity = 2, .fn = reachable},
 	{.name = "graph.reachable_paths", .arity = 2, .fn = reachable_paths},
-	{.name = "walk", .arity = 1, .fn = walk},
+	{.name = "walk", .arity = 1, .relation = true, .fn = walk},
 };
 const struct builtin_table builtin_collection_table = {items, ARRAY_COUNT(items)};

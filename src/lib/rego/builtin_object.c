@@ -111,21 +111,15 @@ static rv union_n(struct call *c, const rv *arg, uint32_t count)
 	return v;
 }
 
+static bool nested_subset(rv super, rv sub);
+
 static bool subset_of(rv super, rv sub)
 {
 	for (uint32_t i = 0; i < sub->count; i++) {
 		rv v = value_get(super, sub->pair[i].key), want = sub->pair[i].val;
 		if (!v)
 			return false;
-		bool same = v->type == REGO_OBJECT && want->type == REGO_OBJECT
-				    ? subset_of(v, want)
-				    : value_eq(v, want);
-		if (!same && v->type == REGO_SET && want->type == REGO_SET) {
-			same = true;
-			for (uint32_t k = 0; k < want->count; k++)
-				same = same && value_find_item(v, want->item[k]) >= 0;
-		}
-		if (!same)
+		if (!value_eq(v, want) && !(v->type == want->type && nested_subset(v, want)))
 			return false;
 	}
 	return true;
@@ -142,6 +136,19 @@ static bool array_run(rv super, rv sub)
 			return true;
 	}
 	return false;
+}
+
+/* Of values of the same type inside objects. */
+static bool nested_subset(rv super, rv sub)
+{
+	if (super->type == REGO_OBJECT)
+		return subset_of(super, sub);
+	if (super->type == REGO_ARRAY)
+		return array_run(super, sub);
+	for (uint32_t i = 0; super->type == REGO_SET && i < sub->count; i++)
+		if (value_find_item(super, sub->item[i]) < 0)
+			return false;
+	return super->type == REGO_SET;
 }
 
 static rv subset(struct call *c, const rv *arg, uint32_t count)

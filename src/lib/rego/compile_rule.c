@@ -75,6 +75,16 @@ static void gen_args(struct unit *u, struct term **arg, uint32_t count)
 			arg[i] = NULL;
 		}
 	for (uint32_t i = 0; i < count; i++)
+		if (arg[i] && pattern_ready(arg[i])) {
+			gen_match(u, arg[i], (int32_t)i);
+			arg[i] = NULL;
+		}
+}
+
+/* Arguments that need variables of the body, such as f($"{x}"). */
+static void gen_late_args(struct unit *u, struct term **arg, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
 		if (arg[i])
 			gen_match(u, arg[i], (int32_t)i);
 }
@@ -122,6 +132,7 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	gen_args(u, arg, r->arg_count);
 	if (body)
 		gen_body(u, body);
+	gen_late_args(u, arg, r->arg_count);
 	if (leaf->kind == NODE_CONST && !r->is_contains) {
 		int32_t id = gen_const(c, leaf->value); /* may move the pool */
 		def->const_value = c->constant[~id];

@@ -124,8 +124,14 @@ static bool run_test(struct rego_eval *ev, struct frame *f, const struct insn *i
 
 static rv run_path(struct rego_eval *ev, rv v, const struct insn *in)
 {
-	for (uint32_t i = 0; v && i < in->n; i++)
-		v = value_get(v, ev->p->constant[~ev->p->list[in->c + (int32_t)i]]);
+	for (uint32_t i = 0; v && i < in->n; i++) {
+		rv key = ev->p->constant[~ev->p->list[in->c + (int32_t)i]];
+		rv next = value_get(v, key);
+		/* OPA's store knows only string keys. */
+		if (!next && in->op == OP_BASE && key->type == REGO_NUMBER && v->type == REGO_OBJECT)
+			next = value_get(v, value_to_json(&ev->mem, key));
+		v = next;
+	}
 	return v;
 }
 
@@ -159,19 +165,9 @@ static rv call_mock(struct rego_eval *ev, const struct mock *m, const rv *arg, u
 {
 	if (m->value)
 		return m->value;
-	/* The replacement sees the original, not itself. */
+	/* A replacement sees the originals of all functions. */
 	struct context *ctx = ev->ctx, inner = *ctx;
 	inner.mocks = NULL;
-	struct mock *copy = NULL;
-	for (const struct mock *k = ctx->mocks; k; k = k->next) {
-		if (k == m)
-			continue;
-		struct mock *c = mem_new(&ev->mem, struct mock);
-		*c = *k;
-		c->next = copy;
-		copy = c;
-	}
-	inner.mocks = copy;
 	inner.cache = mem_array(&ev->mem, ev->p->group_count + 1, sizeof(*inner.cache));
 	ev->ctx = &inner;
 	rv v = m->group ? (m->group->kind == GROUP_FUNCTION
@@ -196,6 +192,9 @@ static rv run_call(struct rego_eval *ev, struct frame *f, const struct insn *in)
 	}
 	if (in->op == OP_FUNCTION)
 		return eval_function(ev, ev->p->group[in->b], arg, in->n);
+	ev->at_def = f->def;
+	ev->at_row = f->block->expr_count ? f->block->expr[f->block->expr_of[in - f->block->code]].row
+					  : f->def->row;
 	return eval_builtin(ev, ev->p->builtin[in->b], arg, in->n);
 }
 
@@ -205,7 +204,7 @@ static enum run run_return(struct rego_eval *ev, struct frame *f, const struct i
 	if (f->result && !value_eq(f->result, v)) {
 		const struct group *g = f->def->group;
 		mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-			"%s:%u: %s must not produce multiple outputs%s: %s", f->def->module->file,
+			"%s:%u: eval_conflict_error: %s must not produce multiple outputs%s: %s", f->def->module->file,
 			f->def->row,
 			g && g->kind == GROUP_FUNCTION ? "functions" : "complete rules",
 			g && g->kind == GROUP_FUNCTION ? " for same inputs" : "",

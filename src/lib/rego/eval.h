@@ -78,6 +78,8 @@ struct rego_eval {
 	struct regex_cache *regexes;
 	bool explaining;
 	bool running;
+	const struct def *at_def; /* where the last built-in was called */
+	uint32_t at_row;
 	char last_error[256]; /* of a built-in, for explanations */
 };
 

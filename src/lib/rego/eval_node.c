@@ -88,7 +88,12 @@ rv eval_force(struct rego_eval *ev, rv v)
 	struct pair *pair = mem_array(&ev->mem, keys->count + 1, sizeof(*pair));
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < keys->count; i++) {
-		rv val = eval_force(ev, eval_node_get(ev, v, keys->item[i]));
+		rv val = eval_node_get(ev, v, keys->item[i]);
+		rv base = v->item[0] ? value_get(v->item[0], keys->item[i]) : NULL;
+		/* Where a rule and a base document meet, the whole document shows the base. */
+		if (base && val && val->type != REGO_NODE && !ev->ctx->overrides)
+			val = base;
+		val = eval_force(ev, val);
 		if (val)
 			pair[count++] = (struct pair){keys->item[i], val};
 	}
@@ -127,7 +132,7 @@ static noreturn_fn void key_conflict(struct rego_eval *ev, const struct group *g
 {
 	const struct def *d = g->def_count ? g->def[0] : g->fallback;
 	mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-		"%s:%u: object keys must be unique: %s", d ? d->module->file : "",
+		"%s:%u: eval_conflict_error: object keys must be unique: %s", d ? d->module->file : "",
 		d ? d->row : 0, g->path);
 }
 

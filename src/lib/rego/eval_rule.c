@@ -58,7 +58,8 @@ static noreturn_fn void conflict(struct rego_eval *ev, const struct def *def)
 	const struct group *g = def->group;
 	bool fn = g->kind == GROUP_FUNCTION;
 	mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-		"%s:%u: %s must not produce multiple outputs%s: %s", def->module->file, def->row,
+		"%s:%u: eval_conflict_error: %s must not produce multiple outputs%s: %s",
+		def->module->file, def->row,
 		fn ? "functions" : "complete rules", fn ? " for same inputs" : "", g->path);
 }
 
@@ -142,7 +143,8 @@ rv eval_builtin(struct rego_eval *ev, const struct builtin *b, const rv *arg, ui
 static void note(struct call *c, const char *code, const char *text)
 {
 	if (c->ev->options.strict_errors)
-		mem_fail(c->m, REGO_ERR_BUILTIN, code, "%s: %s", c->b->name, text);
+		mem_fail(c->m, REGO_ERR_BUILTIN, code, "%s:%u: %s: %s: %s",
+			c->ev->at_def->module->file, c->ev->at_row, code, c->b->name, text);
 	snprintf(c->ev->last_error, sizeof(c->ev->last_error), "%s: %s", c->b->name, text);
 }
 

@@ -78,6 +78,23 @@ static int32_t gen_step(struct unit *u, int32_t base, struct term *key, int32_t 
 	return dst;
 }
 
+/* Rules that a reference with variables above them can reach. */
+static void depends_dynamic(struct unit *u, const struct cnode *n, const struct term *t,
+	uint32_t used)
+{
+	if (n->group)
+		gen_depends(u, n->group);
+	const struct term *key = used < t->count ? t->item[used] : NULL;
+	if (key && key->kind == NODE_CONST) {
+		const struct cnode *k = cnode_child(n, key->value);
+		if (k)
+			depends_dynamic(u, k, t, used + 1);
+		return;
+	}
+	for (uint32_t i = 0; i < n->child_count; i++)
+		depends_dynamic(u, n->child[i], t, used + 1);
+}
+
 static void depends_below(struct unit *u, const struct cnode *n)
 {
 	if (n->group)
@@ -136,7 +153,7 @@ static int32_t gen_data(struct unit *u, struct term *t, uint32_t *ret_used, bool
 		*ret_used = 1 + count;
 		return dst;
 	}
-	depends_below(u, n);
+	depends_dynamic(u, n, t, used);
 	*ret_node = true;
 	gen_emit(u, OP_NODE, 0, dst, (int32_t)n->id, 0);
 	return dst;
@@ -235,6 +252,11 @@ static int32_t gen_call(struct unit *u, struct term *t, int32_t dst)
 			gen_emit(u, OP_RULE, 0, dst, (int32_t)t->group->group->id, 0);
 	} else {
 		gen_emit(u, OP_BUILTIN, arity, dst, t->builtin_id, list);
+	}
+	if (t->builtin && t->builtin->relation) {
+		int32_t each = gen_slot(u);
+		gen_emit(u, OP_SCAN, 0, NONE, dst, each);
+		dst = each;
 	}
 	if (t->count > arity) {
 		gen_match(u, t->item[arity], dst);

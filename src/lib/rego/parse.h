@@ -42,6 +42,10 @@ void parse_finish(struct parse *p, struct node *n, struct nodes *l);
 
 /* `x in xs` and everything that binds tighter. */
 struct node *parse_expr(struct parse *p);
+/* Further `in xs` after an operand. */
+struct node *parse_more_in(struct parse *p, struct node *left);
+/* After `k`, at the comma of `k, v in xs`; NULL and the second term when no `in` follows. */
+struct node *parse_pair_member(struct parse *p, struct node *key, struct node **ret_second);
 /* Without `in`. */
 struct node *parse_relation(struct parse *p);
 /* One operand: literal, reference, call, collection, parentheses. */

@@ -97,14 +97,15 @@ static void parse_with(struct parse *p, struct literal *lit)
 }
 
 /* `k, v in xs` as a statement; returns NULL and keeps both when no `in` follows. */
-static struct node *parse_pair_member(struct parse *p, struct node *key, struct node **ret_second)
+struct node *parse_pair_member(struct parse *p, struct node *key, struct node **ret_second)
 {
 	lex_next(&p->lex);
 	struct node *val = parse_relation(p);
 	if (p->module->kw_in && parse_is_keyword(p, "in")) {
 		lex_next(&p->lex);
 		struct node *domain = parse_relation(p);
-		return parse_operator(p, "internal.member_3", key, val, domain);
+		return parse_more_in(p,
+			parse_operator(p, "internal.member_3", key, val, domain));
 	}
 	*ret_second = val;
 	return NULL;

@@ -150,19 +150,71 @@ static bool accept_if(struct parse *p)
 	return true;
 }
 
-/* `if` was seen, or the token is '{'. */
-static struct body *parse_rule_body(struct parse *p)
+struct trial {
+	struct parse *p;
+	struct body *body;
+};
+
+static void single_literal(void *arg)
 {
+	struct trial *t = arg;
+	struct body *b = mem_new(t->p->m, struct body);
+	b->lit = mem_new(t->p->m, struct literal *);
+	b->lit[0] = parse_literal(t->p);
+	b->count = 1;
+	t->body = b;
+}
+
+static void braced_body(void *arg)
+{
+	struct trial *t = arg;
+	lex_next(&t->p->lex);
+	t->body = parse_body(t->p, TOK_RBRACE);
+	parse_expect(t->p, TOK_RBRACE, "\"}\"");
+}
+
+/*
+ * After `if`, a brace may also open a set, object or comprehension. The body is tried first; when
+ * neither can be parsed, the failure of the body is reported. Bodies of rules do not nest, so that
+ * nothing is parsed more than twice.
+ */
+static struct body *try_braced_body(struct parse *p)
+{
+	struct parse before = *p;
+	struct err first = {0};
+	struct trial t = {.p = p};
+	int r = mem_guard(p->m, braced_body, &t, &first);
+	if (r == 0)
+		return t.body;
+	if (r != REGO_ERR_SYNTAX) {
+		if (p->m->reterr)
+			*p->m->reterr = first;
+		mem_escape(p->m, r);
+	}
+	*p = before;
+	struct err *reterr = p->m->reterr;
+	t = (struct trial){.p = p};
+	r = mem_guard(p->m, single_literal, &t, NULL);
+	if (r == 0)
+		return t.body;
+	if (reterr)
+		*reterr = first;
+	mem_escape(p->m, first.code ? first.code : r);
+}
+
+/* `if` was seen, or the token is '{'. */
+static struct body *parse_rule_body(struct parse *p, bool after_if)
+{
+	if (after_if && parse_is(p, TOK_LBRACE))
+		return try_braced_body(p);
 	if (parse_accept(p, TOK_LBRACE)) {
 		struct body *b = parse_body(p, TOK_RBRACE);
 		parse_expect(p, TOK_RBRACE, "\"}\"");
 		return b;
 	}
-	struct body *b = mem_new(p->m, struct body);
-	b->lit = mem_new(p->m, struct literal *);
-	b->lit[0] = parse_literal(p);
-	b->count = 1;
-	return b;
+	struct trial t = {.p = p};
+	single_literal(&t);
+	return t.body;
 }
 
 static void parse_else(struct parse *p, struct rule *first)
@@ -179,7 +231,7 @@ static void parse_else(struct parse *p, struct rule *first)
 			r->value = parse_expr(p);
 		r->has_if = accept_if(p);
 		if (r->has_if || parse_is(p, TOK_LBRACE))
-			r->body = parse_rule_body(p);
+			r->body = parse_rule_body(p, r->has_if);
 		else if (!r->value)
 			parse_fail(p, "a value or body after \"else\"");
 		check_dialect(p, r, r->body != NULL);
@@ -239,7 +291,7 @@ static void parse_more_bodies(struct parse *p, struct rule *first)
 		*r = *first;
 		r->next = r->orelse = NULL;
 		r->loc = p->lex.loc;
-		r->body = parse_rule_body(p);
+		r->body = parse_rule_body(p, false);
 		r->loc.end = p->lex.loc.offset;
 		add_rule(p, r);
 	}
@@ -263,7 +315,7 @@ static void parse_rule(struct parse *p)
 	r->has_if = accept_if(p);
 	bool has_body = r->has_if || parse_is(p, TOK_LBRACE);
 	if (has_body)
-		r->body = parse_rule_body(p);
+		r->body = parse_rule_body(p, r->has_if);
 	else if (!r->value && !r->is_contains && p->module->v1)
 		parse_fail(p, "a value, `contains`, `if` or a body");
 	check_dialect(p, r, has_body);

@@ -273,6 +273,12 @@ static struct node *parse_parens(struct parse *p)
 	lex_next(&p->lex);
 	p->no_or = false;
 	struct node *n = parse_expr(p);
+	if (parse_is(p, TOK_COMMA)) {
+		struct node *second;
+		n = parse_pair_member(p, n, &second);
+		if (!n)
+			parse_fail(p, "\"in\"");
+	}
 	p->no_or = no_or;
 	if (!parse_is(p, TOK_RPAREN))
 		parse_fail(p, "\")\"");
@@ -503,7 +509,11 @@ struct node *parse_relation(struct parse *p)
 
 struct node *parse_expr(struct parse *p)
 {
-	struct node *left = parse_relation(p);
+	return parse_more_in(p, parse_relation(p));
+}
+
+struct node *parse_more_in(struct parse *p, struct node *left)
+{
 	unsigned added = 0;
 	while (p->module->kw_in && parse_is_keyword(p, "in")) {
 		lex_next(&p->lex);

@@ -162,6 +162,7 @@ struct builtin {
 	const char *name;
 	uint8_t arity;
 	uint8_t variadic; /* print only */
+	bool relation; /* returns all its results as an array */
 	bool nondeterministic;
 	builtin_fn fn;
 	rego_builtin_fn host;

@@ -310,6 +310,29 @@ static void collect(struct unit *u, const struct body *b, const struct node *n)
 		collect(u, b, n->item[i]);
 }
 
+/* `with f as count`: a built-in as the replacement, not a variable. */
+static bool names_builtin(const struct node *n)
+{
+	char name[64];
+	size_t size = 0;
+	if (n->kind != NODE_VAR && n->kind != NODE_REF)
+		return false;
+	for (uint32_t i = 0; i < (n->kind == NODE_REF ? n->count : 1); i++) {
+		const struct node *k = n->kind == NODE_REF ? n->item[i] : n;
+		struct slice part = k->kind == NODE_VAR ? k->name
+				    : k->kind == NODE_CONST && k->value->type == REGO_STRING
+					    ? value_slice(k->value)
+					    : SLICE_EMPTY;
+		if (part.size == 0 || size + part.size + 1 >= sizeof(name))
+			return false;
+		if (i)
+			name[size++] = '.';
+		memcpy(name + size, part.data, part.size);
+		size += part.size;
+	}
+	return builtin_find(slice_of(name, size)) != NULL;
+}
+
 static void collect_body(struct unit *u, const struct body *b)
 {
 	for (uint32_t i = 0; i < b->count; i++) {
@@ -318,7 +341,8 @@ static void collect_body(struct unit *u, const struct body *b)
 			collect(u, b, lit->expr);
 		collect(u, b, lit->domain);
 		for (uint32_t k = 0; k < lit->with_count; k++)
-			collect(u, b, lit->with[k].value);
+			if (!names_builtin(lit->with[k].value))
+				collect(u, b, lit->with[k].value);
 	}
 }
 

@@ -73,7 +73,7 @@ static int add_module(struct test_case *t, struct rego_compiler *c, struct slice
 	struct err *e)
 {
 	char name[200];
-	snprintf(name, sizeof(name), "module-%zu.rego", index);
+	snprintf(name, sizeof(name), "test-%zu.rego", index);
 	bool is_file = text.size < sizeof(name) && !memchr(text.data, '\n', text.size) &&
 		       text.size > 5 && slice_eq_str(slice_cut(text, text.size - 5, 5), ".rego");
 	if (!is_file)

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* units.parse, units.parse_bytes, semver.compare, semver.is_valid. */
+#include "rego/text.h"
+
+/* --- units --- */
+
+struct unit_name {
+	const char *name;
+	uint8_t power; /* of 1000, or of 1024 */
+	bool binary;
+};
+
+static bool digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Splits "-1.5e3Ki" into number and unit. */
+static size_t number_end(struct slice s)
+{
+	size_t i = s.size && (s.data[0] == '-' || s.data[0] == '+');
+	while (i < s.size && (digit(s.data[i]) || s.data[i] == '.'))
+		i++;
+	if (i < s.size && (s.data[i] | 0x20) == 'e') {
+		size_t k = i + 1;
+		if (k < s.size && (s.data[k] == '-' || s.data[k] == '+'))
+			k++;
+		size_t start = k;
+		while (k < s.size && digit(s.data[k]))
+			k++;
+		if (k > start)
+			i = k;
+	}
+	return i;
+}
+
+/* "1." and ".5" are numbers here. */
+static rv parse_amount(struct call *c, struct slice s)
+{
+	char *text = mem_alloc(c->m, s.size + 4);
+	size_t n = 0, i = 0;
+	if (i < s.size && (s.data[i] == '-' || s.data[i] == '+'))
+		if (s.data[i++] == '-')
+			text[n++] = '-';
+	while (i + 1 < s.size && s.data[i] == '0' && digit(s.data[i + 1]))
+		i++;
+	if (i < s.size && s.data[i] == '.')
+		text[n++] = '0';
+	for (; i < s.size; i++) {
+		if (s.data[i] == '.' && (i + 1 == s.size || !digit(s.data[i + 1])))
+			continue;
+		text[n++] = (char)s.data[i];
+	}
+	return num_text_ok(slice_of(text, n)) ? num_from_text(c->m, slice_of(text, n)) : NULL;
+}
+
+static struct slice without_quotes(struct slice s)
+{
+	while (s.size && s.data[0] == '"')
+		s = slice_cut(s, 1, s.size);
+	while (s.size && s.data[s.size - 1] == '"')
+		s = slice_cut(s, 0, s.size - 1);
+	return s;
+}
+
+static rv scale(struct call *c, rv v, const struct unit_name *u)
+{
+	rv base = value_int(c->m, u->binary ? 1024 : 1000);
+	for (int i = 0; i < u->power; i++)
+		v = num_mul(c->m, v, base);
+	return v;
+}
+
+static bool no_spaces(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (s.data[i] == ' ')
+			return false;
+	return true;
+}
+
+static rv parse_units(struct call *c, struct slice s, bool bytes)
+{
+	static const struct unit_name names[] = {
+		{"", 0, false}, {"k", 1, false}, {"m", 2, false}, {"g", 3, false}, {"t", 4, false},
+		{"p", 5, false}, {"e", 6, false}, {"ki", 1, true}, {"mi", 2, true}, {"gi", 3, true},
+		{"ti", 4, true}, {"pi", 5, true}, {"ei", 6, true},
+	};
+	const char *what = bytes ? "byte amount" : "amount";
+	s = without_quotes(s);
+	if (!no_spaces(s))
+		return call_fail(c, "spaces not allowed in resource strings");
+	size_t end = number_end(s);
+	if (end == 0)
+		return call_fail(c, "no %s provided", what);
+	rv v = parse_amount(c, slice_cut(s, 0, end));
+	if (!v)
+		return call_fail(c, "could not parse %s to a number", what);
+	char name[8] = "";
+	struct slice unit = slice_cut(s, end, s.size);
+	if (!bytes && slice_eq_str(unit, "m"))
+		return num_div(c->m, v, value_int(c->m, 1000));
+	for (size_t i = 0; i < unit.size && unit.size < sizeof(name); i++)
+		name[i] = (char)strings_lower(unit.data[i]);
+	size_t n = unit.size < sizeof(name) ? unit.size : 0;
+	if (bytes && n > 0 && name[n - 1] == 'b')
+		name[--n] = '\0';
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		if (unit.size >= sizeof(name) || !slice_eq_str(slice_of(name, n), names[i].name))
+			continue;
+		v = scale(c, v, &names[i]);
+		return bytes ? (num_sign(v) < 0 ? num_ceil(c->m, v) : num_floor(c->m, v)) : v;
+	}
+	return call_fail(c, bytes ? "byte unit %.*s not recognized" : "unit %.*s not recognized",
+		(int)MIN(unit.size, (size_t)40), unit.data);
+}
+
+static rv units_parse(struct call *c, const rv *arg, uint32_t count)
+{
+	return arg_is(c, arg, 1, REGO_STRING) ? parse_units(c, value_slice(arg[0]), false) : NULL;
+}
+
+static rv units_parse_bytes(struct call *c, const rv *arg, uint32_t count)
+{
+	return arg_is(c, arg, 1, REGO_STRING) ? parse_units(c, value_slice(arg[0]), true) : NULL;
+}
+
+/* --- semver --- */
+
+struct semver {
+	struct slice core[3];
+	struct slice pre;
+};
+
+static bool identifiers_ok(struct slice s, bool numbers_strict)
+{
+	size_t start = 0;
+	for (size_t i = 0; i <= s.size; i++) {
+		if (i < s.size && s.data[i] != '.') {
+			uint8_t ch = s.data[i];
+			if (!digit(ch) && ch != '-' && !((ch | 0x20) >= 'a' && (ch | 0x20) <= 'z'))
+				return false;
+			continue;
+		}
+		if (i == start)
+			return false;
+		bool number = true;
+		for (size_t k = start; k < i; k++)
+			number = number && digit(s.data[k]);
+		if (numbers_strict && number && i - start > 1 && s.data[start] == '0')
+			return false;
+		start = i + 1;
+	}
+	return true;
+}
+
+static bool parse_semver(struct slice s, struct semver *v)
+{
+	*v = (struct semver){0};
+	for (size_t i = 0; i < s.size; i++)
+		if (s.data[i] == '+') {
+			if (!identifiers_ok(slice_cut(s, i + 1, s.size), false))
+				return false;
+			s = slice_cut(s, 0, i);
+			break;
+		}
+	for (size_t i = 0; i < s.size; i++)
+		if (s.data[i] == '-') {
+			v->pre = slice_cut(s, i + 1, s.size);
+			if (!identifiers_ok(v->pre, true))
+				return false;
+			s = slice_cut(s, 0, i);
+			break;
+		}
+	size_t at = 0;
+	for (int i = 0; i < 3; i++) {
+		size_t start = at;
+		while (at < s.size && digit(s.data[at]))
+			at++;
+		v->core[i] = slice_cut(s, start, at - start);
+		if (at == start || (at - start > 1 && s.data[start] == '0'))
+			return false;
+		if (i < 2 && (at >= s.size || s.data[at++] != '.'))
+			return false;
+	}
+	return at == s.size;
+}
+
+/* Numbers without leading zeros: by length, then text. */
+static int compare_digits(struct slice a, struct slice b)
+{
+	if (a.size != b.size)
+		return a.size < b.size ? -1 : 1;
+	int order = a.size ? memcmp(a.data, b.data, a.size) : 0;
+	return order < 0 ? -1 : order > 0;
+}
+
+static bool all_digits(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (!digit(s.data[i]))
+			return false;
+	return true;
+}
+
+static int compare_identifier(struct slice a, struct slice b)
+{
+	bool na = all_digits(a), nb = all_digits(b);
+	if (na && nb)
+		return compare_digits(a, b);
+	if (na != nb)
+		return na ? -1 : 1;
+	size_t n = MIN(a.size, b.size);
+	int order = n ? memcmp(a.data, b.data, n) : 0;
+	if (order == 0)
+		return a.size < b.size ? -1 : a.size > b.size;
+	return order < 0 ? -1 : 1;
+}
+
+static struct slice next_identifier(struct slice *rest)
+{
+	size_t i = 0;
+	while (i < rest->size && rest->data[i] != '.')
+		i++;
+	struct slice id = slice_cut(*rest, 0, i);
+	*rest = slice_cut(*rest, i + 1, rest->size);
+	return id;
+}
+
+static int compare_pre(struct slice a, struct slice b)
+{
+	if (a.size == 0 || b.size == 0)
+		return a.size == b.size ? 0 : a.size == 0 ? 1 : -1;
+	while (a.size > 0 && b.size > 0) {
+		int order = compare_identifier(next_identifier(&a), next_identifier(&b));
+		if (order)
+			return order;
+	}
+	return a.size > 0 ? 1 : b.size > 0 ? -1 : 0;
+}
+
+static rv semver_compare(struct call *c, const rv *arg, uint32_t count)
+{
+	struct semver a, b;
+	for (unsigned i = 1; i <= 2; i++)
+		if (!arg_is(c, arg, i, REGO_STRING))
+			return NULL;
+	if (!parse_semver(value_slice(arg[0]), &a))
+		return call_fail(c, "operand 1: string \"%.100s\" is not a valid SemVer", arg[0]->text);
+	if (!parse_semver(value_slice(arg[1]), &b))
+		return call_fail(c, "operand 2: string \"%.100s\" is not a valid SemVer", arg[1]->text);
+	int order = 0;
+	for (int i = 0; i < 3 && order == 0; i++)
+		order = compare_digits(a.core[i], b.core[i]);
+	return value_int(c->m, order ? order : compare_pre(a.pre, b.pre));
+}
+
+static rv semver_is_valid(struct call *c, const rv *arg, uint32_t count)
+{
+	struct semver v;
+	return value_bool(arg[0]->type == REGO_STRING && parse_semver(value_slice(arg[0]), &v));
+}
+
+static const struct builtin items[] = {
+	{.name = "units.parse", .arity = 1, .fn = units_parse},
+	{.name = "units.parse_bytes", .arity = 1, .fn = units_parse_bytes},
+	{.name = "semver.compare", .arity = 2, .fn = semver_compare},
+	{.name = "semver.is_valid", .arity = 1, .fn = semver_is_valid},
+};
+const struct builtin_table builtin_units_table = {items, ARRAY_COUNT(items)};
