@@ -12,6 +12,7 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -221,6 +222,7 @@ int http_server_listen(
 	socklen_t size = sizeof(bound);
 	char host[256];
 	uint32_t port;
+	int on = 1;
 	int r = split_address(address, host, sizeof(host), &port, reterr);
 
 	if (r < 0)
@@ -232,6 +234,9 @@ int http_server_listen(
 		return err_set(reterr, errno ? -errno : -EADDRINUSE, "cannot listen on %s: %m",
 			address);
 	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(sock), on_accept_error);
+	/* Connections inherit it. Without it a kept connection waits 40 ms for the client's delayed
+	 * acknowledgement between head and body of each answer. */
+	(void)setsockopt(evhttp_bound_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->sockets[s->socket_count++] = sock;
 	if (ret_port && getsockname(evhttp_bound_socket_get_fd(sock), (struct sockaddr *)&bound,
 				&size) == 0)
@@ -307,8 +312,15 @@ void http_request_reply(struct http_request *r, int status, const struct http_he
 		if (headers[i].value && headers[i].value[0])
 			evhttp_add_header(out, headers[i].name, headers[i].value);
 	}
-	if (content)
+	/* libevent would send the body of an answer to HEAD, which its client takes for garbage. */
+	if (evhttp_request_get_command(r->req) == EVHTTP_REQ_HEAD) {
+		char size[24];
+
+		snprintf(size, sizeof(size), "%zu", body.size);
+		evhttp_add_header(out, "Content-Length", size);
+	} else if (content) {
 		evbuffer_add(content, body.data, body.size);
+	}
 	r->server->open_requests--;
 	evhttp_send_reply(r->req, status, NULL, content);
 	if (content)
