@@ -45,6 +45,10 @@ int image_confine(const char *root, struct err *reterr)
 	if (r < 0)
 		return r;
 	r = sandbox_files(paths, count, reterr);
-	/* Without Landlock the capabilities and the guest's small initrd are what is left. */
-	return r == -EOPNOTSUPP ? 0 : r;
+	/* Without Landlock the other two and the guest's small initrd are what is left. */
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	return sandbox_calls(
+		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES | SANDBOX_TREES,
+		reterr);
 }

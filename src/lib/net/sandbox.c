@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -190,6 +191,36 @@ static const int g_files[] = {
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchown),
 };
+static const int g_connect[] = {
+	SCMP_SYS(connect),
+	SCMP_SYS(bind), /* the resolver's socket */
+	SCMP_SYS(uname),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(epoll_create1), /* each name is looked up in a loop of its own */
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime),
+};
+static const int g_trees[] = {
+	SCMP_SYS(openat2),
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
+	SCMP_SYS(mknodat), /* fifos; device nodes need a capability */
+	SCMP_SYS(symlinkat),
+	SCMP_SYS(linkat),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),
+	SCMP_SYS(unlinkat),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(fsetxattr),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(umask),
+};
 static const int g_fdpass[] = {SCMP_SYS(recvmsg)};
 /* LeakSanitizer and symbolisers; never in a release build. */
 static const int g_sanitizer[] = {
@@ -245,6 +276,10 @@ static int allow_checked(scmp_filter_ctx ctx, unsigned groups)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				SCMP_A1(SCMP_CMP_EQ, commands[i]));
 	}
+	/* No unix sockets: those would reach the other processes of the machine. */
+	for (size_t i = 0; r == 0 && (groups & SANDBOX_CONNECT) && i < 2; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+			SCMP_A0(SCMP_CMP_EQ, i == 0 ? AF_INET : AF_INET6));
 	/* libc opens files lazily (time zone, NSS, OpenSSL's configuration): refuse, do not kill. */
 	if (r == 0 && !(groups & SANDBOX_FILES) && !WITH_SANITIZER) {
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);
@@ -269,6 +304,10 @@ int sandbox_calls(unsigned groups, struct err *reterr)
 		r = allow(ctx, g_sockets, ARRAY_COUNT(g_sockets));
 	if (r == 0 && (groups & SANDBOX_FILES))
 		r = allow(ctx, g_files, ARRAY_COUNT(g_files));
+	if (r == 0 && (groups & SANDBOX_CONNECT))
+		r = allow(ctx, g_connect, ARRAY_COUNT(g_connect));
+	if (r == 0 && (groups & SANDBOX_TREES))
+		r = allow(ctx, g_trees, ARRAY_COUNT(g_trees));
 	if (r == 0 && (groups & SANDBOX_FDPASS))
 		r = allow(ctx, g_fdpass, ARRAY_COUNT(g_fdpass));
 	if (r == 0 && WITH_SANITIZER)

@@ -38,6 +38,8 @@ enum sandbox_group {
 	SANDBOX_SOCKETS = 1 << 1,  /* accept, send, receive, socket options; no connect, no socket */
 	SANDBOX_FILES = 1 << 2,	   /* open, stat, rename, unlink, fsync, locks: a database */
 	SANDBOX_FDPASS = 1 << 3,   /* receive descriptors */
+	SANDBOX_CONNECT = 1 << 4,  /* open IPv4 and IPv6 sockets and connect them: a client */
+	SANDBOX_TREES = 1 << 5,	   /* make, link, list and remove everything but device nodes */
 };
 
 /**

@@ -100,5 +100,24 @@ cp saved "$blob" && truncate -s 9999 "$blob"
 refused "a short layer" "$registry/app:v1" cdh.toml layer
 cp saved "$blob"
 
+# The same over TLS, with the certificate in initdata.
+if command -v openssl >/dev/null; then
+	kill "$registry_pid"; wait "$registry_pid" 2>/dev/null
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.crt -days 2 \
+		-subj /CN=registry -addext subjectAltName=IP:127.0.0.1,DNS:localhost 2>/dev/null
+	sed -i "s|^http:.*|http: {addr: \"127.0.0.1:$port\", tls: {certificate: $dir/tls.crt, key: $dir/tls.key}}|" registry.yml
+	docker-registry serve registry.yml >registry.log 2>&1 &
+	registry_pid=$!
+	for _ in $(seq 50); do (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
+	{ sed '/registry_config/,$d' cdh.toml; printf 'extra_root_certificates = ["""\n%s\n"""]\n' "$(cat tls.crt)"; } >tls.toml
+	accepted "over TLS" "$registry/app:v1" tls.toml
+	sed '/extra_root/,$d' tls.toml >untrusted.toml
+	refused "over TLS without the certificate" "$registry/app:v1" untrusted.toml registry
+	# A host name that no resolver of the test knows must end in words, not in a killed process.
+	sed "s/$registry/registry.invalid:$port/" resources/default_security-policy_test >p && mv p resources/default_security-policy_test
+	refused "a name that does not resolve" "registry.invalid:$port/app:v1" tls.toml registry.invalid
+	refused "localhost is another name" "localhost:$port/app:v1" tls.toml .
+fi
+
 echo "$passed passed, $bad failed"
 [ $bad = 0 ]
