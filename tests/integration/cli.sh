@@ -29,7 +29,7 @@ complete_words() {
 	# shellcheck disable=SC1091,SC2034
 	(source "$dir/completion"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _husk; echo "${COMPREPLY[*]}")
 }
-[ "$(complete_words husk ver)" = version ] || fail "completion of commands"
+[ "$(complete_words husk vers)" = version ] || fail "completion of commands"
 [ "$(complete_words husk version --js)" = --json ] || fail "completion of options"
 [ "$(complete_words husk man --write "$dir")" = "$dir" ] || fail "completion of folders"
 [ $bad = 0 ] && echo "cli: $count man pages and the completion are well-formed"
