@@ -48,9 +48,10 @@ class Guest:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.dir + "/link")
         listener.listen(1)
-        args = ["qemu-system-x86_64", "-M", "q35", "-cpu", "max", "-m", memory, "-nodefaults",
+        args = ["qemu-system-x86_64", "-M", "q35", "-cpu", os.environ.get("HUSK_TEST_CPU", "max"), "-m", memory, "-nodefaults",
                 "-display", "none", "-no-reboot", "-kernel", kernel, "-initrd", initrd,
                 "-append", CMDLINE, "-serial", f"file:{self.dir}/serial",
+                *os.environ.get("HUSK_TEST_QEMU_ARGS", "").split(),
                 "-device", "virtio-serial-pci", "-chardev", f"socket,id=l,path={self.dir}/link",
                 "-device", "virtserialport,chardev=l,name=husk.link.0",
                 "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="]

@@ -140,6 +140,7 @@ void agent_exit(struct agent *a, uint32_t code, const char *reason)
 	char line[128];
 	if (a->stage == STAGE_ENDING)
 		return;
+	workers_log_memory(a);
 	snprintf(m.reason, sizeof(m.reason), "%s", reason);
 	snprintf(line, sizeof(line), "container ended with code %u, %s", code, reason);
 	console_write(line);

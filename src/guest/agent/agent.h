@@ -105,3 +105,5 @@ must_check int worker_start_both(struct agent *a, struct err *reterr);
 /** worker_reaped() - true when @pid was one of ours */
 bool worker_reaped(struct agent *a, pid_t pid, int status);
 void workers_kill(struct agent *a);
+/** workers_log_memory() - tell the operator what the guest itself takes */
+void workers_log_memory(struct agent *a);

@@ -21,9 +21,10 @@
  *          image -> IMAGE_INFO {"digest","config"}      manifest and signature are verified;
  *                                                       digest of the manifest, config is the OCI
  *                                                       image configuration, whose hash is verified
- *          AGENT -> IMAGE_GO (empty)                    the agent policy allows this container
+ *          AGENT -> IMAGE_GO (empty)                    PID 1 can use this configuration
  *          image -> PHASE text                          "pull" when all bytes have arrived
- *          image -> IMAGE_DONE {"rootfs"}               absolute path below root
+ *          image -> IMAGE_DONE {"rootfs"}               absolute path below root; now that users can
+ *                                                       be looked up, the agent policy judges
  *          or ERROR at any time; exits 0 after IMAGE_DONE, 1 after ERROR
  *
  * ERROR is {"stage","reason","id"}: stage "" means the phase PID 1 is in; id is the key broker's id

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "guest/agent/agent.h"
 #include "guest/agent/spawn.h"
 
@@ -107,6 +108,31 @@ bool worker_reaped(struct agent *a, pid_t pid, int status)
 	w->pid = 0;
 	flow_worker_ended(a, w, status);
 	return true;
+}
+
+/* Proportional set size; 0 when it cannot be read. */
+static uint64_t pss_kib(pid_t pid)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(8192);
+	char path[64];
+	uint64_t kib = 0;
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
+	if (pid <= 0 || file_read(path, 8192, &text, NULL) < 0)
+		return 0;
+	const char *line = strstr(buf_str(&text), "\nPss:");
+	if (line == NULL)
+		return 0;
+	line += 5;
+	line += strspn(line, " ");
+	size_t size = strspn(line, "0123456789");
+	return parse_u64(slice_of(line, size), 0, UINT32_MAX, &kib) == 0 ? kib : 0;
+}
+
+void workers_log_memory(struct agent *a)
+{
+	uint64_t init = pss_kib(1), aa = pss_kib(a->aa.pid);
+	agent_log(a, "memory of the guest's own processes: init %llu KiB, aa %llu KiB (PSS)",
+		(unsigned long long)init, (unsigned long long)aa);
 }
 
 void workers_kill(struct agent *a)
