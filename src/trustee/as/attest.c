@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One attestation message: check its binding, verify each piece of evidence, appraise it. */
+#include "base/secret.h"
+#include "base/str.h"
+#include "crypto/hash.h"
+#include "evidence/evidence.h"
+#include "fmt/initdata.h"
+#include "fmt/jcs.h"
+#include "fmt/json.h"
+#include "trustee/as/ear.h"
+#include "trustee/as/explain.h"
+#include "trustee/as/initdata-claims.h"
+#include "trustee/as/internal.h"
+
+#define DEVICES_MAX 32
+#define BINDING_HASH HASH_SHA384
+
+/*
+ * One message being worked on. @refusal_stage says where it was refused; the rest is owned and
+ * released by attest_done().
+ */
+struct attest {
+	struct as *as;
+	const struct as_request *request;
+	json_t *root;	      /* the message */
+	json_t *tee_key;      /* borrowed from root */
+	json_t *primary;      /* borrowed from root */
+	const char *extra;    /* additional evidence, borrowed from root; "" when absent */
+	json_t *devices;      /* parsed additional evidence */
+	json_t *init_claims;
+	struct digest init_digest;
+	json_t *submods, *checks, *findings, *vector;
+	size_t class_counts[8];
+	enum ear_tier worst;
+	const char *stage;
+};
+
+static const char *const g_classes[] = {
+	"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu"};
+
+static void attest_done(struct attest *a)
+{
+	json_decref(a->root);
+	json_decref(a->devices);
+	json_decref(a->init_claims);
+	json_decref(a->submods);
+	json_decref(a->checks);
+	json_decref(a->findings);
+	json_decref(a->vector);
+}
+
+static int read_message(struct attest *a, struct err *reterr)
+{
+	json_t *runtime = NULL, *evidence = NULL;
+	const char *nonce = NULL;
+	int r;
+
+	a->stage = "message";
+	r = json_parse(a->request->body, AS_BODY_MAX, &a->root, reterr);
+	if (r == 0)
+		r = json_get_object(a->root, "runtime-data", &runtime, reterr);
+	if (r == 0)
+		r = json_get_str(runtime, "nonce", &nonce, reterr);
+	if (r == 0)
+		r = json_get_object(runtime, "tee-pubkey", &a->tee_key, reterr);
+	if (r == 0)
+		r = json_get_object(a->root, "tee-evidence", &evidence, reterr);
+	if (r == 0)
+		r = json_opt_str(evidence, "additional_evidence", &a->extra, reterr);
+	if (r < 0)
+		return r;
+	if (!a->extra)
+		a->extra = "";
+	a->primary = json_object_get(evidence, "primary_evidence");
+	if (!a->primary)
+		return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "primary_evidence",
+			"the member primary_evidence is missing");
+	a->stage = "nonce";
+	if (!ct_equal(slice_str(nonce), slice_str(a->request->nonce)))
+		return err_at(reterr, -ESTALE, ERR_NO_OFFSET, "nonce",
+			"the nonce is not this session's: a replayed or foreign attestation");
+	return 0;
+}
+
+static int read_devices(struct attest *a, struct err *reterr)
+{
+	int r;
+
+	a->stage = "additional evidence";
+	if (!a->extra[0])
+		return 0;
+	r = json_parse(slice_str(a->extra), AS_BODY_MAX, &a->devices, reterr);
+	if (r < 0)
+		return r;
+	if (!json_is_object(a->devices) || json_object_size(a->devices) > DEVICES_MAX)
+		return err_set(reterr, -EBADMSG,
+			"additional_evidence must be a map of at most %d devices", DEVICES_MAX);
+	return 0;
+}
+
+/* Initdata is bound by its digest and shown to the policy by its content. */
+static int read_init_data(struct attest *a, struct err *reterr)
+{
+	cleanup_with(initdata_done) struct initdata init = {0};
+	const json_t *member = json_object_get(a->root, "init-data");
+	const char *format, *body;
+	enum hash_alg alg;
+	int r;
+
+	a->stage = "init-data";
+	if (!member || json_is_null(member))
+		return 0;
+	r = json_get_str(member, "format", &format, reterr);
+	if (r == 0)
+		r = json_get_str(member, "body", &body, reterr);
+	if (r < 0)
+		return r;
+	if (!streq(format, "toml"))
+		return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "format",
+			"init-data format must be toml");
+	r = initdata_parse(slice_str(body), &init, reterr);
+	if (r < 0)
+		return r;
+	alg = hash_from_name(slice_str(init.algorithm));
+	r = hash_once(alg, slice_str(body), &a->init_digest);
+	if (r < 0)
+		return err_set(reterr, r, "init-data algorithm %s", init.algorithm);
+	return initdata_claims(&init, &a->init_claims, reterr);
+}
+
+/* What the evidence must be bound to: the digest of the canonical runtime data. */
+static int binding(const json_t *runtime, struct digest *ret)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(AS_BODY_MAX * 2);
+	int r = jcs_write(runtime, &text);
+
+	return r < 0 ? r : hash_once(BINDING_HASH, buf_slice(&text), ret);
+}
+
+static json_t *runtime_data(const struct attest *a, bool primary)
+{
+	json_t *runtime =
+		json_pack("{s:s, s:O}", "nonce", a->request->nonce, "tee-pubkey", a->tee_key);
+
+	if (runtime && primary &&
+		json_object_set_new(runtime, "additional-evidence", json_string(a->extra)) < 0) {
+		json_decref(runtime);
+		return NULL;
+	}
+	return runtime;
+}
+
+/* Moves @name out of the claims and, if it was there, puts what it stands for beside it. */
+static int lift(json_t *input, json_t *claims, const char *name, const char *claims_name,
+	json_t *meaning)
+{
+	json_t *value = json_object_get(claims, name);
+
+	if (!value)
+		return 0;
+	if (json_object_set(input, name, value) < 0 || json_object_del(claims, name) < 0)
+		return -ENOMEM;
+	return meaning && json_object_set(input, claims_name, meaning) < 0 ? -ENOMEM : 0;
+}
+
+static int policy_input(struct attest *a, const char *tee, json_t *claims, json_t *runtime,
+	bool primary, json_t **ret)
+{
+	json_t *input = json_object();
+	int r = lift(input, claims, "report_data", "runtime_data_claims", runtime);
+
+	if (r == 0)
+		r = lift(input, claims, "init_data", "init_data_claims",
+			primary ? a->init_claims : NULL);
+	if (r == 0 && json_object_set(input, tee, claims) < 0)
+		r = -ENOMEM;
+	if (r < 0) {
+		json_decref(input);
+		return r;
+	}
+	*ret = input;
+	return 0;
+}
+
+static json_t *zero_vector(void)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "instance-identity", 0,
+		"configuration", 0, "executables", 0, "file-system", 0, "hardware", 0,
+		"runtime-opaque", 0, "storage-opaque", 0, "sourced-data", 0);
+}
+
+/* Runs one rule. A rule that does not exist gives @ret NULL; an undefined one is a broken policy. */
+static int run_rule(struct rego_eval *e, const char *rule, json_t **ret, struct err *reterr)
+{
+	const struct rego_value *value = NULL;
+	enum rego_outcome outcome = REGO_RULE_MISSING;
+	int r = rego_eval_path(e, rule, &outcome, &value, reterr);
+
+	if (r < 0)
+		return r;
+	*ret = NULL;
+	if (outcome == REGO_RULE_MISSING)
+		return 0;
+	if (outcome == REGO_UNDEFINED)
+		return err_set(reterr, -EBADMSG, "%s is undefined for this evidence", rule);
+	*ret = as_to_json(value);
+	return *ret ? 0
+		    : err_set(reterr, -EBADMSG, "%s holds a number that does not fit 64 bits", rule);
+}
+
+static void explain(struct attest *a, struct rego_eval *e, struct slice input, const char *tee)
+{
+	json_t *again = NULL, *findings;
+
+	rego_eval_reset(e);
+	rego_eval_explain(e, true);
+	/* Only for its record: the verdict stands already. */
+	if (rego_eval_input_json(e, input, NULL) == 0 &&
+		rego_eval_data_json(e, SLICE_LIT("{}"), NULL) == 0 &&
+		run_rule(e, "data.policy.trust_claims", &again, NULL) == 0) {
+		findings = explain_findings(
+			rego_explanation(e), tee, a->as->references, a->request->now);
+		json_array_extend(a->findings, findings);
+		json_decref(findings);
+	}
+	json_decref(again);
+}
+
+static int appraise(struct attest *a, const char *class, const char *tee, const json_t *input,
+	json_t **ret_submod, struct err *reterr)
+{
+	struct as_host host = {.references = a->as->references, .now = a->request->now};
+	cleanup(rego_eval_free) struct rego_eval *e = NULL;
+	cleanup(free_ptr) char *text = json_dumps(input, JSON_COMPACT);
+	json_t *vector = NULL, *extensions = NULL;
+	enum ear_tier tier = EAR_CONTRAINDICATED;
+	const struct as_policy *policy;
+	char id[AS_POLICY_ID_MAX];
+	int r;
+
+	a->stage = "appraisal policy";
+	snprintf(id, sizeof(id), "default_%s", class);
+	policy = as_find_policy(a->as, id);
+	if (!policy)
+		return err_set(reterr, -ENOENT, "no attestation policy %s is installed", id);
+	e = as_eval_new(policy->program, &host);
+	if (!e || !text)
+		return -ENOMEM;
+	r = rego_eval_input_json(e, slice_str(text), reterr);
+	if (r == 0)
+		r = rego_eval_data_json(e, SLICE_LIT("{}"), reterr);
+	if (r == 0)
+		r = run_rule(e, "data.policy.trust_claims", &vector, reterr);
+	if (r == 0)
+		r = run_rule(e, "data.policy.extensions", &extensions, reterr);
+	if (r == 0 && !vector)
+		vector = zero_vector();
+	if (r == 0)
+		r = ear_vector_check(vector, &tier, reterr);
+	if (r == 0)
+		r = ear_submod(vector, tier, extensions, input, a->request->verbose_token,
+			ret_submod, reterr);
+	if (r == 0 && tier != EAR_AFFIRMING)
+		explain(a, e, slice_str(text), tee);
+	if (r == 0)
+		a->worst = MAX(a->worst, tier);
+	if (r == 0 && !a->vector)
+		a->vector = json_incref(vector);
+	json_decref(vector);
+	json_decref(extensions);
+	return r;
+}
+
+static int add_submod(struct attest *a, const char *class, json_t *submod)
+{
+	char name[32];
+	size_t i = 0;
+
+	while (i < ARRAY_COUNT(g_classes) && !streq(g_classes[i], class))
+		i++;
+	snprintf(name, sizeof(name), "%s%zu", class, a->class_counts[i]++);
+	return json_object_set_new(a->submods, name, submod) < 0 ? -ENOMEM : 0;
+}
+
+/* Verifies and appraises one piece of evidence. */
+static int take_evidence(struct attest *a, const char *tee, const json_t *evidence, bool primary,
+	struct err *reterr)
+{
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+	const struct evidence_tee *room = evidence_find(tee);
+	json_t *runtime = runtime_data(a, primary);
+	json_t *input = NULL, *submod = NULL;
+	struct digest report;
+	struct evidence_request request = {.evidence = evidence, .now = a->request->now};
+	int r = runtime ? binding(runtime, &report) : -ENOMEM;
+
+	a->stage = "evidence";
+	if (r == 0 && !room)
+		r = err_set(reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
+	if (r == 0) {
+		request.report_data = digest_slice(&report);
+		if (primary)
+			request.init_data = digest_slice(&a->init_digest);
+		r = evidence_verify(tee, &request, &result, reterr);
+	}
+	json_array_extend(a->checks, result.checks);
+	if (r == 0 && (result.verdict != EVIDENCE_ACCEPT || !json_is_object(result.claims)))
+		r = err_set(reterr, -EKEYREJECTED, "%s", result.reason);
+	if (r == 0)
+		r = policy_input(a, tee, result.claims, runtime, primary, &input);
+	if (r == 0)
+		r = appraise(a, room->classification, tee, input, &submod, reterr);
+	if (r == 0)
+		r = add_submod(a, room->classification, submod);
+	json_decref(input);
+	json_decref(runtime);
+	return r;
+}
+
+static int take_all(struct attest *a, struct err *reterr)
+{
+	const char *tee;
+	json_t *evidence;
+	int r = read_message(a, reterr);
+
+	if (r == 0)
+		r = read_devices(a, reterr);
+	if (r == 0)
+		r = read_init_data(a, reterr);
+	if (r == 0)
+		r = take_evidence(a, a->request->tee, a->primary, true, reterr);
+	json_object_foreach (a->devices, tee, evidence) {
+		if (r == 0)
+			r = take_evidence(a, tee, evidence, false, reterr);
+	}
+	return r;
+}
+
+int as_attest(
+	struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)
+{
+	cleanup_with(attest_done) struct attest a = {.as = as,
+		.request = request,
+		.submods = json_object(),
+		.checks = json_array(),
+		.findings = json_array()};
+	struct err e = {0};
+	int r = take_all(&a, &e);
+
+	if (r == -ENOMEM)
+		return err_set(reterr, r, "out of memory");
+	if (r < 0)
+		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O, s:O}", "accepted", 0, "status",
+			"refused", "stage", a.stage, "reason", err_text(&e, r), "checks", a.checks,
+			"findings", a.findings);
+	else
+		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O, s:O, s:O, s:O}", "accepted", 1,
+			"status", ear_tier_name(a.worst), "stage", "appraisal", "reason",
+			a.worst == EAR_AFFIRMING ? "the evidence is affirmed"
+						 : "the evidence is authentic, but not all of it is "
+						   "affirmed",
+			"submods", a.submods, "checks", a.checks, "findings", a.findings, "vector",
+			a.vector);
+	/* json_pack() fails on text that is not UTF-8: a reason that quotes the evidence, cut. */
+	if (!*ret)
+		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O}", "accepted", 0, "status", "refused",
+			"stage", a.stage, "reason", "malformed evidence", "checks", a.checks);
+	return *ret ? 0 : -ENOMEM;
+}
