@@ -135,6 +135,21 @@ static void setup_log(const struct kbs_config *c, const char *program)
 	log_setup(program, level, c->husk.log_json, 2);
 }
 
+/* All roles share one open file: pread() leaves its offset alone. */
+static int read_config(int fd, struct buf *out)
+{
+	for (;;) {
+		uint8_t *room = buf_reserve(out, 4096);
+		ssize_t n = room ? pread(fd, room, 4096, (off_t)out->size) : -1;
+
+		if (n < 0)
+			return room ? -errno : buf_error(out);
+		if (n == 0)
+			return 0;
+		buf_commit(out, (size_t)n);
+	}
+}
+
 static int run_role(const char *role)
 {
 	static const struct {
@@ -151,7 +166,7 @@ static int run_role(const char *role)
 	cleanup_fd int fd = ROLE_FD_CONFIG;
 	struct err e = {0};
 	json_t *root = NULL;
-	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, &text);
+	int r = read_config(fd, &text);
 
 	if (r == 0) {
 		root = json_loadb((const char *)text.data, text.size, 0, NULL);

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real broker over TLS: the handshake with sample and TPM evidence, release of a resource, and
+ * everything that must be refused, each with its explanation.
+ *
+ * usage: kbs-rcar HUSK-KBS RESOURCE-VTPM.REGO
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/enc.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "crypto/jose.h"
+#include "support/kbs_client.h"
+#include "support/swtpm.h"
+#include "trustee/as/as.h"
+
+#define AK_HANDLE 0x81010002u
+#define INIT_DATA "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"note.txt\" = \"hello\"\n"
+#define SECRET "a secret of the owner"
+
+static const char *g_program, *g_vtpm_policy;
+static struct kbs_server g_server;
+static struct pkey *g_key;
+static json_t *g_tee_key;
+
+static void set_up_key(enum key_type type)
+{
+	pkey_free(g_key);
+	json_decref(g_tee_key);
+	g_key = NULL;
+	assert_int_equal(pkey_generate(type, type == KEY_RSA ? 2048 : 0, &g_key), 0);
+	g_tee_key = kbs_tee_key(g_key);
+	assert_non_null(g_tee_key);
+}
+
+static int start_server(void **state)
+{
+	set_up_key(KEY_P256);
+	return kbs_server_start(&g_server, g_program, "auth_rate = 0\n");
+}
+
+static int stop_server(void **state)
+{
+	int code = kbs_server_stop(&g_server);
+
+	kbs_server_remove(&g_server);
+	pkey_free(g_key);
+	json_decref(g_tee_key);
+	return code;
+}
+
+static void admin_post(const char *path, const char *body, int want_status)
+{
+	struct kbs_client c;
+
+	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
+	assert_int_equal(kbs_client_request(&c, "POST", path, slice_str(body)), 0);
+	if (c.status != want_status)
+		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
+	kbs_client_done(&c);
+}
+
+static json_t *admin_get(const char *path)
+{
+	struct kbs_client c;
+	json_t *answer;
+
+	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
+	assert_int_equal(kbs_client_request(&c, "GET", path, SLICE_EMPTY), 0);
+	if (c.status != 200)
+		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
+	answer = kbs_client_json(&c);
+	assert_non_null(answer);
+	kbs_client_done(&c);
+	return answer;
+}
+
+static void set_policy(const char *id, struct slice text, int want_status)
+{
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+
+	buf_put_str(&body, "{\"policy_id\":\"");
+	buf_put_str(&body, id ? id : "");
+	buf_put_str(&body, "\",\"policy\":\"");
+	b64_encode(&body, text, B64_URL);
+	buf_put_str(&body, "\"}");
+	admin_post(id ? "/kbs/v0/attestation-policy" : "/kbs/v0/resource-policy", buf_str(&body),
+		want_status);
+}
+
+static void set_reference(const char *json)
+{
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+
+	buf_put_str(&body, "{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"");
+	b64_encode(&body, slice_str(json), B64_STD);
+	buf_put_str(&body, "\"}");
+	admin_post("/kbs/v0/reference-value", buf_str(&body), 200);
+}
+
+/* The explanation behind the id in the last answer's detail. */
+static json_t *why(const struct kbs_client *c)
+{
+	const char *at = strstr(buf_str(&c->answer), "(id ");
+	char path[96];
+
+	if (!at)
+		fail_msg("no id in: %s", buf_str(&c->answer));
+	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%.32s", at + 4);
+	return admin_get(path);
+}
+
+static void assert_why(const struct kbs_client *c, const char *stage, const char *reason_part)
+{
+	json_t *record = why(c);
+	const char *reason = json_string_value(json_object_get(record, "reason"));
+
+	assert_string_equal(json_string_value(json_object_get(record, "stage")), stage);
+	if (!reason || !strstr(reason, reason_part))
+		fail_msg("reason is: %s", reason);
+	json_decref(record);
+}
+
+static void assert_error(const struct kbs_client *c, int status, const char *variant)
+{
+	if (c->status != status || !strstr(buf_str(&c->answer), variant))
+		fail_msg("%d %s", c->status, buf_str(&c->answer));
+}
+
+static void attest_with(struct kbs_client *c, char *message)
+{
+	assert_non_null(message);
+	assert_int_equal(
+		kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
+	free(message);
+}
+
+static void attest_sample(struct kbs_client *c)
+{
+	char nonce[64];
+
+	assert_int_equal(kbs_client_auth(c, "sample", nonce), 0);
+	attest_with(c, kbs_attestation(nonce, g_tee_key,
+			       kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+}
+
+static json_t *token_claims(const struct kbs_client *c)
+{
+	cleanup_with(jws_done) struct jws jws = {0};
+	json_t *answer = kbs_client_json(c);
+	const char *token = json_string_value(json_object_get(answer, "token"));
+	json_t *claims;
+
+	if (c->status != 200 || !token)
+		fail_msg("%d %s", c->status, buf_str(&c->answer));
+	assert_int_equal(jws_parse(slice_str(token), &jws, NULL), 0);
+	assert_non_null(json_object_get(jws.header, "jwk"));
+	claims = json_loadb((const char *)jws.payload.data, jws.payload.size, 0, NULL);
+	assert_non_null(claims);
+	json_decref(answer);
+	return claims;
+}
+
+static void assert_status(const struct kbs_client *c, const char *want)
+{
+	json_t *claims = token_claims(c);
+	const json_t *cpu = json_object_get(json_object_get(claims, "submods"), "cpu0");
+
+	if (!streq_null(json_string_value(json_object_get(cpu, "ear.status")), want)) {
+		char *text = json_dumps(cpu, JSON_INDENT(1));
+
+		fail_msg("%s", text);
+	}
+	assert_string_equal(json_string_value(json_object_get(claims, "iss")),
+		"CoCo-Attestation-Service");
+	assert_string_equal(json_string_value(json_object_get(claims, "eat_profile")),
+		"tag:github.com,2024:confidential-containers/Trustee");
+	assert_int_equal(json_integer_value(json_object_get(claims, "exp")) -
+				 json_integer_value(json_object_get(claims, "iat")),
+		300);
+	assert_string_equal(
+		json_string_value(json_object_get(cpu, "ear.appraisal-policy-id")), "default");
+	json_decref(claims);
+}
+
+static void assert_released(struct kbs_client *c)
+{
+	cleanup_with(secret_done) struct secret plain = {0};
+	json_t *jwe;
+	struct err e = {0};
+
+	assert_int_equal(
+		kbs_client_request(c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	if (c->status != 200)
+		fail_msg("%d %s", c->status, buf_str(&c->answer));
+	jwe = kbs_client_json(c);
+	if (jwe_decrypt(g_key, jwe, &plain, &e) < 0)
+		fail_msg("%s: %s", e.text, buf_str(&c->answer));
+	assert_true(slice_eq_str(secret_slice(&plain), SECRET));
+	json_decref(jwe);
+}
+
+/* --- the table of bad requests ------------------------------------------------------------ */
+
+static void test_bad_requests(void **state)
+{
+	static const struct {
+		const char *method, *path, *body;
+		int status;
+		const char *says;
+	} rows[] = {
+		{"GET", "/", "", 404, "InvalidRequestPath"},
+		{"GET", "/kbs/v0/nothing/x", "", 404, "Plugin nothing not found"},
+		{"GET", "/kbs/v0/auth", "", 404, "PluginNotFound"},
+		{"PATCH", "/kbs/v0/auth", "", 405, "MethodNotAllowed"},
+		{"POST", "/metrics", "", 405, "MethodNotAllowed"},
+		{"POST", "/kbs/v0/auth", "", 401, "AttestationError"},
+		{"POST", "/kbs/v0/auth", "{", 401, "RCAR handshake Auth failed"},
+		{"POST", "/kbs/v0/auth", "[]", 401, "AttestationError"},
+		{"POST", "/kbs/v0/auth", "{\"version\":\"0.4.0\",\"tee\":\"tpm\"}", 401,
+			"extra-params"},
+		{"POST", "/kbs/v0/auth",
+			"{\"version\":\"0.3.0\",\"tee\":\"tpm\",\"extra-params\":{}}", 401,
+			"KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is "
+			"0.3.0"},
+		{"POST", "/kbs/v0/auth",
+			"{\"version\":\"0.4.0\",\"tee\":\"abacus\",\"extra-params\":{}}", 401,
+			"unknown tee"},
+		{"POST", "/kbs/v0/attest", "{}", 401, "RCAR handshake Attest failed"},
+		{"GET", "/kbs/v0/resource/default/key/1", "", 401, "Attestation Token not found"},
+		{"POST", "/kbs/v0/resource/default/key/1", "x", 401, "AdminAuthAccess"},
+		{"DELETE", "/kbs/v0/resource/default/key/1", "", 401, "AdminAuthAccess"},
+		{"POST", "/kbs/v0/resource-policy", "{}", 401, "AdminAuthAccess"},
+		{"GET", "/kbs/v0/resource-policy", "", 401, "AdminAuthAccess"},
+		{"POST", "/kbs/v0/attestation-policy", "{}", 401, "AdminAuthAccess"},
+		{"POST", "/kbs/v0/reference-value", "{}", 401, "AdminAuthAccess"},
+		{"GET", "/kbs/v0/reference-value/x", "", 401, "AdminAuthAccess"},
+		{"GET", "/kbs/v0/admin/verdicts", "", 401, "AdminAuthAccess"},
+		{"GET", "/kbs/v0/admin/audit", "", 401, "AdminAuthAccess"},
+	};
+	struct kbs_client c;
+
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		int r = kbs_client_request(
+			&c, rows[i].method, rows[i].path, slice_str(rows[i].body));
+
+		if (r < 0 || c.status != rows[i].status ||
+			!strstr(buf_str(&c.answer), rows[i].says))
+			fail_msg("%s %s %s: %d, %d %s", rows[i].method, rows[i].path, rows[i].body,
+				r, c.status, buf_str(&c.answer));
+	}
+	kbs_client_done(&c);
+}
+
+static void test_bad_attestations(void **state)
+{
+	static const struct {
+		const char *body, *stage, *says;
+	} rows[] = {
+		{"", "message", ""},
+		{"{", "message", ""},
+		{"{\"runtime-data\":{}}", "message", "nonce"},
+		{"{\"runtime-data\":{\"nonce\":5,\"tee-pubkey\":{}}}", "message", "nonce"},
+		{"{\"runtime-data\":{\"nonce\":\"x\"}}", "message", "tee-pubkey"},
+		{"{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{}}}", "message",
+			"tee-evidence"},
+		{"{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{}},\"tee-evidence\":{}}",
+			"message", "primary_evidence"},
+		{"{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{}},\"tee-evidence\":"
+		 "{\"primary_evidence\":1,\"additional_evidence\":2}}",
+			"message", "additional_evidence"},
+		{"{\"runtime-data\":{\"nonce\":\"x\",\"tee-pubkey\":{}},\"tee-evidence\":"
+		 "{\"primary_evidence\":{},\"additional_evidence\":\"\"}}",
+			"nonce", "not this session's"},
+	};
+	struct kbs_client c;
+	char nonce[64];
+
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
+		assert_int_equal(
+			kbs_client_request(&c, "POST", "/kbs/v0/attest", slice_str(rows[i].body)),
+			0);
+		assert_error(&c, 401, "AttestationError");
+		assert_why(&c, rows[i].stage, rows[i].says);
+	}
+	kbs_client_done(&c);
+}
+
+static void test_oversized_body(void **state)
+{
+	struct kbs_client c;
+	size_t size = (size_t)3 << 20;
+	char *big = calloc(1, size);
+
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	/* The server may answer and close before it has read everything. */
+	if (kbs_client_request(&c, "POST", "/kbs/v0/auth", slice_of(big, size)) == 0)
+		assert_int_equal(c.status, 413);
+	free(big);
+	/* It is alive. */
+	kbs_client_close(&c);
+	assert_int_equal(kbs_client_request(&c, "GET", "/healthz", SLICE_EMPTY), 0);
+	assert_int_equal(c.status, 200);
+	kbs_client_done(&c);
+}
+
+/* --- the handshake ------------------------------------------------------------------------ */
+
+static void test_default_policy_denies_sample(void **state)
+{
+	struct kbs_client c;
+	json_t *record;
+
+	admin_post("/kbs/v0/resource/default/key/1", SECRET, 200);
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	attest_sample(&c);
+	assert_status(&c, "contraindicated");
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	assert_error(&c, 401, "Access denied by policy");
+	record = why(&c);
+	assert_string_equal(json_string_value(json_object_get(record, "kind")), "resource");
+	assert_string_equal(
+		json_string_value(json_object_get(record, "resource")), "default/key/1");
+	assert_string_equal(
+		json_string_value(json_object_get(record, "ear.status")), "contraindicated");
+	assert_true(json_array_size(json_object_get(record, "findings")) > 0);
+	json_decref(record);
+	kbs_client_done(&c);
+}
+
+static void test_replay(void **state)
+{
+	struct kbs_client c, other;
+	char nonce[64], second[64];
+	char *message, *copy, *forged;
+
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	assert_int_equal(kbs_server_client(&g_server, false, &other), 0);
+	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
+	message = kbs_attestation(
+		nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL);
+	copy = strdup(message);
+	attest_with(&c, message);
+	assert_int_equal(c.status, 200);
+	/* Somebody else's session has another nonce. */
+	assert_int_equal(kbs_client_auth(&other, "sample", second), 0);
+	attest_with(&other, strdup(copy));
+	assert_error(&other, 401, "AttestationError");
+	assert_why(&other, "nonce", "replayed");
+	/* That session's nonce is used up, even for a right answer. */
+	attest_with(&other, kbs_attestation(second, g_tee_key,
+				    kbs_sample_evidence(second, g_tee_key, ""), NULL));
+	assert_error(&other, 401, "AttestationError");
+	assert_why(&other, "session", "used already");
+	/* A repeated request of the same session gets its answer again; a different one does not. */
+	attest_with(&c, copy);
+	assert_int_equal(c.status, 200);
+	forged = kbs_attestation(nonce, g_tee_key, json_object(), NULL);
+	attest_with(&c, forged);
+	assert_error(&c, 401, "AttestationError");
+	assert_why(&c, "session", "used already");
+	/* An unknown session. */
+	(void)!str_copy(
+		c.cookie, sizeof(c.cookie), "kbs-session-id=00000000000000000000000000000000");
+	attest_with(&c, strdup("{}"));
+	assert_error(&c, 401, "AttestationError");
+	assert_why(&c, "session", "unknown");
+	kbs_client_done(&c);
+	kbs_client_done(&other);
+}
+
+static void test_evidence_is_bound(void **state)
+{
+	cleanup(pkey_free) struct pkey *other_key = NULL;
+	struct kbs_client c;
+	json_t *other;
+	char nonce[64];
+
+	assert_int_equal(pkey_generate(KEY_P256, 0, &other_key), 0);
+	other = kbs_tee_key(other_key);
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	/* Evidence made for another key. */
+	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
+	attest_with(&c, kbs_attestation(
+				nonce, g_tee_key, kbs_sample_evidence(nonce, other, ""), NULL));
+	assert_error(&c, 401, "AttestationError");
+	assert_why(&c, "evidence", "");
+	/* Evidence of another TEE than the handshake named. */
+	assert_int_equal(kbs_client_auth(&c, "tpm", nonce), 0);
+	attest_with(&c, kbs_attestation(nonce, g_tee_key,
+				kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+	assert_error(&c, 401, "AttestationError");
+	/* A TEE that cannot be verified here. */
+	assert_int_equal(kbs_client_auth(&c, "sev", nonce), 0);
+	attest_with(&c, kbs_attestation(nonce, g_tee_key, json_object(), NULL));
+	assert_error(&c, 401, "AttestationError");
+	assert_why(&c, "evidence", "cannot verify");
+	json_decref(other);
+	kbs_client_done(&c);
+}
+
+static void test_policies_are_checked(void **state)
+{
+	set_policy(NULL, SLICE_LIT("package policy\nallow = tr ue\n"), 401);
+	set_policy(NULL, SLICE_LIT("package other\nallow = true\n"), 401);
+	set_policy(NULL, SLICE_EMPTY, 401);
+	set_policy("default_cpu", SLICE_LIT("package policy\nallow = true\n"), 401);
+	set_policy("../escape", SLICE_LIT("package policy\ntrust_claims = {}\n"), 401);
+	admin_post("/kbs/v0/resource-policy", "{\"policy\":\"%%\"}", 401);
+	admin_post("/kbs/v0/resource-policy", "{}", 401);
+	admin_post("/kbs/v0/reference-value", "{}", 401);
+	admin_post("/kbs/v0/resource/only/two", "x", 401);
+}
+
+static void test_sample_when_switched_on(void **state)
+{
+	cleanup_with(buf_done) struct buf policy = buf_init(0);
+	static const enum key_type types[] = {KEY_P256, KEY_P521, KEY_RSA};
+	struct kbs_client c;
+
+	buf_put_slice(&policy, as_default_policy("default_cpu"));
+	buf_put_slice(&policy, as_default_policy("insecure_sample"));
+	set_policy("default_cpu", buf_slice(&policy), 200);
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	attest_sample(&c);
+	assert_status(&c, "contraindicated"); /* no reference value yet */
+	set_reference("{\"launch_digest\":[\"abcde\"],\"svn\":[\"1\"],\"major_version\":1,"
+		      "\"minimum_minor_version\":1}");
+	attest_sample(&c);
+	assert_status(&c, "affirming");
+	/* The default resource policy still refuses it. */
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	assert_error(&c, 401, "PolicyDeny");
+	set_policy(NULL, SLICE_LIT("package policy\nallow = true\n"), 200);
+	for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+		set_up_key(types[i]);
+		attest_sample(&c);
+		assert_released(&c);
+	}
+	set_up_key(KEY_P256);
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/absent", SLICE_EMPTY),
+		0);
+	assert_error(&c, 401, "Plugin internal error");
+	kbs_client_done(&c);
+}
+
+static void test_bearer_token(void **state)
+{
+	struct kbs_client c, bearer;
+	json_t *answer;
+
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+	assert_int_equal(kbs_server_client(&g_server, false, &bearer), 0);
+	attest_sample(&c);
+	answer = kbs_client_json(&c);
+	bearer.bearer = strdup(json_string_value(json_object_get(answer, "token")));
+	json_decref(answer);
+	assert_released(&bearer);
+	/* One bit of the signature. */
+	bearer.bearer[strlen(bearer.bearer) - 10] ^= 1;
+	assert_int_equal(kbs_client_request(
+				 &bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
+		0);
+	assert_error(&bearer, 401, "Token Verifier error");
+	/* The admin's token is not an attestation token. */
+	free(bearer.bearer);
+	bearer.bearer = strdup(g_server.admin_token);
+	assert_int_equal(kbs_client_request(
+				 &bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
+		0);
+	assert_error(&bearer, 401, "Token Verifier error");
+	kbs_client_done(&c);
+	kbs_client_done(&bearer);
+}
+
+/* --- TPM ---------------------------------------------------------------------------------- */
+
+static void attest_tpm(struct kbs_client *c, struct swtpm *t, const char *init_data)
+{
+	uint8_t report[48];
+	char nonce[64];
+	char *text = NULL;
+	struct err e = {0};
+
+	assert_int_equal(kbs_client_auth(c, "tpm", nonce), 0);
+	assert_int_equal(kbs_binding(nonce, g_tee_key, "", report), 0);
+	if (swtpm_evidence(t, AK_HANDLE, slice_of(report, sizeof(report)), &text, &e) < 0)
+		fail_msg("%s", e.text);
+	attest_with(c, kbs_attestation(nonce, g_tee_key, json_loads(text, 0, NULL), init_data));
+	free(text);
+}
+
+static void register_tpm(struct swtpm *t)
+{
+	static const unsigned pcrs[] = {0, 8, 9};
+	cleanup(free_ptr) char *ak = swtpm_ak_public(t, AK_HANDLE);
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+
+	buf_printf(&text, "{\"trusted_aks\":[\"%s\"]", ak);
+	for (size_t i = 0; i < ARRAY_COUNT(pcrs); i++) {
+		uint8_t value[64];
+
+		assert_int_equal(
+			tpm_pcr_read(&t->tpm, TPM_ALG_SHA256, pcrs[i], value, NULL), 0);
+		buf_printf(&text, ",\"tpm_pcr%02u\":[\"", pcrs[i]);
+		hex_encode(&text, slice_of(value, 32));
+		buf_put_str(&text, "\"]");
+	}
+	buf_put_str(&text, "}");
+	set_reference(buf_str(&text));
+}
+
+static void extend(struct swtpm *t, unsigned pcr, struct slice in)
+{
+	struct tpm_digest d = {.alg = TPM_ALG_SHA256};
+	struct digest hash;
+	struct err e = {0};
+
+	assert_int_equal(hash_once(HASH_SHA256, in, &hash), 0);
+	memcpy(d.bytes, hash.bytes, 32);
+	if (tpm_pcr_extend(&t->tpm, pcr, &d, 1, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static const json_t *finding_about(const json_t *record, const char *reference)
+{
+	size_t i;
+	const json_t *f;
+
+	json_array_foreach (json_object_get(record, "findings"), i, f) {
+		if (streq_null(json_string_value(json_object_get(f, "reference_value")), reference))
+			return f;
+	}
+	return NULL;
+}
+
+static json_t *last_verdict(void)
+{
+	json_t *list = admin_get("/kbs/v0/admin/verdicts?limit=1");
+	char path[96];
+
+	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%s",
+		json_string_value(json_object_get(json_array_get(list, 0), "id")));
+	json_decref(list);
+	return admin_get(path);
+}
+
+static void test_tpm(void **state)
+{
+	cleanup_with(buf_done) struct buf policy = buf_init(0);
+	struct swtpm t;
+	struct kbs_client c;
+	struct err e = {0};
+	json_t *record;
+	const json_t *finding;
+	int r = swtpm_start(&t);
+
+	if (r == -ENOENT && !getenv("CI"))
+		skip();
+	assert_int_equal(r, 0);
+	if (tpm_create_ak(&t.tpm, AK_HANDLE, &e) < 0)
+		fail_msg("%s", e.text);
+	extend(&t, 0, SLICE_LIT("firmware"));
+	extend(&t, 8, SLICE_LIT(INIT_DATA));
+	extend(&t, 9, SLICE_LIT("kernel"));
+	assert_int_equal(file_read(g_vtpm_policy, (size_t)1 << 20, &policy, NULL), 0);
+	set_policy(NULL, buf_slice(&policy), 200);
+	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
+
+	/* Nothing is registered: authentic, but of an unknown key. */
+	attest_tpm(&c, &t, INIT_DATA);
+	assert_status(&c, "contraindicated");
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	assert_error(&c, 401, "PolicyDeny");
+
+	register_tpm(&t);
+	attest_tpm(&c, &t, INIT_DATA);
+	assert_status(&c, "warning"); /* a TPM is never hardware-backed */
+	assert_released(&c);
+
+	/* Initdata that was not measured. */
+	attest_tpm(&c, &t,
+		"version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"note.txt\" = \"hallo\"\n");
+	assert_error(&c, 401, "AttestationError");
+	assert_why(&c, "evidence", "");
+
+	/* Another kernel: the verdict names the register, both values and what to do. */
+	extend(&t, 9, SLICE_LIT("evil"));
+	attest_tpm(&c, &t, INIT_DATA);
+	assert_status(&c, "warning");
+	record = last_verdict();
+	finding = finding_about(record, "tpm_pcr09");
+	if (!finding)
+		fail_msg("%s", json_dumps(record, JSON_INDENT(1)));
+	assert_string_equal(
+		json_string_value(json_object_get(finding, "reference_state")), "present");
+	assert_int_equal(
+		strlen(json_string_value(json_object_get(finding, "actual"))), 64);
+	assert_int_equal(
+		strlen(json_string_value(json_object_get(finding, "nearest"))), 64);
+	assert_non_null(strstr(json_string_value(json_object_get(finding, "fix")), "tpm_pcr09"));
+	json_decref(record);
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	assert_error(&c, 401, "PolicyDeny");
+	kbs_client_done(&c);
+	swtpm_stop(&t);
+}
+
+static void test_other_endpoints(void **state)
+{
+	struct kbs_client c;
+	json_t *list;
+
+	list = admin_get("/kbs/v0/admin/resources");
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+	list = admin_get("/kbs/v0/admin/policies/resource-policy?version=1");
+	assert_non_null(strstr(json_string_value(json_object_get(list, "policy")), "affirmed"));
+	json_decref(list);
+	list = admin_get("/kbs/v0/resource-policy");
+	assert_string_equal(json_string_value(json_array_get(list, 0)), "resource-policy");
+	json_decref(list);
+	json_decref(admin_get("/kbs/v0/admin/audit"));
+	json_decref(admin_get("/kbs/v0/admin/reference-values"));
+	json_decref(admin_get("/.well-known/jwks.json"));
+	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
+	assert_int_equal(kbs_client_request(&c, "GET", "/metrics", SLICE_EMPTY), 0);
+	assert_int_equal(c.status, 200);
+	assert_non_null(strstr(buf_str(&c.answer), "kbs_attestation_successes_total{tee_type="));
+	assert_non_null(strstr(buf_str(&c.answer), "kbs_http_requests_total"));
+	assert_int_equal(
+		kbs_client_request(&c, "DELETE", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
+	assert_int_equal(c.status, 200);
+	assert_int_equal(
+		kbs_client_request(&c, "GET", "/kbs/v0/admin/why/0000", SLICE_EMPTY), 0);
+	assert_int_equal(c.status, 404);
+	kbs_client_done(&c);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bad_requests),
+		cmocka_unit_test(test_bad_attestations),
+		cmocka_unit_test(test_oversized_body),
+		cmocka_unit_test(test_default_policy_denies_sample),
+		cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_evidence_is_bound),
+		cmocka_unit_test(test_policies_are_checked),
+		cmocka_unit_test(test_sample_when_switched_on),
+		cmocka_unit_test(test_bearer_token),
+		cmocka_unit_test(test_tpm),
+		cmocka_unit_test(test_other_endpoints),
+	};
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: kbs-rcar HUSK-KBS RESOURCE-VTPM.REGO\n");
+		return 2;
+	}
+	g_program = argv[1];
+	g_vtpm_policy = argv[2];
+	return cmocka_run_group_tests(tests, start_server, stop_server);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "support/kbs_client.h"
+
+#define START_WAIT_MS 30000
+#define STOP_WAIT_MS 15000
+
+static int run_init(const char *program, const char *dir)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		dup2(null, 1);
+		execl(program, program, "init", dir, "--listen", "127.0.0.1:0", (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
+}
+
+static int append_config(const char *dir, const char *lines)
+{
+	char path[128];
+	cleanup_fd int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/husk-kbs.toml", dir);
+	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	return fd < 0 ? -errno : fd_write_full(fd, lines, strlen(lines));
+}
+
+/* The front logs where it listens; it does so once it is ready. */
+static int wait_port(struct kbs_server *s, const char *log)
+{
+	uint64_t deadline = clock_mono_ms() + START_WAIT_MS;
+
+	while (clock_mono_ms() < deadline) {
+		cleanup_with(buf_done) struct buf text = buf_init(0);
+		const char *at;
+		uint32_t port;
+
+		if (file_read(log, (size_t)64 << 20, &text, NULL) == 0 &&
+			(at = strstr(buf_str(&text), " port=")) != NULL && strchr(at, '\n') &&
+			parse_u32(slice_of(at + 6, strcspn(at + 6, " \n")), 1, 65535, &port) == 0) {
+			s->port = (uint16_t)port;
+			return 0;
+		}
+		if (waitpid(s->pid, NULL, WNOHANG) == s->pid) {
+			fputs(buf_str(&text), stderr);
+			s->pid = 0;
+			return -ECHILD;
+		}
+		usleep(5000);
+	}
+	return -ETIMEDOUT;
+}
+
+static int read_token(struct kbs_server *s)
+{
+	cleanup_with(buf_done) struct buf text = buf_init_secret(8192);
+	char path[128];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/admin-token", s->dir);
+	r = file_read(path, 8192, &text, NULL);
+	free(s->admin_token);
+	s->admin_token = r == 0 ? strdup(buf_str(&text)) : NULL;
+	return s->admin_token ? 0 : -EIO;
+}
+
+int kbs_server_start(struct kbs_server *s, const char *program, const char *append)
+{
+	char config[128], log[128];
+	int r = 0;
+
+	if (!s->dir[0]) {
+		snprintf(s->dir, sizeof(s->dir), "/tmp/husk-kbs-XXXXXX");
+		if (!mkdtemp(s->dir))
+			return -errno;
+		r = run_init(program, s->dir);
+		if (r == 0 && append)
+			r = append_config(s->dir, append);
+	}
+	if (r == 0)
+		r = read_token(s);
+	if (r < 0)
+		return r;
+	snprintf(config, sizeof(config), "%s/husk-kbs.toml", s->dir);
+	snprintf(log, sizeof(log), "%s/log", s->dir);
+	unlink(log);
+	s->pid = fork();
+	if (s->pid == 0) {
+		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+		setpgid(0, 0);
+		dup2(fd, 2);
+		execl(program, program, "-c", config, (char *)NULL);
+		_exit(127);
+	}
+	return s->pid < 0 ? -errno : wait_port(s, log);
+}
+
+void kbs_server_kill(struct kbs_server *s)
+{
+	if (s->pid <= 0)
+		return;
+	kill(-s->pid, SIGKILL);
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+	s->pid = 0;
+}
+
+int kbs_server_stop(struct kbs_server *s)
+{
+	uint64_t deadline = clock_mono_ms() + STOP_WAIT_MS;
+	int status;
+
+	if (s->pid <= 0)
+		return -ESRCH;
+	kill(s->pid, SIGTERM);
+	while (clock_mono_ms() < deadline) {
+		if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
+			s->pid = 0;
+			return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+		}
+		usleep(5000);
+	}
+	kbs_server_kill(s);
+	return -ETIMEDOUT;
+}
+
+void kbs_server_remove(struct kbs_server *s)
+{
+	cleanup_fd int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	kbs_server_kill(s);
+	if (s->dir[0] && tmp >= 0)
+		(void)!path_remove_tree(tmp, s->dir + strlen("/tmp/"));
+	free(s->admin_token);
+	*s = (struct kbs_server){0};
+}
+
+int kbs_server_client(const struct kbs_server *s, bool admin, struct kbs_client *ret)
+{
+	char ca[128];
+	int r;
+
+	snprintf(ca, sizeof(ca), "%s/tls.crt", s->dir);
+	r = kbs_client_init(ret, s->port, ca);
+	if (r == 0 && admin)
+		ret->bearer = strdup(s->admin_token);
+	return r;
+}
