@@ -6,6 +6,7 @@
  * usage: kbs-rcar HUSK-KBS RESOURCE-VTPM.REGO
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -670,6 +671,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: kbs-rcar HUSK-KBS RESOURCE-VTPM.REGO\n");
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	g_program = argv[1];
 	g_vtpm_policy = argv[2];
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,7 +105,9 @@ int kbs_server_start(struct kbs_server *s, const char *program, const char *appe
 	if (s->pid == 0) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
+		dup2(fd, 1);
 		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a broken test leaves nothing behind */
 		dup2(fd, 2);
 		execl(program, program, "-c", config, (char *)NULL);
 		_exit(127);
