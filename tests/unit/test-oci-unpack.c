@@ -471,8 +471,8 @@ static void test_pax(void **state)
 	assert_int_equal(pax("25 uid=99999999999999999\n"), -E2BIG);
 	assert_int_equal(pax("18 uid=4294967295\n"), -E2BIG);
 	assert_int_equal(pax("22 GNU.sparse.major=1\n"), -EOPNOTSUPP);
-	assert_int_equal(pax("30 GNU.sparse.realsize=1073741\n"), -EOPNOTSUPP);
-	assert_int_equal(pax("17 SCHILY.xattr.=\n"), -EBADMSG);
+	assert_int_equal(pax("31 GNU.sparse.realsize=1073741\n"), -EOPNOTSUPP);
+	assert_int_equal(pax("18 SCHILY.xattr.=\n"), -EBADMSG);
 }
 
 static void test_truncations(void **state)
