@@ -5,6 +5,8 @@
 const struct cli_command *const cli_tables[] = {
 	cmds_image,
 	cmds_key,
+	cmds_initdata,
+	cmds_measure,
 	cmds_kbs,
 	cmds_verify,
 	cmds_version,
@@ -15,6 +17,7 @@ const struct cli_command *const cli_tables[] = {
 const struct cli_group cli_groups[] = {
 	{"image", "Container images: build, encrypt, sign, push"},
 	{"key", "Keys for signing and encryption"},
+	{"initdata", "Initdata: the owner's configuration of a guest"},
 	{"kbs", "A key broker: resources, policies, reference values, verdicts"},
 	{NULL, NULL},
 };

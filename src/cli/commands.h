@@ -4,7 +4,9 @@
 #include "cli/cli.h"
 
 extern const struct cli_command cmds_image[];
+extern const struct cli_command cmds_initdata[];
 extern const struct cli_command cmds_kbs[];
 extern const struct cli_command cmds_key[];
+extern const struct cli_command cmds_measure[];
 extern const struct cli_command cmds_verify[];
 extern const struct cli_command cmds_version[];
