@@ -18,6 +18,7 @@
 #include "base/fd.h"
 
 #define ADDRESSES_MAX 8
+#define SILENCE_MS 120000 /* a peer that sends or takes nothing for so long is gone */
 
 struct tls_client {
 	SSL_CTX *ctx;
@@ -63,6 +64,7 @@ static void ignore_sigpipe(void)
 int tls_client_new(struct slice roots_pem, bool insecure_skip_verify, struct tls_client **ret,
 	struct err *reterr)
 {
+	static const unsigned char alpn[] = "\x08http/1.1";
 	cleanup(tls_client_free) struct tls_client *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
@@ -72,8 +74,12 @@ int tls_client_new(struct slice roots_pem, bool insecure_skip_verify, struct tls
 	if (!t->ctx)
 		return -ENOMEM;
 	SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-	SSL_CTX_set_mode(
-		t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(t->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS |
+					 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	if (SSL_CTX_set_cipher_list(t->ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
+		SSL_CTX_set_alpn_protos(t->ctx, alpn, sizeof(alpn) - 1) != 0)
+		return -ENOMEM;
 	SSL_CTX_set_verify(t->ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 	int r = 0;
 	if (roots_pem.size > 0)
@@ -104,6 +110,7 @@ static int wait_for(int fd, short events, uint64_t deadline)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
+	deadline = MIN(deadline, clock_mono_ms() + SILENCE_MS);
 	for (;;) {
 		uint64_t now = clock_mono_ms();
 		if (now >= deadline)

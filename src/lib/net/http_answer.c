@@ -29,12 +29,20 @@ void http_answer_done(struct http_answer *a)
 	*a = (struct http_answer){0};
 }
 
+static bool clean(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if ((s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 0x7F)
+			return false;
+	return true;
+}
+
 static int status_line(struct slice line, struct http_head *h, struct err *reterr)
 {
 	uint32_t status;
 
 	if (!slice_starts(line, SLICE_LIT("HTTP/1.")) || line.size < 12 || line.data[8] != ' ' ||
-		(line.data[7] != '0' && line.data[7] != '1') ||
+		(line.data[7] != '0' && line.data[7] != '1') || !clean(line) ||
 		parse_u32(slice_cut(line, 9, 3), 100, 599, &status) < 0 ||
 		(line.size > 12 && line.data[12] != ' '))
 		return err_set(reterr, -EPROTO, "the answer is not HTTP/1.1");
@@ -45,7 +53,7 @@ static int status_line(struct slice line, struct http_head *h, struct err *reter
 
 static bool is_token(uint8_t c)
 {
-	return isalnum(c) || strchr("!#$%&'*+-.^_`|~", c) != NULL;
+	return isalnum(c) || (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 static int note_field(struct http_head *h, const char *name, struct slice value, struct err *reterr)
@@ -91,11 +99,8 @@ static int field_line(
 	while (value.size > 0 &&
 		(value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
 		value.size--;
-	for (size_t i = 0; i < value.size; i++) {
-		if ((value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7F)
-			return err_set(
-				reterr, -EPROTO, "header %s holds a control character", name);
-	}
+	if (!clean(value))
+		return err_set(reterr, -EPROTO, "header %s holds a control character", name);
 	buf_put(fields, name, n + 1);
 	buf_put_slice(fields, value);
 	buf_put_u8(fields, 0);
@@ -110,11 +115,8 @@ int http_head_parse(
 
 	for (size_t from = 0; from <= head.size; count++) {
 		struct slice rest = slice_cut(head, from, head.size);
-		const uint8_t *lf = rest.size ? memchr(rest.data, '\n', rest.size) : NULL;
-		size_t n = lf ? (size_t)(lf - rest.data) : rest.size;
-		struct slice line = slice_cut(rest, 0, n);
-		if (line.size > 0 && line.data[line.size - 1] == '\r')
-			line.size--;
+		const uint8_t *end = rest.size ? memmem(rest.data, rest.size, "\r\n", 2) : NULL;
+		struct slice line = slice_cut(rest, 0, end ? (size_t)(end - rest.data) : rest.size);
 		int r = count == 0 ? status_line(line, &h, reterr)
 				   : field_line(line, &h, fields, reterr);
 		if (r < 0)
@@ -122,8 +124,8 @@ int http_head_parse(
 		if (count == HTTP_FIELDS_MAX)
 			return err_set(reterr, -E2BIG, "the answer has more than %d headers",
 				HTTP_FIELDS_MAX);
-		from += n + 1;
-		if (!lf)
+		from += line.size + 2;
+		if (!end)
 			break;
 	}
 	/* RFC 9112 section 6.3: both together is how answers are smuggled. */
@@ -301,6 +303,8 @@ static int take_answer(struct reader *r, bool *ret_keep, bool *ret_started)
 		e = take_head(r, &h, ret_started);
 		if (e == 0 && ++skipped > 8)
 			e = err_set(r->reterr, -EPROTO, "too many interim answers");
+		if (e == 0 && h.status == 101)
+			e = err_set(r->reterr, -EPROTO, "the answer changes the protocol");
 	} while (e == 0 && h.status < 200);
 	if (e < 0)
 		return e;

@@ -22,6 +22,7 @@
 
 struct cookie {
 	char host[URL_HOST_MAX];
+	bool tls; /* came over TLS: goes back over TLS only */
 	char name[128];
 	char value[COOKIE_SIZE];
 };
@@ -116,10 +117,16 @@ static bool same_place(const struct url *a, const struct url *b)
 	return a->tls == b->tls && a->port == b->port && strcasecmp(a->host, b->host) == 0;
 }
 
-/* A header value with a line break would smuggle in another header. */
-static bool clean(const char *s)
+/* A line break would smuggle in another header, a second length another request. */
+static bool usable(const struct http_field *f)
 {
-	return s[strcspn(s, "\r\n")] == 0;
+	static const char *const own[] = {
+		"host", "content-length", "connection", "transfer-encoding"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(own); i++)
+		if (strcasecmp(f->name, own[i]) == 0)
+			return false;
+	return f->name[0] && !strpbrk(f->name, "\r\n: ") && !strpbrk(f->value, "\r\n");
 }
 
 static int put_fields(
@@ -129,16 +136,17 @@ static int put_fields(
 		const struct http_field *f = &a->call->fields[i];
 		if (!f->value)
 			continue;
-		if (!clean(f->name) || !clean(f->value))
-			return err_set(reterr, -EINVAL, "request header %.32s holds a line break",
-				f->name);
+		if (!usable(f))
+			return err_set(
+				reterr, -EINVAL, "'%.32s' is not a usable request header", f->name);
 		if (a->drop_auth && strcasecmp(f->name, "Authorization") == 0)
 			continue;
 		buf_printf(out, "%s: %s\r\n", f->name, f->value);
 	}
 	const char *sep = "Cookie: ";
 	for (size_t i = 0; a->call->keep_cookies && i < c->cookie_count; i++) {
-		if (strcasecmp(c->cookies[i].host, a->url.host) != 0)
+		if (strcasecmp(c->cookies[i].host, a->url.host) != 0 ||
+			(c->cookies[i].tls && !a->url.tls))
 			continue;
 		buf_printf(out, "%s%s=%s", sep, c->cookies[i].name, c->cookies[i].value);
 		sep = "; ";
@@ -238,15 +246,18 @@ static int exchange(struct http_client *c, struct conn *conn, const struct attem
 	return r < 0 && sent < 0 && !*ret_started ? sent : r;
 }
 
-static int describe(const struct attempt *a, int r, struct err *reterr)
+static int describe(const struct attempt *a, int r, bool started, struct err *reterr)
 {
+	/* Before the answer began only the connection can have failed so. */
+	if (r == -EIO || (r == -ENODATA && !started))
+		r = -EHOSTUNREACH;
 	/* What the caller's body function returned is its own affair. */
 	if (reterr && reterr->text[0] == 0)
 		return err_set(reterr, r, "%s %s://%s:%u: %s", a->method,
 			a->url.tls ? "https" : "http", a->url.host, a->url.port,
-			r == -ETIMEDOUT ? "no answer in time"
-			: r == -EIO	? "the connection broke"
-					: strerror(-r));
+			r == -ETIMEDOUT	     ? "no answer in time"
+			: r == -EHOSTUNREACH ? "the connection broke"
+					     : strerror(-r));
 	return r;
 }
 
@@ -269,7 +280,7 @@ static int attempt_call(
 				(const char *const *)c->nameservers, limit, &conn, reterr);
 		}
 		if (r < 0)
-			return describe(a, r, reterr);
+			return describe(a, r, false, reterr);
 		r = exchange(c, conn, a, ret, &keep, &started, reterr);
 		if (r < 0 && reused && !started && again == 0 && a->call->body_fd <= 0 &&
 			(r == -EIO || r == -ENODATA)) {
@@ -280,7 +291,7 @@ static int attempt_call(
 		}
 		if (r < 0) {
 			http_answer_done(ret);
-			return describe(a, r == -ENODATA ? -EIO : r, reterr);
+			return describe(a, r, started, reterr);
 		}
 		if (keep) {
 			c->idle = steal_ptr(conn);
@@ -290,13 +301,13 @@ static int attempt_call(
 	}
 }
 
-static void store_cookie(struct http_client *c, const char *host, const char *text)
+static void store_cookie(struct http_client *c, const struct url *u, const char *text)
 {
-	struct cookie k = {0};
+	struct cookie k = {.tls = u->tls};
 	const char *eq = strchr(text, '=');
 	size_t end = strcspn(text, ";");
 
-	if (!eq || (size_t)(eq - text) >= end || str_copy(k.host, sizeof(k.host), host) < 0 ||
+	if (!eq || (size_t)(eq - text) >= end || str_copy(k.host, sizeof(k.host), u->host) < 0 ||
 		str_copy_slice(k.name, sizeof(k.name), slice_of(text, (size_t)(eq - text))) < 0 ||
 		str_copy_slice(k.value, sizeof(k.value),
 			slice_of(eq + 1, end - (size_t)(eq - text) - 1)) < 0)
@@ -365,7 +376,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
 		const char *cookie =
 			call->keep_cookies ? http_answer_header(&answer, "set-cookie") : NULL;
 		if (cookie)
-			store_cookie(c, a.url.host, cookie);
+			store_cookie(c, &a.url, cookie);
 		r = follow(&a, &answer, reterr);
 		if (r > 0 && hops == c->redirects)
 			r = err_set(reterr, -EPROTO, "more than %d redirects", c->redirects);

@@ -11,6 +11,7 @@
 
 struct lookup {
 	struct event_base *base;
+	bool done;
 	int error;
 	struct evutil_addrinfo *answers;
 };
@@ -33,6 +34,7 @@ static int literal(const char *host, uint16_t port, struct sockaddr_storage *ret
 static void on_answer(int result, struct evutil_addrinfo *answers, void *cookie)
 {
 	struct lookup *l = cookie;
+	l->done = true;
 	l->error = result;
 	l->answers = answers;
 	event_base_loopbreak(l->base);
@@ -50,14 +52,15 @@ static int run_lookup(struct lookup *l, struct evdns_base *dns, const char *host
 	snprintf(service, sizeof(service), "%u", port);
 	struct timeval left = {
 		(time_t)((deadline - now) / 1000), (suseconds_t)((deadline - now) % 1000 * 1000)};
-	l->error = EVUTIL_EAI_AGAIN;
 	struct evdns_getaddrinfo_request *q =
 		evdns_getaddrinfo(dns, host, service, &hints, on_answer, l);
 	if (q) {
 		event_base_loopexit(l->base, &left);
 		event_base_dispatch(l->base);
-		if (!l->answers && l->error == EVUTIL_EAI_AGAIN) {
+		if (!l->done) {
+			/* Cancelled, it calls back once more. */
 			evdns_getaddrinfo_cancel(q);
+			event_base_loop(l->base, EVLOOP_NONBLOCK);
 			return -ETIMEDOUT;
 		}
 	}
@@ -72,12 +75,16 @@ int resolve_host(const char *host, uint16_t port, const char *const *nameservers
 
 	if (max > 0 && literal(host, port, ret) == 1)
 		return 1;
+	/* RFC 6761, 6.3: never a question for a name server. */
+	if (max > 0 && strcasecmp(host, "localhost") == 0)
+		return literal("127.0.0.1", port, ret);
 	l.base = event_base_new();
-	struct evdns_base *dns =
-		l.base ? evdns_base_new(l.base, nameservers ? 0 : EVDNS_BASE_INITIALIZE_NAMESERVERS)
-		       : NULL;
+	struct evdns_base *dns = l.base ? evdns_base_new(l.base, 0) : NULL;
+	/* Without the file libevent asks 127.0.0.1, which then fails with a reason of its own. */
+	if (dns && !nameservers)
+		(void)evdns_base_resolv_conf_parse(dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
 	if (dns)
-		evdns_base_load_hosts(dns, "/etc/hosts");
+		(void)evdns_base_load_hosts(dns, "/etc/hosts");
 	for (size_t i = 0; dns && nameservers && nameservers[i]; i++)
 		evdns_base_nameserver_ip_add(dns, nameservers[i]);
 	int r = dns ? run_lookup(&l, dns, host, port, deadline) : -ENOMEM;

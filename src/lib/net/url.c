@@ -73,7 +73,8 @@ static int set_target(struct slice in, struct url *u, struct err *reterr)
 		in = slice_cut(in, 0, (size_t)(fragment - in.data));
 	for (size_t i = 0; i < in.size; i++) {
 		if (in.data[i] <= ' ' || in.data[i] >= 0x7F)
-			return bad(reterr, "blank, control or non-ASCII character in the path");
+			return bad(reterr,
+				"a character that is not allowed in a path; write it as %XX");
 	}
 	const char *slash = in.size == 0 || in.data[0] != '/' ? "/" : "";
 	int n = snprintf(u->target, sizeof(u->target), "%s%.*s", slash, (int)in.size,
