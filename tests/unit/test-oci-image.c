@@ -24,6 +24,7 @@
 #include "oci/hash.h"
 #include "oci/image.h"
 #include "oci/layer.h"
+#include "vectors.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define DIGEST "\"digest\":\"sha256:" HEX64 "\""
@@ -448,8 +449,6 @@ static void test_provider(void **state)
 
 /* --- shared vectors --------------------------------------------------------------------------- */
 
-static const char *g_vectors;
-
 static void load(const char *dir, const char *name, struct buf *out)
 {
 	char path[1024];
@@ -510,9 +509,7 @@ static void for_each_case(const char *kind, void (*check)(const char *dir))
 	char path[800], sub[1100];
 	int count = 0;
 
-	if (!g_vectors)
-		skip();
-	snprintf(path, sizeof(path), "%s/%s", g_vectors, kind);
+	snprintf(path, sizeof(path), "%s/%s", vectors_dir(), kind);
 	DIR *d = opendir(path);
 	if (!d)
 		fail_msg("%s is missing", path);
@@ -621,12 +618,5 @@ int main(void)
 		cmocka_unit_test(test_ocicrypt_vectors),
 	};
 
-	g_vectors = getenv("HUSK_VECTORS");
-	if (g_vectors && access(g_vectors, F_OK) < 0)
-		g_vectors = NULL;
-	if (!g_vectors && streq_null(getenv("CI"), "true")) {
-		fprintf(stderr, "HUSK_VECTORS names no folder of test vectors\n");
-		return 1;
-	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
