@@ -144,8 +144,8 @@ static void add_reference(json_t *finding, const char *name, const json_t *actua
 			expired ? "has expired" : "was never registered");
 	if (value)
 		buf_printf(&fix,
-			"If %s is the guest you meant to run, register it: "
-			"husk kbs reference set %s %s",
+			"If %s is what you meant to run, register it, together with the values to "
+			"keep: husk kbs reference set %s %s",
 			value, name, value);
 	else
 		buf_printf(&fix, "Register it: husk kbs reference set %s VALUE", name);

@@ -118,7 +118,9 @@ static int run_init(const struct arguments *a)
 	printf("Made %s. Start the broker:\n"
 	       "  husk-kbs -c %s/husk-kbs.toml\n"
 	       "Talk to it as its admin:\n"
-	       "  husk kbs --url https://%s --cert %s/tls.crt --admin-token %s/admin-token ...\n",
+	       "  export HUSK_KBS_URL=https://%s HUSK_KBS_CERT=%s/tls.crt \\\n"
+	       "    HUSK_KBS_ADMIN_TOKEN_FILE=%s/admin-token\n"
+	       "  husk kbs resource list\n",
 		a->init_dir, a->init_dir, a->listen, a->init_dir, a->init_dir);
 	return 0;
 }
