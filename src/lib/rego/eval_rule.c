@@ -8,8 +8,8 @@
 
 rv *eval_push(struct rego_eval *ev, uint32_t slots)
 {
-	if (slots > (size_t)(ev->stack_end - ev->stack_top)) {
-		if (slots <= (size_t)(ev->spare_end - ev->spare_top)) {
+	if (!ev->stack_top || slots > (size_t)(ev->stack_end - ev->stack_top)) {
+		if (ev->spare_top && slots <= (size_t)(ev->spare_end - ev->spare_top)) {
 			ev->stack_top = ev->spare_top;
 			ev->stack_end = ev->spare_end;
 			ev->spare_top = ev->spare_end = NULL;

@@ -43,6 +43,8 @@ static struct slice dotted(struct unit *u, const struct node *callee)
 	if (callee->kind == NODE_VAR)
 		return callee->name;
 	size_t size = callee->item[0]->name.size;
+	if (callee->item[0]->kind != NODE_VAR || size == 0)
+		unit_fail(u, callee->loc, "rego_type_error", "a function is called by its name");
 	for (uint32_t i = 1; i < callee->count; i++) {
 		if (callee->item[i]->kind != NODE_CONST ||
 			callee->item[i]->value->type != REGO_STRING)
