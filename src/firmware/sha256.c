@@ -17,48 +17,51 @@ static inline uint32_t ror(uint32_t v, unsigned n)
 	return v >> n | v << (32 - n);
 }
 
-/* One round; the caller rotates the names instead of the values. */
-#define ROUND(a, b, c, d, e, f, g, h, i, word)                                                  \
+/*
+ * One round; the caller rotates the names instead of the values. The majority of a, b, c is
+ * b ^ ((a ^ b) & (b ^ c)), and a ^ b is the b ^ c of the next round.
+ */
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                        \
 	do {                                                                                    \
 		uint32_t t_ = h + (ror(e, 6) ^ ror(e, 11) ^ ror(e, 25)) + (g ^ (e & (f ^ g))) + \
-			      g_k[i] + (word);                                                  \
+			      g_k[i] + w[i];                                                    \
+		uint32_t ab_ = a ^ b;                                                           \
 		d += t_;                                                                        \
-		h = t_ + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + ((a & b) | (c & (a | b)));     \
+		h = t_ + (ror(a, 2) ^ ror(a, 13) ^ ror(a, 22)) + (b ^ (ab_ & bc));              \
+		bc = ab_;                                                                       \
 	} while (0)
 
-#define ROUNDS8(i, w)                                           \
-	do {                                                    \
-		ROUND(a, b, c, d, e, f, g, h, i, w(i));         \
-		ROUND(h, a, b, c, d, e, f, g, i + 1, w(i + 1)); \
-		ROUND(g, h, a, b, c, d, e, f, i + 2, w(i + 2)); \
-		ROUND(f, g, h, a, b, c, d, e, i + 3, w(i + 3)); \
-		ROUND(e, f, g, h, a, b, c, d, i + 4, w(i + 4)); \
-		ROUND(d, e, f, g, h, a, b, c, i + 5, w(i + 5)); \
-		ROUND(c, d, e, f, g, h, a, b, i + 6, w(i + 6)); \
-		ROUND(b, c, d, e, f, g, h, a, i + 7, w(i + 7)); \
-	} while (0)
-
-#define WORD_FIRST(i) (w[(i)&15] = __builtin_bswap32(in[i]))
-#define WORD_NEXT(i)                                                               \
-	(w[(i)&15] += (ror(w[((i) + 1) & 15], 7) ^ ror(w[((i) + 1) & 15], 18) ^    \
-			      w[((i) + 1) & 15] >> 3) +                            \
-		      w[((i) + 9) & 15] +                                          \
-		      (ror(w[((i) + 14) & 15], 17) ^ ror(w[((i) + 14) & 15], 19) ^ \
-			      w[((i) + 14) & 15] >> 10))
-
+/*
+ * Loops of eight rounds, not of 64: an emulator makes some twenty bytes of each instruction, and
+ * the whole must stay in the first-level cache of its host.
+ */
 static inline __attribute__((__always_inline__)) void blocks(
 	uint32_t state[8], const uint8_t *data, size_t count)
 {
 	uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
 	uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
 	for (; count > 0; count--, data += 64) {
-		uint32_t w[16], in[16];
-		memcpy(in, data, sizeof(in));
-		ROUNDS8(0, WORD_FIRST);
-		ROUNDS8(8, WORD_FIRST);
-		for (unsigned i = 16; i < 64; i += 16) {
-			ROUNDS8(i, WORD_NEXT);
-			ROUNDS8(i + 8, WORD_NEXT);
+		uint32_t w[64];
+		for (unsigned i = 0; i < 16; i++)
+			w[i] = get_u32be(data + 4 * i);
+		uint32_t x = w[14], y = w[15];
+#pragma GCC unroll 2
+		for (unsigned i = 16; i < 64; i += 2) {
+			x = w[i] = w[i - 16] + w[i - 7] + (ror(x, 17) ^ ror(x, 19) ^ x >> 10) +
+				   (ror(w[i - 15], 7) ^ ror(w[i - 15], 18) ^ w[i - 15] >> 3);
+			y = w[i + 1] = w[i - 15] + w[i - 6] + (ror(y, 17) ^ ror(y, 19) ^ y >> 10) +
+				       (ror(w[i - 14], 7) ^ ror(w[i - 14], 18) ^ w[i - 14] >> 3);
+		}
+		uint32_t bc = b ^ c;
+		for (unsigned i = 0; i < 64; i += 8) {
+			ROUND(a, b, c, d, e, f, g, h, i);
+			ROUND(h, a, b, c, d, e, f, g, i + 1);
+			ROUND(g, h, a, b, c, d, e, f, i + 2);
+			ROUND(f, g, h, a, b, c, d, e, i + 3);
+			ROUND(e, f, g, h, a, b, c, d, i + 4);
+			ROUND(d, e, f, g, h, a, b, c, i + 5);
+			ROUND(c, d, e, f, g, h, a, b, i + 6);
+			ROUND(b, c, d, e, f, g, h, a, i + 7);
 		}
 		a = state[0] += a;
 		b = state[1] += b;
