@@ -202,8 +202,9 @@ static int store_config(struct image_loc *l, json_t *manifest, struct err *reter
 	struct oci_digest d;
 	size_t i;
 
-	json_array_foreach (layers, i, layer)
+	json_array_foreach (layers, i, layer) {
 		json_array_append(ids, json_object_get(layer, "digest"));
+	}
 	json_t *doc = json_pack("{s:s, s:s, s:s, s:{}, s:{s:s, s:o}}", "architecture", "",
 		"created", "0001-01-01T00:00:00Z", "os", "", "config", "rootfs", "type", "layers",
 		"diff_ids", ids);
@@ -328,7 +329,7 @@ static int verify_policy(const struct cli *cli, const struct oci_image *image,
 	cleanup_with(buf_done) struct buf json = buf_init(OCI_POLICY_MAX);
 	cleanup(oci_policy_free) struct oci_policy *policy = NULL;
 	struct oci_fetcher keys = {key_file, NULL};
-	enum oci_verdict verdict;
+	enum oci_verdict verdict = OCI_VERDICT_DENY;
 
 	int r = file_read(cli_opt(cli, "policy"), OCI_POLICY_MAX, &json, reterr);
 	if (r == 0)

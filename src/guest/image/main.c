@@ -79,7 +79,7 @@ static int fetch_kek(void *user, const char *uri, struct buf *out, struct err *r
 static int take_order(struct pull *p, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf frame = buf_init(ORDER_MAX);
-	const char *toml;
+	const char *toml = NULL;
 	enum child_type type;
 
 	int r = child_recv(CHILD_FD_AGENT, &type, &frame);
@@ -178,7 +178,7 @@ static int resolve(struct pull *p, struct err *reterr)
 static int judge(struct pull *p, const struct oci_policy *policy, struct err *reterr)
 {
 	struct oci_fetcher keys = {fetch_key, p};
-	enum oci_verdict verdict;
+	enum oci_verdict verdict = OCI_VERDICT_DENY;
 
 	int r = oci_image_verify(
 		&p->resolved, &p->ref, &p->source, policy, &keys, &verdict, reterr);

@@ -83,8 +83,8 @@ static int convert_image(struct oci_layout *l, int dir, json_t *image, struct er
 {
 	const char *config = json_string_value(json_object_get(image, "Config"));
 	json_t *layers = json_array(), *files = json_object_get(image, "Layers"), *file;
-	struct oci_digest d;
-	uint64_t size;
+	struct oci_digest d = {0};
+	uint64_t size = 0;
 	size_t i;
 
 	if (!config || json_array_size(files) > OCI_LAYER_COUNT_MAX)
@@ -117,7 +117,7 @@ static int convert_docker(const char *dir_path, int dir, struct err *reterr)
 {
 	cleanup(oci_layout_free) struct oci_layout *l = NULL;
 	cleanup_with(buf_done) struct buf text = buf_init(OCI_DOCUMENT_MAX);
-	json_t *doc;
+	json_t *doc = NULL;
 
 	cleanup_fd int fd = path_open_in(dir, "manifest.json", O_RDONLY, 0);
 	if (fd < 0)

@@ -22,7 +22,7 @@ struct oci_layout {
 struct oci_blob_writer {
 	struct oci_layout *layout;
 	struct oci_hash *hash;
-	uint64_t size;
+	uint64_t size = 0;
 	int fd;
 	char name[64];
 };
@@ -54,7 +54,7 @@ static int check_version(struct oci_layout *l, struct err *reterr)
 {
 	char path[PATH_MAX + 16];
 	cleanup_with(buf_done) struct buf text = buf_init(4096);
-	json_t *doc;
+	json_t *doc = NULL;
 
 	snprintf(path, sizeof(path), "%s/oci-layout", l->path);
 	int r = file_read(path, 4096, &text, reterr);
@@ -191,7 +191,7 @@ int oci_layout_blob_open(struct oci_layout *l, const struct oci_digest *digest, 
 
 bool oci_layout_has_blob(struct oci_layout *l, const struct oci_digest *digest)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	cleanup_fd int fd = oci_layout_blob_open(l, digest, &size, NULL);
 	return fd >= 0;
 }
@@ -199,7 +199,7 @@ bool oci_layout_has_blob(struct oci_layout *l, const struct oci_digest *digest)
 int oci_layout_read(
 	struct oci_layout *l, const struct oci_descriptor *d, struct buf *out, struct err *reterr)
 {
-	uint64_t size;
+	uint64_t size = 0;
 
 	cleanup_fd int fd = oci_layout_blob_open(l, &d->digest, &size, reterr);
 	if (fd < 0)
@@ -309,7 +309,7 @@ int oci_layout_put(
 	struct oci_layout *l, struct slice data, struct oci_digest *ret_digest, struct err *reterr)
 {
 	cleanup(oci_blob_writer_free) struct oci_blob_writer *w = NULL;
-	uint64_t size;
+	uint64_t size = 0;
 
 	int r = oci_blob_writer_new(&w, l, reterr);
 	if (r == 0)

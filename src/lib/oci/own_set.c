@@ -180,7 +180,7 @@ static int hide_step(const struct own_set *s, DIR **stack, int *depth, int *ret_
 
 int own_set_hide_all(const struct own_set *s, int dir_fd)
 {
-	DIR *stack[OWN_SET_DEPTH_MAX];
+	DIR *stack[OWN_SET_DEPTH_MAX] = {NULL};
 	int depth = 0, r = 0, next = dir_fd;
 
 	do {
