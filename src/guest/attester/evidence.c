@@ -10,6 +10,7 @@
 #include "guest/attester/tpm_dev.h"
 
 #define PUBLIC_MAX 2048
+#define SHA256_SIZE 32
 
 int attester_tee(const char **ret, struct err *reterr)
 {
@@ -48,20 +49,19 @@ static int put_ak(const struct tpm *tpm, json_t *evidence, struct err *reterr)
 
 static int put_pcrs(const struct tpm *tpm, json_t *quote, struct err *reterr)
 {
-	json_t *list = json_array();
-	int r = list ? 0 : -ENOMEM;
-	for (unsigned i = 0; i < TPM_PCR_COUNT && r == 0; i++) {
-		uint8_t value[32];
-		char hex[65];
-		r = tpm_pcr_read(tpm, TPM_ALG_SHA256, i, value, reterr);
-		if (r == 0 && json_array_append_new(
-				      list, json_string(hex_str(slice_of(value, sizeof(value)), hex,
-						    sizeof(hex)))) < 0)
-			r = -ENOMEM;
-	}
-	if (r < 0) {
-		json_decref(list);
+	uint8_t values[TPM_PCR_COUNT][SHA256_SIZE];
+	json_t *list;
+	int r = tpm_pcr_read_all(tpm, TPM_ALG_SHA256, values[0], reterr);
+	if (r < 0)
 		return r;
+	list = json_array();
+	for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+		char hex[2 * SHA256_SIZE + 1];
+		hex_str(slice_of(values[i], SHA256_SIZE), hex, sizeof(hex));
+		if (json_array_append_new(list, json_string(hex)) < 0) {
+			json_decref(list);
+			return -ENOMEM;
+		}
 	}
 	return json_set_take(quote, "pcrs", list);
 }

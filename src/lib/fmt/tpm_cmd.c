@@ -185,6 +185,61 @@ int tpm_pcr_read(const struct tpm *t, uint16_t alg, unsigned pcr, uint8_t *ret, 
 	return 0;
 }
 
+/* One answer of PCR_Read: which registers it holds, then their values in ascending order. */
+static int take_pcrs(struct command *c, struct rd *in, uint16_t alg, uint32_t wanted, uint8_t *ret,
+	uint32_t *ret_got, struct err *reterr)
+{
+	const size_t size = tpm_alg_digest_size(alg);
+	uint32_t updates, selections, digests, got = 0, left;
+	uint16_t hash, digest_size;
+	uint8_t mask_size, byte;
+	if (rd_u32be(in, &updates) < 0 || rd_u32be(in, &selections) < 0 || selections != 1 ||
+		rd_u16be(in, &hash) < 0 || hash != alg || rd_u8(in, &mask_size) < 0 ||
+		mask_size > 4)
+		return malformed(c, reterr);
+	for (unsigned i = 0; i < mask_size; i++) {
+		if (rd_u8(in, &byte) < 0)
+			return malformed(c, reterr);
+		got |= (uint32_t)byte << (8 * i);
+	}
+	if ((got & ~wanted) != 0 || rd_u32be(in, &digests) < 0 ||
+		digests != (uint32_t)__builtin_popcount(got))
+		return malformed(c, reterr);
+	for (left = got; left != 0; left &= left - 1) {
+		unsigned pcr = (unsigned)__builtin_ctz(left);
+		if (rd_u16be(in, &digest_size) < 0 || digest_size != size ||
+			rd_copy(in, ret + pcr * size, size) < 0)
+			return malformed(c, reterr);
+	}
+	*ret_got = got;
+	return 0;
+}
+
+int tpm_pcr_read_all(const struct tpm *t, uint16_t alg, uint8_t *ret, struct err *reterr)
+{
+	uint32_t wanted = (1U << TPM_PCR_COUNT) - 1;
+	if (tpm_alg_digest_size(alg) == 0)
+		return -EINVAL;
+	while (wanted != 0) {
+		cleanup_with(command_done) struct command c = {0};
+		struct rd in;
+		uint32_t got = 0;
+		begin(&c, "TPM2_PCR_Read", ST_NO_SESSIONS, CC_PCR_READ);
+		put_selection(&c.bytes, alg, wanted);
+		int r = run_ok(t, &c, &in, reterr);
+		if (r == 0)
+			r = take_pcrs(&c, &in, alg, wanted, ret, &got, reterr);
+		if (r < 0)
+			return r;
+		/* An answer without a new register would make this loop for ever. */
+		if (got == 0)
+			return err_set(
+				reterr, -EIO, "TPM does not have all PCRs in bank 0x%04x", alg);
+		wanted &= ~got;
+	}
+	return 0;
+}
+
 int tpm_pcr_extend(const struct tpm *t, unsigned pcr, const struct tpm_digest *digests,
 	size_t count, struct err *reterr)
 {

@@ -36,6 +36,13 @@ must_check int tpm_pcr_banks(
 must_check int tpm_pcr_read(
 	const struct tpm *t, uint16_t alg, unsigned pcr, uint8_t *ret, struct err *reterr);
 
+/**
+ * tpm_pcr_read_all() - PCR 0 to 23 of one bank, with as few commands as the TPM allows
+ * @ret: gets TPM_PCR_COUNT values of tpm_alg_digest_size(@alg) bytes each, in order
+ */
+must_check int tpm_pcr_read_all(
+	const struct tpm *t, uint16_t alg, uint8_t *ret, struct err *reterr);
+
 struct tpm_digest {
 	uint16_t alg;
 	uint8_t bytes[64];
