@@ -22,7 +22,7 @@ struct oci_layout {
 struct oci_blob_writer {
 	struct oci_layout *layout;
 	struct oci_hash *hash;
-	uint64_t size = 0;
+	uint64_t size;
 	int fd;
 	char name[64];
 };
