@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/guest_files.h"
 #include "cli/kbs_admin.h"
 #include "evidence/measure.h"
 #include "fmt/json.h"
@@ -10,11 +11,11 @@
 #define GUEST_FILE_MAX ((size_t)1 << 30)
 
 /* The files of a guest, read whole. */
-struct guest_files {
+struct guest_bytes {
 	struct buf firmware, kernel, initrd, initdata;
 };
 
-static void guest_files_done(struct guest_files *f)
+static void guest_bytes_done(struct guest_bytes *f)
 {
 	buf_done(&f->firmware);
 	buf_done(&f->kernel);
@@ -22,18 +23,20 @@ static void guest_files_done(struct guest_files *f)
 	buf_done(&f->initdata);
 }
 
-static int read_files(const struct cli *cli, struct guest_files *f, struct err *reterr)
+static int read_files(const struct cli *cli, const struct guest_files *paths, struct guest_bytes *f,
+	struct err *reterr)
 {
 	const struct {
-		const char *option;
+		const char *path;
 		struct buf *into;
-	} files[] = {{"firmware", &f->firmware}, {"kernel", &f->kernel}, {"initrd", &f->initrd},
-		{"initdata", &f->initdata}};
+	} files[] = {{paths->firmware, &f->firmware}, {paths->kernel, &f->kernel},
+		{paths->initrd, &f->initrd}, {cli_opt(cli, "initdata"), &f->initdata}};
 
 	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
-		const char *path = cli_opt(cli, files[i].option);
 		*files[i].into = buf_init(GUEST_FILE_MAX);
-		int r = path ? file_read(path, GUEST_FILE_MAX, files[i].into, reterr) : 0;
+		int r = files[i].path
+				? file_read(files[i].path, GUEST_FILE_MAX, files[i].into, reterr)
+				: 0;
 		if (r < 0)
 			return r;
 	}
@@ -42,15 +45,18 @@ static int read_files(const struct cli *cli, struct guest_files *f, struct err *
 
 static int measure(const struct cli *cli, struct measurement *ret, struct err *reterr)
 {
-	cleanup_with(guest_files_done) struct guest_files f = {0};
-	int r = read_files(cli, &f, reterr);
+	cleanup_with(guest_bytes_done) struct guest_bytes f = {0};
+	struct guest_files paths;
+	int r = guest_files_get(cli, &paths, reterr);
+	if (r == 0)
+		r = read_files(cli, &paths, &f, reterr);
 	if (r < 0)
 		return r;
 	const struct measure_input in = {
 		.firmware = buf_slice(&f.firmware),
 		.kernel = buf_slice(&f.kernel),
 		.initrd = buf_slice(&f.initrd),
-		.cmdline = slice_str(cli_opt_or(cli, "append", "")),
+		.cmdline = slice_str(paths.append),
 		.initdata = buf_slice(&f.initdata),
 	};
 	return measure_guest(&in, ret, reterr);
@@ -125,19 +131,10 @@ static int run_measure(struct cli *cli)
 	return CLI_OK;
 }
 
-#define GUEST_FILE(n, h)                                                   \
-	{                                                                  \
-		n, .arg = "FILE", .help = h, .complete = CLI_COMPLETE_FILE \
-	}
-
 static const struct cli_option g_options[] = {
-	{"firmware", .arg = "FILE", .help = "husk-fw.bin", .complete = CLI_COMPLETE_FILE,
-		.required = true},
-	{"kernel", .arg = "FILE", .help = "the kernel, a bzImage", .complete = CLI_COMPLETE_FILE,
-		.required = true},
-	GUEST_FILE("initrd", "the initrd"),
-	{"append", .arg = "TEXT", .help = "the kernel command line, to the byte"},
-	GUEST_FILE("initdata", "the initdata that the guest will get"),
+	GUEST_FILES_OPTIONS,
+	{"initdata", .arg = "FILE", .help = "the initdata that the guest will get",
+		.complete = CLI_COMPLETE_FILE},
 	{"trusted-ak", .arg = "BASE64", .many = true,
 		.help = "public attestation key of a TPM to trust (husk tpm show); may be "
 			"repeated"},
@@ -154,15 +151,15 @@ const struct cli_command cmds_measure[] = {
 	{.name = "measure",
 		.summary = "Compute the reference values of a guest, off-line",
 		.details = "Shows what a guest with a TPM measures when it boots from these files, "
-			   "event by event, and "
-			   "the registers that follow. Nothing is booted.",
+			   "event by "
+			   "event, and the registers that follow. Nothing is booted. The defaults "
+			   "are those "
+			   "of husk run, so the same options give the values of the same guest.",
 		.exits = "0 computed\n1 a file cannot be read or is not what it should be\n2 wrong "
-			 "usage\n3 the key "
-			 "broker refuses",
-		.examples = "husk measure --firmware husk-fw.bin --kernel vmlinuz --initrd "
-			    "initrd.cpio --append "
-			    "console=ttyS0 --initdata initdata.toml\nhusk measure ... --register "
-			    "--url https://kbs:8080",
+			 "usage\n3 the key broker refuses",
+		.examples = "husk measure --initdata initdata.toml\n"
+			    "husk measure --initdata initdata.toml --trusted-ak \"$(husk tpm show "
+			    "DIR)\" --register --url https://kbs:8080",
 		.options = g_options,
 		.run = run_measure},
 	{NULL},

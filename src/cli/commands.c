@@ -3,10 +3,12 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_tables[] = {
+	cmds_run,
 	cmds_image,
 	cmds_key,
 	cmds_initdata,
 	cmds_measure,
+	cmds_tpm,
 	cmds_kbs,
 	cmds_verify,
 	cmds_version,
@@ -18,6 +20,7 @@ const struct cli_group cli_groups[] = {
 	{"image", "Container images: build, encrypt, sign, push"},
 	{"key", "Keys for signing and encryption"},
 	{"initdata", "Initdata: the owner's configuration of a guest"},
+	{"tpm", "Software TPMs of guests"},
 	{"kbs", "A key broker: resources, policies, reference values, verdicts"},
 	{NULL, NULL},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#ifndef __ASSEMBLER__
 /*
  * Force-included into every source file: calls that have no safe use here are compile errors.
  * Instead: str_copy() and buf_*() for strings, parse_*() for numbers, mkstemp() for files.
@@ -12,3 +13,4 @@
 
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison atoi atol atoll strtok mktemp tmpnam tempnam
+#endif
