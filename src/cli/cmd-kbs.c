@@ -311,19 +311,35 @@ static int run_reference(struct cli *cli)
 	return usage(cli, "the action must be list, get, set, import or delete");
 }
 
+static int read_verdict(struct kbs_admin *a, const char *id, json_t **ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+	buf_put_str(&path, "admin/why/");
+	kbs_path_part(&path, id);
+	return kbs_admin_json(a, buf_str(&path), ret, reterr);
+}
+
+/* A resource is mostly refused because of what the attestation found: show that verdict as well. */
+static void add_appraisal(struct kbs_admin *a, json_t *record)
+{
+	const char *id = json_string_value(json_object_get(record, "attestation"));
+	json_t *appraisal = NULL;
+	if (id && read_verdict(a, id, &appraisal, NULL) == 0)
+		json_object_set_new(record, "appraisal", appraisal);
+}
+
 static int run_why(struct cli *cli)
 {
 	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
-	cleanup_with(buf_done) struct buf path = buf_init(8192);
 	cleanup(json_decref) json_t *record = NULL;
 	struct err e = {0};
 	int code;
 
-	buf_put_str(&path, "admin/why/");
-	kbs_path_part(&path, cli_arg(cli, 0));
 	if (connect_kbs(cli, &a, &code) < 0)
 		return code;
-	int r = kbs_admin_json(a, buf_str(&path), &record, &e);
+	int r = read_verdict(a, cli_arg(cli, 0), &record, &e);
+	if (r == 0)
+		add_appraisal(a, record);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "cannot read the verdict %s", cli_arg(cli, 0));
 	if (cli->json)

@@ -59,17 +59,27 @@ static void print_findings(FILE *out, const json_t *findings)
 	}
 }
 
-void explain_print(FILE *out, const json_t *record)
+static void print_details(FILE *out, const json_t *record)
 {
-	static const char *const head[] = {"id", "time", "kind", "tee", "resource", "peer",
-		"status", "stage", "reason", "ear.status", "vector"};
-
-	for (size_t i = 0; i < ARRAY_COUNT(head); i++)
-		line(out, "", head[i], json_object_get(record, head[i]));
 	if (json_array_size(json_object_get(record, "checks")) > 0)
 		fputs("checks\n", out);
 	print_checks(out, json_object_get(record, "checks"));
 	if (json_array_size(json_object_get(record, "findings")) > 0)
 		fputs("findings\n", out);
 	print_findings(out, json_object_get(record, "findings"));
+}
+
+void explain_print(FILE *out, const json_t *record)
+{
+	static const char *const head[] = {"id", "time", "kind", "tee", "resource", "peer",
+		"status", "stage", "reason", "ear.status", "vector"};
+	const json_t *appraisal = json_object_get(record, "appraisal");
+
+	for (size_t i = 0; i < ARRAY_COUNT(head); i++)
+		line(out, "", head[i], json_object_get(record, head[i]));
+	print_details(out, record);
+	if (!appraisal)
+		return;
+	line(out, "", "appraisal", json_object_get(appraisal, "id"));
+	print_details(out, appraisal);
 }

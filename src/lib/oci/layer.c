@@ -26,6 +26,10 @@ struct layer {
 	bool stream_open; /* inside a gzip member or zstd frame */
 	bool stream_seen; /* at least one has been complete */
 	uint8_t plain[CHUNK_SIZE];
+	/* What was wrong with the content. An altered blob shows here first, but its digest is the
+	 * better answer, so the rest is still hashed. */
+	int corrupt;
+	struct err corrupt_why;
 };
 
 static int fail(int code, const char *what, struct err *reterr)
@@ -186,10 +190,8 @@ static int put_decrypted(struct layer *l, struct slice piece, struct err *reterr
 
 static int put_chunk(struct layer *l, struct slice piece, struct err *reterr)
 {
-	oci_hash_update(l->blob_hash, piece);
 	if (!l->ctr)
 		return put_decrypted(l, piece, reterr);
-	hmac_update(l->hmac, piece);
 	int r = ctr_apply(l->ctr, piece.data, l->decrypted, piece.size);
 	if (r < 0)
 		return fail(r, "cannot decrypt", reterr);
@@ -206,9 +208,17 @@ int layer_feed(struct layer *l, struct slice piece, struct err *reterr)
 	while (piece.size > 0) {
 		struct slice chunk = slice_cut(piece, 0, CHUNK_SIZE);
 		l->blob_size += chunk.size;
-		int r = put_chunk(l, chunk, reterr);
-		if (r < 0)
+		oci_hash_update(l->blob_hash, chunk);
+		if (l->hmac)
+			hmac_update(l->hmac, chunk);
+		int r = l->corrupt ? 0 : put_chunk(l, chunk, &l->corrupt_why);
+		if (r == -EBADMSG) {
+			l->corrupt = r;
+		} else if (r < 0) {
+			if (reterr)
+				*reterr = l->corrupt_why;
 			return r;
+		}
 		piece = slice_cut(piece, chunk.size, SIZE_MAX);
 	}
 	return 0;
@@ -225,7 +235,7 @@ static int check_digest(
 		return fail(r, "cannot compute a digest", reterr);
 	if (!oci_digest_equal(&got, want))
 		return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, what,
-			"layer: the %s digest is %s, expected %s", what,
+			"layer: the %s digest is %s, expected %s: it was altered", what,
 			oci_digest_text(&got, text[0]), oci_digest_text(want, text[1]));
 	return 0;
 }
@@ -253,6 +263,11 @@ int layer_finish(struct layer *l, struct err *reterr)
 	int r = check_digest(l->blob_hash, &l->opt.blob.digest, "blob", reterr);
 	if (r == 0 && l->hmac)
 		r = check_hmac(l, reterr);
+	if (r == 0 && l->corrupt) {
+		r = l->corrupt;
+		if (reterr)
+			*reterr = l->corrupt_why;
+	}
 	if (r < 0)
 		return r;
 	if (!l->opt.raw && l->opt.compression != OCI_COMPRESSION_NONE &&

@@ -55,8 +55,9 @@ void layer_free(struct layer *l);
 DEFINE_CLEANUP(struct layer *, layer_free);
 /**
  * layer_feed() - the next bytes of the blob
- * Return: 0; -E2BIG more than the descriptor or plain_max says; -EBADMSG corrupt compression; or
- * what the sink returned. Only layer_free() may follow a failure.
+ * Corrupt content (-EBADMSG) is not reported here but by layer_finish(), after the digest of the
+ * whole blob: an altered blob is then called that. Return: 0; -E2BIG more than the descriptor or
+ * plain_max says; or what the sink returned. Only layer_free() may follow a failure.
  */
 must_check int layer_feed(struct layer *l, struct slice piece, struct err *reterr);
 /**

@@ -42,8 +42,7 @@ static void reference_set(struct call *c, struct slice body)
 	if (r == 0)
 		r = store_rv_put(v->store, &by, records, &e);
 	if (r < 0) {
-		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s",
-			err_text(&e, r));
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
 	} else {
 		vault_push_references(v);
 		log_info("kbs.reference.set", LOG_U64("count", json_array_size(records)),
@@ -63,8 +62,7 @@ static void reference_delete(struct call *c)
 	if (r == -ENOENT)
 		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
 	else if (r < 0)
-		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s",
-			err_text(&e, r));
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
 	else
 		vault_push_references(c->vault);
 	call_answer(c);
@@ -96,9 +94,8 @@ static void policy_read(struct call *c)
 	if (r < 0)
 		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
 	else
-		reply_json(&c->reply,
-			json_pack("{s:s, s:I, s:s}", "id", c->target.tail, "version",
-				(json_int_t)version, "policy", buf_str(&text)));
+		reply_json(&c->reply, json_pack("{s:s, s:I, s:s}", "id", c->target.tail, "version",
+					      (json_int_t)version, "policy", buf_str(&text)));
 	call_answer(c);
 }
 

@@ -105,5 +105,9 @@ void vault_policy_set(struct call *c, struct slice body);
  */
 void verdict_record(struct call *c, const char *kind, const char *status, const char *stage,
 	const char *reason, const json_t *result, char id[STORE_ID_SIZE]);
+/** verdict_record_as() - likewise under an id of verdict_new_id() */
+void verdict_record_as(struct call *c, const char *id, const char *kind, const char *status,
+	const char *stage, const char *reason, const json_t *result);
+void verdict_new_id(char id[STORE_ID_SIZE]);
 /* vault-metrics.c */
 void vault_metrics(struct vault *v, struct buf *out);

@@ -108,17 +108,15 @@ static void checked(void *cookie, int error, const json_t *result)
 
 	if (error < 0) {
 		fail_upload(c, error == -EPIPE ? "the verifier crashed on this policy"
-				: wire_str(result, "reason")[0]
-				? wire_str(result, "reason")
-				: err_text(NULL, error));
+			       : wire_str(result, "reason")[0] ? wire_str(result, "reason")
+							       : err_text(NULL, error));
 		return;
 	}
 	if (!json_is_true(json_object_get(result, "good"))) {
 		fail_upload(c, wire_str(result, "reason"));
 		return;
 	}
-	error = store_policy_set(
-		c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
+	error = store_policy_set(c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
 	if (error < 0) {
 		fail_upload(c, err_text(&e, error));
 		return;
@@ -142,12 +140,11 @@ static bool policy_id_valid(const char *id)
 /* Takes policy id and text out of the body. Return: 0 or negative errno with the reason. */
 static int read_upload(struct call *c, struct slice body, struct err *reterr)
 {
-	json_t *root = json_loadb(
-		(const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
+	json_t *root = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
 	const char *text = json_string_value(json_object_get(root, "policy"));
 	const char *id = c->target.route == ROUTE_RESOURCE_POLICY_SET
-		? RESOURCE_POLICY_ID
-		: json_string_value(json_object_get(root, "policy_id"));
+				 ? RESOURCE_POLICY_ID
+				 : json_string_value(json_object_get(root, "policy_id"));
 	int r = 0;
 
 	if (!json_is_object(root))

@@ -19,8 +19,9 @@ static void set_cookie(struct call *c, const struct session *s)
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	/* Without Path, as upstream: the default path /kbs/v0 covers what needs the session. */
-	snprintf(c->reply.cookie, sizeof(c->reply.cookie), COOKIE_NAME "=%s; Expires=%s; HttpOnly%s",
-		s->id, when, c->vault->config->http.insecure_http ? "" : "; Secure");
+	snprintf(c->reply.cookie, sizeof(c->reply.cookie),
+		COOKIE_NAME "=%s; Expires=%s; HttpOnly%s", s->id, when,
+		c->vault->config->http.insecure_http ? "" : "; Secure");
 }
 
 static int make_session(struct call *c, struct session **ret)
@@ -84,7 +85,9 @@ static void refuse(struct call *c, const char *stage, const char *reason, const 
 	call_answer(c);
 }
 
-static int issue(struct call *c, struct session *s, const json_t *result, struct err *reterr)
+/* The token carries the id of its verdict, so that later refusals can refer to it. */
+static int issue(
+	struct call *c, struct session *s, const json_t *result, const char *id, struct err *reterr)
 {
 	struct vault *v = c->vault;
 	const struct kbs_config *k = v->config;
@@ -94,6 +97,8 @@ static int issue(struct call *c, struct session *s, const json_t *result, struct
 	json_t *claims = NULL;
 	int r = ear_claims(&issuer, vault_now(v), json_object_get(result, "submods"), &claims);
 
+	if (r == 0 && json_object_set_new(claims, "jti", json_string(id)) < 0)
+		r = -ENOMEM;
 	if (r == 0)
 		r = token_sign(v->keys, claims, &token, reterr);
 	if (r == 0)
@@ -126,11 +131,12 @@ static void attest_done(void *cookie, int error, const json_t *result)
 	if (error == 0 && s && json_is_true(json_object_get(outcome, "accepted"))) {
 		char id[STORE_ID_SIZE];
 
-		error = issue(c, s, outcome, &e);
+		verdict_new_id(id);
+		error = issue(c, s, outcome, id, &e);
 		if (error == 0) {
 			v->attest_successes[tee]++;
-			verdict_record(c, "attestation", status, "appraisal",
-				wire_str(outcome, "reason"), outcome, id);
+			verdict_record_as(c, id, "attestation", status, "appraisal",
+				wire_str(outcome, "reason"), outcome);
 			answer_token(c, s);
 			return;
 		}
@@ -141,8 +147,9 @@ static void attest_done(void *cookie, int error, const json_t *result)
 	if (error == -EPIPE)
 		refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
 	else if (error < 0)
-		refuse(c, "verifier", wire_str(result, "reason")[0] ? wire_str(result, "reason")
-								   : err_text(&e, error),
+		refuse(c, "verifier",
+			wire_str(result, "reason")[0] ? wire_str(result, "reason")
+						      : err_text(&e, error),
 			NULL);
 	else
 		refuse(c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);

@@ -146,8 +146,8 @@ static void on_control(evutil_socket_t fd, short what, void *cookie)
 	link = &p->verifiers[index];
 	if (link->ipc)
 		verifier_gone(link);
-	link->ipc = ipc_new(p->base, sock, IPC_MESSAGE_MAX, on_verifier_message,
-		on_verifier_closed, link);
+	link->ipc = ipc_new(
+		p->base, sock, IPC_MESSAGE_MAX, on_verifier_message, on_verifier_closed, link);
 	if (link->ipc)
 		vault_verifier_up(p->vault, index);
 }

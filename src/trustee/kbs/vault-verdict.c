@@ -9,7 +9,7 @@
 #define LOG_PER_SECOND 20
 #define RECORD_MAX ((size_t)256 << 10)
 
-static void new_id(char id[STORE_ID_SIZE])
+void verdict_new_id(char id[STORE_ID_SIZE])
 {
 	uint8_t random[16];
 
@@ -21,8 +21,7 @@ static void new_id(char id[STORE_ID_SIZE])
 /* The vector, flattened out of the first submodule, so that a reader sees it at a glance. */
 static const json_t *vector_of(const json_t *result)
 {
-	return json_object_get(
-		json_object_get(json_object_get(result, "submods"), "cpu0"),
+	return json_object_get(json_object_get(json_object_get(result, "submods"), "cpu0"),
 		"ear.trustworthiness-vector");
 }
 
@@ -42,15 +41,16 @@ static json_t *make_record(const struct call *c, const char *kind, const char *s
 		json_object_set_new(record, "resource", json_string(c->target.tail));
 	json_object_set(record, "vector", json_object_get(result, "vector"));
 	if (!json_object_get(record, "vector"))
-		json_object_set(
-			record, "vector", (json_t *)(uintptr_t)vector_of(result));
+		json_object_set(record, "vector", (json_t *)(uintptr_t)vector_of(result));
 	/* Why a resource was refused often lies in the appraisal: show it beside the policy. */
+	if (c->claims && json_is_string(json_object_get(c->claims, "jti")))
+		json_object_set(record, "attestation", json_object_get(c->claims, "jti"));
 	if (c->claims)
 		json_object_set(record, "vector", (json_t *)(uintptr_t)vector_of(c->claims));
 	if (c->claims)
 		json_object_set(record, "ear.status",
-			json_object_get(json_object_get(json_object_get(c->claims, "submods"),
-						"cpu0"),
+			json_object_get(
+				json_object_get(json_object_get(c->claims, "submods"), "cpu0"),
 				"ear.status"));
 	json_object_set(record, "checks", json_object_get(result, "checks"));
 	json_object_set(record, "findings", json_object_get(result, "findings"));
@@ -84,13 +84,19 @@ static void log_refusal(struct call *c, const char *kind, const char *stage, con
 void verdict_record(struct call *c, const char *kind, const char *status, const char *stage,
 	const char *reason, const json_t *result, char id[STORE_ID_SIZE])
 {
+	verdict_new_id(id);
+	verdict_record_as(c, id, kind, status, stage, reason, result);
+}
+
+void verdict_record_as(struct call *c, const char *id, const char *kind, const char *status,
+	const char *stage, const char *reason, const json_t *result)
+{
 	struct vault *v = c->vault;
 	cleanup(free_ptr) char *text = NULL;
 	struct err e = {0};
 	json_t *record;
 	int r;
 
-	new_id(id);
 	if (!stage[0])
 		stage = "unknown";
 	record = make_record(c, kind, status, stage, reason, result, id);
