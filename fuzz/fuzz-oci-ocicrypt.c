@@ -8,7 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static int zero_kek(void *user, const char *kid, struct secret *ret, struct err *reterr)
+static int zero_kek(
+	void *user, const char *kid, const char *path, struct secret *ret, struct err *reterr)
 {
 	return secret_new(ret, OCICRYPT_KEK_SIZE);
 }

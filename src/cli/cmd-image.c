@@ -60,14 +60,6 @@ static const struct cli_option g_verify_options[] = {
 
 static const struct cli_option g_registry_options[] = {IMAGE_REGISTRY_OPTIONS, {NULL}};
 
-static const struct cli_option g_provider_options[] = {
-	{"key", 'k', .arg = "[URI=]FILE", .required = true, .many = true,
-		.help = "key encryption key, for every key id or for one",
-		.complete = CLI_COMPLETE_FILE},
-	{"keyid", .arg = "URI", .help = "key id of new packets when the caller names none"},
-	{NULL},
-};
-
 const struct cli_command cmds_image[] = {
 	{"image", "build", "Make an image from a folder, a layout or an archive", "SOURCE LAYOUT",
 		.args_min = 2, .args_max = 2,
@@ -117,14 +109,5 @@ const struct cli_command cmds_image[] = {
 	{"image", "inspect", "Show manifest, layers and configuration", "IMAGE", .args_min = 1,
 		.args_max = 1, .details = LAYOUT_HELP, .options = g_registry_options,
 		.complete = CLI_COMPLETE_FILE, .run = image_run_inspect},
-	{"image", "keyprovider", "Wrap and unwrap layer keys for skopeo and containerd",
-		.details =
-			"Speaks the key-provider protocol of containers/ocicrypt on standard input "
-			"and output. Name it as a cmd provider in the file that "
-			"OCICRYPT_KEYPROVIDER_CONFIG points to:\n\n"
-			"{\"key-providers\": {\"attestation-agent\": {\"cmd\": {\"path\": "
-			"\"husk\", "
-			"\"args\": [\"image\", \"keyprovider\", \"--key\", \"kek.bin\"]}}}}",
-		.options = g_provider_options, .run = image_run_keyprovider},
 	{NULL},
 };

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/key_provider.h"
 #include "crypto/key.h"
 #include "oci/ocicrypt.h"
 
@@ -129,6 +130,14 @@ static int run_id(struct cli *cli)
 	return code;
 }
 
+static const struct cli_option g_provider_options[] = {
+	{"key", 'k', .arg = "[URI=]FILE", .many = true,
+		.help = "key encryption key, for every key id or for one",
+		.complete = CLI_COMPLETE_FILE},
+	{"kid", .arg = "URI", .help = "key id of new packets when the request names none"},
+	{NULL},
+};
+
 const struct cli_command cmds_key[] = {
 	{"key", "generate", "Make a signing key pair or a key encryption key", "FILE",
 		.args_min = 1, .args_max = 1,
@@ -149,5 +158,23 @@ const struct cli_command cmds_key[] = {
 		.complete = CLI_COMPLETE_FILE, .run = run_public},
 	{"key", "id", "Print the thumbprint of a key (RFC 7638)", "FILE", .args_min = 1,
 		.args_max = 1, .complete = CLI_COMPLETE_FILE, .run = run_id},
+	{"key", "provider", "Wrap and unwrap layer keys for skopeo and containerd",
+		.details =
+			"Answers one request of the key-provider protocol of containers/ocicrypt "
+			"on standard input and output. Name it as a cmd provider in the file that "
+			"the environment variable OCICRYPT_KEYPROVIDER_CONFIG points to:\n\n"
+			"{\"key-providers\": {\"attestation-agent\": {\"cmd\": {\"path\": "
+			"\"/usr/local/bin/husk\", \"args\": [\"key\", \"provider\"]}}}}\n\n"
+			"Requests may carry the parameters of CoCo's key provider: keyid=URI (the "
+			"name of the key encryption key at the key broker), keypath=FILE (the "
+			"key's 32 bytes) and algorithm=A256GCM; --kid and --key stand in for what "
+			"they leave out. skopeo must be built with ocicrypt 1.1 or "
+			"later; Debian 12 has 1.0.3.",
+		.examples = "skopeo copy --encryption-key "
+			    "provider:attestation-agent:keyid=kbs:///default/image-key/"
+			    "app::keypath=kek.bin oci:img:v1 oci:enc:v1\n"
+			    "skopeo copy --decryption-key "
+			    "provider:attestation-agent:keypath=kek.bin oci:enc:v1 oci:plain:v1",
+		.options = g_provider_options, .run = key_run_provider},
 	{NULL},
 };

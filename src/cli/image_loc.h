@@ -57,7 +57,6 @@ int image_run_push(struct cli *cli);
 int image_run_pull(struct cli *cli);
 int image_run_sign(struct cli *cli);
 int image_run_verify(struct cli *cli);
-int image_run_keyprovider(struct cli *cli);
 int image_run_build(struct cli *cli);
 int image_run_encrypt(struct cli *cli);
 int image_run_decrypt(struct cli *cli);

@@ -371,29 +371,3 @@ int image_run_verify(struct cli *cli)
 		return cli_fail(cli, r, &e, "'%s'", cli_arg(cli, 0));
 	return report(cli, "verified", &image.digest, identity);
 }
-
-/* --- key provider ----------------------------------------------------------------------------- */
-
-static int provider_kek(void *user, const char *kid, struct secret *ret, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf kek = buf_init_secret(4096);
-
-	int r = image_kek_get(user, kid, &kek, reterr);
-	return r < 0 ? r : secret_copy(ret, buf_slice(&kek));
-}
-
-int image_run_keyprovider(struct cli *cli)
-{
-	cleanup_with(buf_done) struct buf request = buf_init_secret(FILE_MAX);
-	cleanup_with(buf_done) struct buf answer = buf_init_secret(FILE_MAX);
-	struct kek_files files = {cli};
-	struct ocicrypt_kek_source source = {provider_kek, &files, cli_opt(cli, "keyid")};
-	struct err e = {0};
-
-	int r = fd_read_all(STDIN_FILENO, &request);
-	if (r == 0)
-		r = ocicrypt_provider_handle(buf_slice(&request), &source, &answer, &e);
-	if (r == 0)
-		r = fd_write_full(STDOUT_FILENO, answer.data, answer.size);
-	return r < 0 ? cli_fail(cli, r, &e, "key provider") : CLI_OK;
-}

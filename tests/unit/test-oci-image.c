@@ -1,30 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Manifests, policies, signatures, encrypted layers: tables, and the shared vectors where present.
- */
+/* Manifests, policies and the layer pipeline: tables. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/enc.h"
-#include "base/fd.h"
-#include "base/path.h"
 #include "base/str.h"
-#include "crypto/cipher.h"
-#include "crypto/hash.h"
-#include "oci/cosign.h"
 #include "oci/hash.h"
 #include "oci/image.h"
 #include "oci/layer.h"
-#include "vectors.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define DIGEST "\"digest\":\"sha256:" HEX64 "\""
@@ -403,204 +391,6 @@ static void test_cipher(void **state)
 			-EBADMSG);
 }
 
-static int kek_zero(void *user, const char *kid, struct secret *ret, struct err *reterr)
-{
-	assert_string_equal(kid, "kbs:///default/key/1");
-	return secret_new(ret, OCICRYPT_KEK_SIZE);
-}
-
-static void test_provider(void **state)
-{
-	static const char wrap[] =
-		"{\"op\":\"keywrap\",\"keywrapparams\":{\"ec\":{\"Parameters\":{\"attestation-"
-		"agent\":"
-		"[\"a2V5aWQ9a2JzOi8vL2RlZmF1bHQva2V5LzE6OmFsZ29yaXRobT1BMjU2R0NN\"]},"
-		"\"DecryptConfig\":{\"Parameters\":null}},\"optsdata\":\"aGVsbG8=\"},"
-		"\"keyunwrapparams\":{\"dc\":null,\"annotation\":null}}";
-	struct ocicrypt_kek_source source = {kek_zero, NULL, NULL};
-	cleanup_with(buf_done) struct buf out = buf_init_secret(0), req = buf_init(0);
-	struct err err = {0};
-
-	if (ocicrypt_provider_handle(slice_str(wrap), &source, &out, &err) < 0)
-		fail_msg("%s", err.text);
-	/* The answer's array is a legal request value too. */
-	static const char head[] = "{\"keywrapresults\":{\"annotation\":";
-	assert_true(str_starts(buf_str(&out), head));
-	buf_put_str(&req, "{\"op\":\"keyunwrap\",\"keywrapparams\":{\"ec\":null,\"optsdata\":null},"
-			  "\"keyunwrapparams\":{\"dc\":{\"Parameters\":{}},\"annotation\":");
-	buf_put_slice(&req, slice_cut(buf_slice(&out), sizeof(head) - 1, SIZE_MAX));
-	buf_clear(&out);
-	assert_int_equal(ocicrypt_provider_handle(buf_slice(&req), &source, &out, &err), 0);
-	assert_string_equal(
-		buf_str(&out), "{\"keyunwrapresults\":{\"optsdata\":[104,101,108,108,111]}}");
-	assert_int_equal(ocicrypt_provider_handle(SLICE_LIT("{\"op\":\"x\"}"), &source, &out, NULL),
-		-EOPNOTSUPP);
-	assert_int_equal(
-		ocicrypt_provider_handle(
-			SLICE_LIT("{\"op\":\"keywrap\",\"keywrapparams\":{\"optsdata\":[256]}}"),
-			&source, &out, NULL),
-		-EBADMSG);
-	assert_int_equal(
-		ocicrypt_provider_handle(
-			SLICE_LIT("{\"op\":\"keywrap\",\"keywrapparams\":{\"optsdata\":[1]}}"),
-			&source, &out, NULL),
-		-EINVAL);
-}
-
-/* --- shared vectors --------------------------------------------------------------------------- */
-
-static void load(const char *dir, const char *name, struct buf *out)
-{
-	char path[1024];
-	struct err err = {0};
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	buf_clear(out);
-	if (file_read(path, 1 << 20, out, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void check_cosign_case(const char *dir)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(1 << 20), sig = buf_init(1 << 20),
-					  payload = buf_init(1 << 20);
-	cleanup(pkey_free) struct pkey *key = NULL;
-	struct oci_identity id = {0};
-	struct oci_digest digest;
-	struct oci_ref ref;
-	struct err err = {0};
-	json_t *expected, *doc;
-
-	load(dir, "expected.json", &text);
-	assert_int_equal(oci_json_parse(&expected, buf_slice(&text), "expected", &err), 0);
-	json_t *key_file = json_object_get(json_object_get(expected, "files"), "public_key");
-	bool good = streq(json_string_value(json_object_get(expected, "verdict")), "valid");
-	if (key_file) { /* the others are for Fulcio and Rekor */
-		load(dir, json_string_value(key_file), &text);
-		assert_int_equal(pkey_from_pem(buf_slice(&text), &key, &err), 0);
-		load(dir, "manifest.json", &text);
-		assert_int_equal(oci_digest_of(&digest, OCI_DIGEST_SHA256, buf_slice(&text)), 0);
-		load(dir, "signature", &sig);
-		struct slice s = buf_slice(&sig);
-		while (s.size && s.data[0] != '{')
-			s = slice_cut(s, 1, SIZE_MAX);
-		assert_int_equal(oci_json_parse(&doc, s, "signature", &err), 0);
-		const char *want =
-			json_string_value(json_object_get(expected, "expected_reference"));
-		assert_int_equal(oci_ref_parse(&ref, want, &err), 0);
-		assert_int_equal(
-			b64_decode(&payload,
-				slice_str(json_string_value(json_object_get(doc, "payload"))),
-				B64_STD),
-			0);
-		const char *sig64 = json_string_value(
-			json_object_get(json_object_get(doc, "annotations"), COSIGN_ANNOTATION));
-		int r = cosign_verify(
-			key, buf_slice(&payload), slice_str(sig64), &digest, &ref, &id, &err);
-		if ((r == 0) != good)
-			fail_msg("%s: %d (%s)", dir, r, err.text);
-		json_decref(doc);
-	}
-	json_decref(expected);
-}
-
-static void for_each_case(const char *kind, void (*check)(const char *dir))
-{
-	char path[800], sub[1100];
-	int count = 0;
-
-	snprintf(path, sizeof(path), "%s/%s", vectors_dir(), kind);
-	DIR *d = opendir(path);
-	if (!d)
-		fail_msg("%s is missing", path);
-	for (struct dirent *e; (e = readdir(d)) != NULL;) {
-		snprintf(sub, sizeof(sub), "%s/%s/expected.json", path, e->d_name);
-		if (e->d_name[0] == '.' || access(sub, F_OK) < 0)
-			continue;
-		snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name);
-		check(sub);
-		count++;
-	}
-	closedir(d);
-	assert_true(count > 3);
-}
-
-static void test_cosign_vectors(void **state)
-{
-	for_each_case("imgsig-cosign", check_cosign_case);
-}
-
-static int kek_file(void *user, const char *uri, struct buf *out, struct err *reterr)
-{
-	assert_true(str_starts(uri, "kbs:///"));
-	return file_read(user, 4096, out, reterr);
-}
-
-static int unpack_case(const char *dir, const char *kek, struct err *err)
-{
-	char tmp[] = "/tmp/husk-ocicrypt-XXXXXX", path[1200];
-	cleanup(oci_layout_free) struct oci_layout *l = NULL;
-	cleanup_with(oci_image_done) struct oci_image image = {0};
-	struct oci_descriptor d;
-	struct oci_fetcher keks = {kek_file, path};
-	struct unpack_options opt = {.no_owner = true};
-
-	assert_non_null(mkdtemp(tmp));
-	snprintf(path, sizeof(path), "%s/image.tar", dir);
-	int r = oci_archive_unpack(path, tmp, err);
-	if (r == 0)
-		r = oci_layout_open(&l, tmp, false, err);
-	if (r == 0)
-		r = oci_layout_find(l, NULL, &d, err);
-	assert_int_equal(r, 0);
-	struct oci_source s = oci_layout_source(l);
-	r = oci_image_from_digest(&image, &s, &d.digest, "amd64", err);
-	snprintf(path, sizeof(path), "%s/%s", dir, kek ? kek : "none");
-	cleanup_fd int out = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(mkdirat(out, "root", 0755), 0);
-	cleanup_fd int root = openat(out, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r == 0)
-		r = oci_image_unpack(&image, &s, &keks, root, &opt, NULL, NULL, err);
-	assert_int_equal(path_remove_tree(AT_FDCWD, tmp), 0);
-	return r;
-}
-
-static void check_ocicrypt_case(const char *dir)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
-	struct err err = {0};
-	json_t *expected;
-
-	load(dir, "expected.json", &text);
-	assert_int_equal(oci_json_parse(&expected, buf_slice(&text), "expected", &err), 0);
-	json_t *files = json_object_get(expected, "files");
-	const char *kek = json_string_value(json_object_get(files, "kek"));
-	bool good = streq(json_string_value(json_object_get(expected, "verdict")), "valid");
-	if (json_object_get(files, "image_oci_layout_tar")) {
-		int r = unpack_case(dir, kek, &err);
-		/* Without a KEK the recipients are JWE, PKCS#7 or PGP: refused, never passed. */
-		if ((r == 0) != (good && kek))
-			fail_msg("%s: %d (%s)", dir, r, err.text);
-	}
-	json_t *packet = json_object_get(files, "packet");
-	if (packet) {
-		struct ocicrypt_packet p = {0};
-		load(dir, json_string_value(packet), &text);
-		assert_int_equal(ocicrypt_packet_parse(&p, buf_slice(&text), &err), 0);
-		assert_string_equal(p.provider, "kbs");
-		assert_int_equal(p.wrap, OCICRYPT_WRAP_A256GCM);
-		ocicrypt_packet_done(&p);
-		for (size_t n = 0; n < text.size; n++)
-			assert_true(ocicrypt_packet_parse(&p, slice_of(text.data, n), NULL) < 0);
-	}
-	json_decref(expected);
-}
-
-static void test_ocicrypt_vectors(void **state)
-{
-	for_each_case("ocicrypt", check_ocicrypt_case);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,9 +403,6 @@ int main(void)
 		cmocka_unit_test(test_pipeline),
 		cmocka_unit_test(test_bomb),
 		cmocka_unit_test(test_cipher),
-		cmocka_unit_test(test_provider),
-		cmocka_unit_test(test_cosign_vectors),
-		cmocka_unit_test(test_ocicrypt_vectors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,11 +105,13 @@ must_check int ocicrypt_packet_wrap(struct buf *out, const char *kid, struct sli
 
 /**
  * struct ocicrypt_kek_source - where ocicrypt_provider_handle() finds KEKs
- * @get: fetch the KEK named @kid into @ret; 0 or negative errno
+ * @get: fetch the KEK named @kid into @ret; @path: the file that the request's keypath parameter
+ *   names, or NULL; 0 or negative errno
  * @wrap_kid: chosen kid for new packets when the request names none; may be NULL
  */
 struct ocicrypt_kek_source {
-	int (*get)(void *user, const char *kid, struct secret *ret, struct err *reterr);
+	int (*get)(void *user, const char *kid, const char *path, struct secret *ret,
+		struct err *reterr);
 	void *user;
 	const char *wrap_kid;
 };
@@ -120,8 +122,11 @@ struct ocicrypt_kek_source {
  * @out: JSON answer; results are arrays of numbers, which Go and Rust readers both accept. Make it
  * with buf_init_secret(), as an unwrap answer holds a key.
  *
- * Parameters of keywrap (`--encryption-key provider:NAME:keyid=URI`): keyid names the KEK.
- * Return: 0; -EBADMSG; -EOPNOTSUPP unknown op; -EINVAL no kid; or as get() and the packet calls.
+ * Parameters (`--encryption-key provider:NAME:keyid=URI::keypath=FILE::algorithm=A256GCM`, likewise
+ * `--decryption-key provider:NAME:keypath=FILE`), as CoCo's key provider has them: keyid names the
+ * KEK in the packet, keypath the file with the KEK. `sample=true` is refused.
+ * Return: 0; -EBADMSG; -EOPNOTSUPP unknown op, or a parameter's value; -EINVAL no kid, or an
+ * unknown parameter; or as get() and the packet calls.
  */
 must_check int ocicrypt_provider_handle(struct slice request,
 	const struct ocicrypt_kek_source *source, struct buf *out, struct err *reterr);

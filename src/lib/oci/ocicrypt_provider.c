@@ -5,6 +5,8 @@
  */
 #include "oci/ocicrypt.h"
 
+#include <limits.h>
+
 #include "base/enc.h"
 #include "base/str.h"
 #include "oci/manifest.h"
@@ -39,72 +41,126 @@ static void put_blob(struct buf *out, struct slice bytes)
 	buf_put_u8(out, ']');
 }
 
-/*
- * The value of one "::"-separated parameter. skopeo's `provider:NAME:keyid=X::algorithm=Y` arrives
- * as Parameters {NAME: [base64("keyid=X::algorithm=Y")]}.
- */
-static int find_parameter(struct slice text, const char *name, struct buf *ret)
-{
-	size_t n = strlen(name);
+/* What the user wrote behind `provider:NAME:`, as `name=value` parts with "::" between them. */
+struct parameters {
+	char keyid[OCICRYPT_KID_MAX + 1];
+	char keypath[PATH_MAX];
+};
 
+static int set_parameter(struct parameters *p, struct slice name, struct slice value)
+{
+	if (slice_eq_str(name, "keyid"))
+		return str_copy_slice(p->keyid, sizeof(p->keyid), value);
+	if (slice_eq_str(name, "keypath"))
+		return str_copy_slice(p->keypath, sizeof(p->keypath), value);
+	if (slice_eq_str(name, "algorithm"))
+		return slice_eq_str(value, "A256GCM") ? 0 : -EOPNOTSUPP;
+	/* "sample" asks for a key that is printed in public source code. */
+	if (slice_eq_str(name, "sample"))
+		return slice_eq_str(value, "false") ? 0 : -EOPNOTSUPP;
+	return -EINVAL;
+}
+
+/* Unknown parameters are refused: what they ask for would otherwise be missing without notice. */
+static int parse_parameters(struct parameters *ret, struct slice text, struct err *reterr)
+{
+	*ret = (struct parameters){0};
+	/* What containers/image passes on when the user wrote no parameters. */
+	if (slice_eq_str(text, "Enabled"))
+		return 0;
 	while (text.size > 0) {
 		const uint8_t *sep = memmem(text.data, text.size, "::", 2);
 		struct slice part =
 			slice_of(text.data, sep ? (size_t)(sep - text.data) : text.size);
-		if (slice_starts(part, slice_str(name)) && part.size > n && part.data[n] == '=') {
-			buf_put_slice(ret, slice_cut(part, n + 1, SIZE_MAX));
-			return buf_error(ret);
-		}
+		const uint8_t *eq = part.size ? memchr(part.data, '=', part.size) : NULL;
+		size_t name_size = eq ? (size_t)(eq - part.data) : part.size;
+		int r = eq ? set_parameter(ret, slice_cut(part, 0, name_size),
+				     slice_cut(part, name_size + 1, SIZE_MAX))
+			   : -EINVAL;
+		if (r < 0)
+			return err_set(reterr, r,
+				"key provider: the parameter '%.*s' is not supported (there are "
+				"keyid=URI, keypath=FILE and algorithm=A256GCM, with '::' between "
+				"them)",
+				(int)MIN(part.size, (size_t)200), (const char *)part.data);
 		text = slice_cut(text, part.size + 2, SIZE_MAX);
 	}
-	return -ENOENT;
+	return 0;
 }
 
-static int wrap_kid(json_t *params, const struct ocicrypt_kek_source *source, struct buf *kid,
-	struct err *reterr)
+/*
+ * The parameters for this provider. Every provider is sent those of all providers; ours go by the
+ * usual name, or by the only one.
+ */
+static json_t *own_parameters(json_t *by_provider)
 {
-	json_t *by_provider = json_object_get(json_object_get(params, "ec"), "Parameters");
-	const char *name;
-	json_t *list;
+	json_t *list = json_object_get(by_provider, OCICRYPT_PROVIDER);
 
-	json_object_foreach (by_provider, name, list) {
+	if (!list && json_object_size(by_provider) == 1)
+		list = json_object_iter_value(json_object_iter(by_provider));
+	return list;
+}
+
+/*
+ * The first parameters that speak about @kid, or about no key id; none at all is fine. NULL: any.
+ */
+static int find_parameters(
+	struct parameters *ret, json_t *crypt_config, const char *kid, struct err *reterr)
+{
+	json_t *list = own_parameters(json_object_get(crypt_config, "Parameters")), *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
 		cleanup_with(buf_done) struct buf text = buf_init(OCICRYPT_OPTIONS_MAX);
-		json_t *first = json_array_get(list, 0);
-		if (!json_is_string(first))
-			continue;
-		int r = get_blob(first, &text, "Parameters", reterr);
-		if (r < 0)
+		int r = get_blob(item, &text, "Parameters", reterr);
+		if (r == 0)
+			r = parse_parameters(ret, buf_slice(&text), reterr);
+		if (r < 0 || !kid || !ret->keyid[0] || streq(ret->keyid, kid))
 			return r;
-		if (find_parameter(buf_slice(&text), "keyid", kid) == 0)
-			return 0;
 	}
-	if (source->wrap_kid)
-		buf_put_str(kid, source->wrap_kid);
-	if (kid->size == 0)
+	*ret = (struct parameters){0};
+	return 0;
+}
+
+static int get_kek(const struct ocicrypt_kek_source *source, const char *kid,
+	const struct parameters *p, struct secret *ret, struct err *reterr)
+{
+	return source->get(source->user, kid, p->keypath[0] ? p->keypath : NULL, ret, reterr);
+}
+
+static int wrap_kid(
+	struct parameters *p, const struct ocicrypt_kek_source *source, struct err *reterr)
+{
+	if (!p->keyid[0] && source->wrap_kid &&
+		str_copy(p->keyid, sizeof(p->keyid), source->wrap_kid) < 0)
+		return err_set(reterr, -EINVAL, "the key id is too long");
+	if (!p->keyid[0])
 		return err_set(reterr, -EINVAL,
 			"no key id: use --encryption-key "
 			"provider:%s:keyid=kbs:///REPOSITORY/TYPE/TAG",
 			OCICRYPT_PROVIDER);
-	return buf_error(kid);
+	return 0;
 }
 
 static int keywrap(json_t *request, const struct ocicrypt_kek_source *source, struct buf *out,
 	struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf options = buf_init_secret(OCICRYPT_OPTIONS_MAX);
-	cleanup_with(buf_done) struct buf kid = buf_init(OCICRYPT_KID_MAX);
 	cleanup_with(buf_done) struct buf packet = buf_init(4 * OCICRYPT_OPTIONS_MAX);
 	cleanup_with(secret_done) struct secret kek = {0};
 	json_t *params = json_object_get(request, "keywrapparams");
+	struct parameters p;
 
 	int r = get_blob(json_object_get(params, "optsdata"), &options, "optsdata", reterr);
 	if (r == 0)
-		r = wrap_kid(params, source, &kid, reterr);
+		r = find_parameters(&p, json_object_get(params, "ec"), NULL, reterr);
 	if (r == 0)
-		r = source->get(source->user, buf_str(&kid), &kek, reterr);
+		r = wrap_kid(&p, source, reterr);
+	if (r == 0)
+		r = get_kek(source, p.keyid, &p, &kek, reterr);
 	if (r == 0)
 		r = ocicrypt_packet_wrap(
-			&packet, buf_str(&kid), secret_slice(&kek), buf_slice(&options), reterr);
+			&packet, p.keyid, secret_slice(&kek), buf_slice(&options), reterr);
 	if (r < 0)
 		return r;
 	buf_put_str(out, "{\"keywrapresults\":{\"annotation\":");
@@ -120,12 +176,15 @@ static int keyunwrap(json_t *request, const struct ocicrypt_kek_source *source, 
 	cleanup_with(ocicrypt_packet_done) struct ocicrypt_packet packet = {0};
 	cleanup_with(secret_done) struct secret kek = {0}, options = {0};
 	json_t *params = json_object_get(request, "keyunwrapparams");
+	struct parameters p;
 
 	int r = get_blob(json_object_get(params, "annotation"), &annotation, "annotation", reterr);
 	if (r == 0)
 		r = ocicrypt_packet_parse(&packet, buf_slice(&annotation), reterr);
 	if (r == 0)
-		r = source->get(source->user, packet.kid, &kek, reterr);
+		r = find_parameters(&p, json_object_get(params, "dc"), packet.kid, reterr);
+	if (r == 0)
+		r = get_kek(source, packet.kid, &p, &kek, reterr);
 	if (r == 0)
 		r = ocicrypt_packet_unwrap(&packet, secret_slice(&kek), &options, reterr);
 	if (r < 0)

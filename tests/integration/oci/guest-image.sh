@@ -3,7 +3,7 @@
 # The guest's image program with a real registry: signed and encrypted images in, refusals out.
 # usage: guest-image.sh HUSK GUEST-IMAGE
 set -u
-husk=$(realpath "$1") guest=$(realpath "$2")
+husk=$(realpath "$1") guest=$(realpath "$2") golden=$(realpath "$(dirname "$0")/golden")
 skip() { echo "SKIP: $*"; [ "${CI:-}" = true ] && exit 1; exit 77; }
 command -v docker-registry >/dev/null || skip "no docker-registry (apt install docker-registry)"
 [ "$(id -u)" = 0 ] || skip "needs root, as in the guest"
@@ -51,6 +51,8 @@ push() { "$husk" image push "$1" "$registry/$2" "${http[@]}" >/dev/null && "$hus
 push enc:v1 app:v1 sign.pem
 push enc2:v1 nokey:v1 sign.pem
 push img:v1 stranger:v1 other.pem
+for kind in gzip zstd; do push "$golden/skopeo-$kind.tar" "skopeo:$kind" sign.pem; done
+cp "$golden/kek" resources/default_image-key_golden
 "$husk" image push img:v1 "$registry/unsigned:v1" "${http[@]}" >/dev/null || fail "push unsigned"
 cat >resources/default_security-policy_test <<END
 {"default":[{"type":"reject"}],"transports":{"docker":{"$registry":[{"type":"sigstoreSigned","keyPath":"kbs:///default/keys/sign"}]}}}
@@ -79,6 +81,10 @@ refused() {
 accepted "an encrypted, signed image" "$registry/app:v1" cdh.toml
 diff -r --no-dereference rootfs root/rootfs >out && ok "the tree is the same" || fail "the tree: $(cat out)"
 [ "$(stat -c '%a %u %h' root/rootfs/bin/true root/rootfs/etc | tr '\n' ' ')" = "4755 0 2 755 1000 2 " ] && ok "modes, owners, links" || fail "modes: $(stat -c '%a %u %h' root/rootfs/bin/true root/rootfs/etc)"
+for kind in gzip zstd; do
+	accepted "encrypted by skopeo ($kind)" "$registry/skopeo:$kind" cdh.toml
+	[ "$(root/rootfs/bin/hello)" = "encrypted by skopeo" ] && ok "its program runs ($kind)" || fail "its program ($kind)"
+done
 refused "signed by a stranger" "$registry/stranger:v1" cdh.toml "signature does not hold"
 refused "unsigned" "$registry/unsigned:v1" cdh.toml "not signed"
 refused "no key at the broker" "$registry/nokey:v1" cdh.toml id-42

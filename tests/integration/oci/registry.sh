@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # husk image against a real registry (docker-registry) and real readers (skopeo). usage: registry.sh HUSK
 #
-# The exchange with a key provider needs a skopeo whose ocicrypt has key providers (1.1 or later).
-# It is taken from HUSK_SKOPEO, or built once with go into HUSK_CACHE; without either, or without
-# network, that part is skipped and says so.
+# The live exchange with a key provider needs a skopeo whose ocicrypt has key providers (1.1 or later,
+# Debian 12 has 1.0.3): HUSK_SKOPEO, or the installed one if it can. Without one that part is skipped
+# and says so; what such a skopeo made before (golden/) is checked in any case.
 set -u
 husk=$(realpath "$1")
+golden=$(realpath "$(dirname "$0")/golden")
 [ -x "$husk" ] || { echo "usage: $0 HUSK"; exit 2; }
 skip() { echo "SKIP: $*"; [ "${CI:-}" = true ] && exit 1; exit 77; }
 command -v docker-registry >/dev/null || skip "no docker-registry (apt install docker-registry)"
@@ -128,30 +129,54 @@ truncate -s 10000 "$blob"
 failed "a short layer is refused" "$husk" image pull "$registry/app:v1" short:v1 "${http[@]}"
 cp saved "$blob"
 
-# --- the key provider with a newer skopeo ---
-newer=${HUSK_SKOPEO:-}
-if [ -z "$newer" ] && command -v go >/dev/null; then
-	cache=${HUSK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/husk}
-	newer=$cache/skopeo-1.18/skopeo
-	if [ ! -x "$newer" ]; then
-		GOBIN=$cache/skopeo-1.18 CGO_ENABLED=0 nice go install \
-			-tags 'containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper' \
-			github.com/containers/skopeo/cmd/skopeo@v1.18.0 >"$dir/go.log" 2>&1 || newer=
-	fi
-fi
-if [ -z "$newer" ]; then
-	echo "SKIP: key provider: no skopeo with key providers (set HUSK_SKOPEO; $(tail -n 1 "$dir/go.log" 2>/dev/null || echo 'no go'))"
+# --- the key provider ---
+# What a skopeo with key providers made.
+for kind in gzip zstd; do
+	run "decrypt what skopeo encrypted ($kind)" "$husk" image decrypt "$golden/skopeo-$kind.tar" "golden-$kind:v1" --key "$golden/kek"
+	refused "another key ($kind)" "$husk" image decrypt "$golden/skopeo-$kind.tar" "golden2-$kind:v1" --key wrong
+done
+cd "$golden" || exit 1
+"$husk" key provider <unwrap.json >"$dir/opts" && grep -q optsdata "$dir/opts" && ok "skopeo's request to unwrap" || fail "skopeo's request to unwrap"
+"$husk" key provider <wrap.json >"$dir/packet" && grep -q annotation "$dir/packet" && ok "skopeo's request to wrap" || fail "skopeo's request to wrap"
+cd "$dir" || exit 1
+refused "the key provider with another key" "$husk" key provider <"$golden/unwrap.json"
+cd rootfs || exit 1
+failed "the key provider without a key" "$husk" key provider <"$golden/unwrap.json"
+cd "$dir" || exit 1
+
+# A skopeo with key providers, live.
+provider=provider:attestation-agent
+echo "{\"key-providers\":{\"attestation-agent\":{\"cmd\":{\"path\":\"$husk\",\"args\":[\"key\",\"provider\"]}}}}" >ocicrypt.json
+export OCICRYPT_KEYPROVIDER_CONFIG=$dir/ocicrypt.json
+knows_providers() { # or another message, or success
+	! "$1" copy -q --insecure-policy --encryption-key "$provider:keyid=kbs:///a/b/c::keypath=$dir/kek" oci:img:v1 oci:probe:v1 2>&1 |
+		grep -q 'protocol not recognized'
+}
+newer=${HUSK_SKOPEO:-skopeo}
+if ! knows_providers "$newer"; then
+	echo "SKIP: live key provider: $newer is built without key providers (HUSK_SKOPEO names another)"
 else
-	printf '{"key-providers":{"attestation-agent":{"cmd":{"path":"%s","args":["image","keyprovider","--key","%s"]}}}}' \
-		"$husk" "$dir/kek" >ocicrypt.json
-	export OCICRYPT_KEYPROVIDER_CONFIG=$dir/ocicrypt.json
-	run "skopeo encrypts with husk's provider" "$newer" copy -q --insecure-policy \
-		--encryption-key provider:attestation-agent:keyid=kbs:///default/image-key/app oci:img:v1 oci:skenc:v1
+	layer() { "$husk" image inspect "$1" --json "${http[@]}" | grep -A20 '"layers"' | grep -o 'sha256:[0-9a-f]*' | head -n 1; }
+	run "skopeo encrypts with husk's provider" "$newer" copy -q --insecure-policy --dest-tls-verify=false \
+		--encryption-key $provider:keypath=kek::keyid=kbs:///default/image-key/app::algorithm=A256GCM oci:img:v1 "docker://$registry/skenc:v1"
+	run "husk pulls it" "$husk" image pull "$registry/skenc:v1" skenc:v1 "${http[@]}"
 	run "husk decrypts it" "$husk" image decrypt skenc:v1 skdec:v1 --key kek
-	run "skopeo decrypts husk's image with husk's provider" "$newer" copy -q --insecure-policy \
-		--decryption-key provider:attestation-agent oci:enc:v1 oci:skdec2:v1
-	layer() { skopeo inspect --raw "oci:$1" | tr , '\n' | grep -A1 'layer.v1' | grep -o 'sha256:[0-9a-f]*'; }
 	same "the same layer" "$(layer skdec:v1)" "$(layer img:v1)"
+	run "skopeo decrypts husk's image with husk's provider" "$newer" copy -q --insecure-policy --src-tls-verify=false \
+		--decryption-key $provider:keypath=kek "docker://$registry/app:v1" oci:skdec2:v1
+	same "the same layer again" "$(layer skdec2:v1)" "$(layer img:v1)"
+	# The key from the provider's own command line, for one key id.
+	sed "s|\"provider\"|&,\"--key\",\"kbs:///default/image-key/app=$dir/kek\"|" ocicrypt.json >ocicrypt2.json
+	run "a key for one key id" env OCICRYPT_KEYPROVIDER_CONFIG="$dir/ocicrypt2.json" "$newer" copy -q --insecure-policy \
+		--src-tls-verify=false --decryption-key $provider "docker://$registry/skenc:v1" oci:skdec3:v1
+	same "the same layer, third time" "$(layer skdec3:v1)" "$(layer img:v1)"
+	failed "skopeo with another key" "$newer" copy -q --insecure-policy --src-tls-verify=false \
+		--decryption-key $provider:keypath=wrong "docker://$registry/app:v1" oci:skdec4:v1
+	run "skopeo recompresses" "$newer" copy -q --insecure-policy --dest-compress-format zstd --dest-force-compress-format oci:img:v1 oci:imgz:v1
+	run "skopeo encrypts zstd layers" "$newer" copy -q --insecure-policy \
+		--encryption-key $provider:keypath=kek::keyid=kbs:///default/image-key/app oci:imgz:v1 oci:skencz:v1
+	run "husk decrypts zstd" "$husk" image decrypt skencz:v1 skdecz:v1 --key kek
+	same "the same zstd layer" "$(layer skdecz:v1)" "$(layer imgz:v1)"
 	# skopeo's policy engine agrees about our signature (Debian's build has no sigstore).
 	mkdir -p regd && printf 'docker:\n  %s:\n    use-sigstore-attachments: true\n' "$registry" >regd/r.yaml
 	for key in sign.pub stranger.pub; do
@@ -165,7 +190,6 @@ else
 		*) fail "skopeo and $key: $skopeo_says" ;;
 		esac
 	done
-	same "the same layer again" "$(layer skdec2:v1)" "$(layer img:v1)"
 fi
 
 echo "$passed passed, $bad failed"

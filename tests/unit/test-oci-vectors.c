@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signatures and encrypted images of others: the shared vectors, each with its verdict and reason.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/enc.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "oci/cosign.h"
+#include "oci/hash.h"
+#include "oci/image.h"
+#include "oci/layer.h"
+#include "vectors.h"
+
+static void load(const char *dir, const char *name, struct buf *out)
+{
+	char path[1024];
+	struct err err = {0};
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	buf_clear(out);
+	if (file_read(path, 1 << 20, out, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static const char *text_of(json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+	return s ? s : "";
+}
+
+static json_t *load_expected(const char *dir)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	struct err err = {0};
+	json_t *doc = NULL;
+
+	load(dir, "expected.json", &text);
+	if (oci_json_parse(&doc, buf_slice(&text), "expected", &err) < 0)
+		fail_msg("%s: %s", dir, err.text);
+	return doc;
+}
+
+static void for_each_case(const char *kind, void (*check)(const char *dir))
+{
+	char path[800], sub[1100];
+	int count = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", vectors_dir(), kind);
+	DIR *d = opendir(path);
+	if (!d)
+		fail_msg("%s is missing", path);
+	for (struct dirent *e; (e = readdir(d)) != NULL;) {
+		snprintf(sub, sizeof(sub), "%s/%s/expected.json", path, e->d_name);
+		if (e->d_name[0] == '.' || access(sub, F_OK) < 0)
+			continue;
+		snprintf(sub, sizeof(sub), "%s/%s", path, e->d_name);
+		check(sub);
+		count++;
+	}
+	closedir(d);
+	assert_true(count > 3);
+}
+
+/* --- cosign ----------------------------------------------------------------------------------- */
+
+struct signed_image {
+	struct pkey *key;
+	struct buf payload, signature; /* the signature in base64 */
+	struct oci_digest digest;
+	struct oci_ref ref;
+};
+
+static void signed_image_done(struct signed_image *s)
+{
+	pkey_free(s->key);
+	buf_done(&s->payload);
+	buf_done(&s->signature);
+}
+
+/* The signature file: a NUL and a format's name, then JSON with payload and annotation. */
+static void load_signature(struct signed_image *s, const char *dir)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	struct err err = {0};
+	json_t *doc;
+
+	load(dir, "signature", &text);
+	struct slice json = buf_slice(&text);
+	while (json.size && json.data[0] != '{')
+		json = slice_cut(json, 1, SIZE_MAX);
+	assert_int_equal(oci_json_parse(&doc, json, "signature", &err), 0);
+	assert_int_equal(b64_decode(&s->payload, slice_str(text_of(doc, "payload")), B64_STD), 0);
+	buf_put_str(&s->signature, text_of(json_object_get(doc, "annotations"), COSIGN_ANNOTATION));
+	json_decref(doc);
+}
+
+static void load_signed(struct signed_image *s, const char *dir, json_t *expected)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	struct err err = {0};
+
+	s->payload = buf_init(1 << 20);
+	s->signature = buf_init(1 << 20);
+	load(dir, text_of(json_object_get(expected, "files"), "public_key"), &text);
+	assert_int_equal(pkey_from_pem(buf_slice(&text), &s->key, &err), 0);
+	load(dir, "manifest.json", &text);
+	assert_int_equal(oci_digest_of(&s->digest, OCI_DIGEST_SHA256, buf_slice(&text)), 0);
+	assert_int_equal(oci_ref_parse(&s->ref, text_of(expected, "expected_reference"), &err), 0);
+	load_signature(s, dir);
+}
+
+static int verify_signed(const struct signed_image *s, struct err *err)
+{
+	struct oci_identity id = {0};
+
+	return cosign_verify(s->key, buf_slice(&s->payload), buf_slice(&s->signature), &s->digest,
+		&s->ref, &id, err);
+}
+
+/* No byte of a signed payload can change, none can be missing. */
+static void spoil_payload(struct signed_image *s)
+{
+	size_t size = s->payload.size;
+
+	for (size_t n = 0; n < size; n++) {
+		s->payload.data[n] ^= 1;
+		assert_int_equal(verify_signed(s, NULL), -EKEYREJECTED);
+		s->payload.data[n] ^= 1;
+		s->payload.size = n;
+		assert_int_equal(verify_signed(s, NULL), -EKEYREJECTED);
+		s->payload.size = size;
+	}
+}
+
+static void check_cosign_case(const char *dir)
+{
+	cleanup_with(signed_image_done) struct signed_image s = {0};
+	json_t *expected = load_expected(dir);
+	struct err err = {0};
+
+	/* The others have no key: Fulcio certificates and Rekor entries, see test_fulcio. */
+	if (json_object_get(json_object_get(expected, "files"), "public_key")) {
+		const char *reason = text_of(expected, "reason");
+		bool good = streq(text_of(expected, "verdict"), "valid");
+		int want = good ? 0 : str_starts(reason, "signature") ? -EKEYREJECTED : -EACCES;
+		load_signed(&s, dir, expected);
+		int r = verify_signed(&s, &err);
+		if (r != want)
+			fail_msg("%s: %d (%s), expected %d: %s", dir, r, err.text, want, reason);
+		if (good)
+			spoil_payload(&s);
+	}
+	json_decref(expected);
+}
+
+/* What husk cannot check must not be passed over: such a policy is invalid as a whole. */
+static void test_fulcio(void **state)
+{
+	static const char *const members[] = {
+		"\"fulcio\":{\"caPath\":\"/f\",\"oidcIssuer\":\"https://x\","
+		"\"subjectEmail\":\"a@b\"},\"rekorPublicKeyPath\":\"/r\"",
+		"\"keyPath\":\"/k\",\"rekorPublicKeyPath\":\"/r\"",
+		"\"keyPath\":\"/k\",\"rekorPublicKeyData\":\"YQ==\"",
+		"\"pki\":{\"caRootsPath\":\"/c\"}",
+	};
+	char json[400];
+
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+		struct oci_policy *p = NULL;
+		snprintf(json, sizeof(json), "{\"default\":[{\"type\":\"sigstoreSigned\",%s}]}",
+			members[i]);
+		int r = oci_policy_parse(&p, slice_str(json), NULL);
+		if (r != -EBADMSG && r != -EOPNOTSUPP)
+			fail_msg("%s: %d", members[i], r);
+	}
+}
+
+/* --- simple signing (OpenPGP) ----------------------------------------------------------------- */
+
+static int no_key(void *user, const char *uri, struct buf *out, struct err *reterr)
+{
+	fail_msg("a key was asked for");
+	return -ENOENT;
+}
+
+/* OpenPGP is not verified by this build: good or bad, such an image is refused, with words. */
+static void check_simple_case(const char *dir)
+{
+	static const char json[] = "{\"default\":[{\"type\":\"signedBy\",\"keyType\":"
+				   "\"GPGKeys\",\"keyPath\":\"/k\"}]}";
+	cleanup(oci_policy_free) struct oci_policy *policy = NULL;
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	struct oci_fetcher keys = {no_key, NULL};
+	enum oci_verdict verdict = OCI_VERDICT_ALLOW;
+	struct oci_image image = {0};
+	struct oci_source none = {0};
+	struct err err = {0};
+	struct oci_ref ref;
+	json_t *expected = load_expected(dir);
+
+	if (json_object_get(json_object_get(expected, "files"), "manifest")) {
+		load(dir, "manifest.json", &text);
+		assert_int_equal(
+			oci_digest_of(&image.digest, OCI_DIGEST_SHA256, buf_slice(&text)), 0);
+		const char *name = text_of(expected, "expected_reference");
+		assert_int_equal(oci_ref_parse(&ref, *name ? name : "testing/x", &err), 0);
+		assert_int_equal(oci_policy_parse(&policy, slice_str(json), &err), 0);
+		assert_int_equal(
+			oci_image_verify(&image, &ref, &none, policy, &keys, &verdict, &err),
+			-EACCES);
+		assert_int_equal(verdict, OCI_VERDICT_DENY);
+		assert_non_null(strstr(err.text, "GPG"));
+	}
+	json_decref(expected);
+}
+
+static void test_policy_files(void **state)
+{
+	static const struct {
+		const char *file;
+		int want;
+	} cases[] = {
+		{"containers-image-policy.json", -EOPNOTSUPP}, /* signedBaseLayer */
+		{"image-rs-policy.json", 0},
+		{"image-rs-security_policy.json", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		cleanup(oci_policy_free) struct oci_policy *p = NULL;
+		cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+		struct err err = {0};
+		vectors_read("imgsig-simple", "policy-files", cases[i].file, &text);
+		int r = oci_policy_parse(&p, buf_slice(&text), &err);
+		if (r != cases[i].want)
+			fail_msg("%s: %d (%s)", cases[i].file, r, err.text);
+	}
+}
+
+/* --- ocicrypt --------------------------------------------------------------------------------- */
+
+static int kek_file(void *user, const char *uri, struct buf *out, struct err *reterr)
+{
+	assert_true(str_starts(uri, "kbs:///"));
+	return file_read(user, 4096, out, reterr);
+}
+
+static int unpack_case(const char *dir, const char *kek, struct err *err)
+{
+	char tmp[] = "/tmp/husk-ocicrypt-XXXXXX", path[1200];
+	cleanup(oci_layout_free) struct oci_layout *l = NULL;
+	cleanup_with(oci_image_done) struct oci_image image = {0};
+	struct oci_descriptor d;
+	struct oci_fetcher keks = {kek_file, path};
+	struct unpack_options opt = {.no_owner = true};
+
+	assert_non_null(mkdtemp(tmp));
+	snprintf(path, sizeof(path), "%s/image.tar", dir);
+	int r = oci_archive_unpack(path, tmp, err);
+	if (r == 0)
+		r = oci_layout_open(&l, tmp, false, err);
+	if (r == 0)
+		r = oci_layout_find(l, NULL, &d, err);
+	assert_int_equal(r, 0);
+	struct oci_source s = oci_layout_source(l);
+	r = oci_image_from_digest(&image, &s, &d.digest, "amd64", err);
+	snprintf(path, sizeof(path), "%s/%s", dir, kek ? kek : "none");
+	cleanup_fd int out = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(out, "root", 0755), 0);
+	cleanup_fd int root = openat(out, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0)
+		r = oci_image_unpack(&image, &s, &keks, root, &opt, NULL, NULL, err);
+	assert_int_equal(path_remove_tree(AT_FDCWD, tmp), 0);
+	return r;
+}
+
+/* Unpacks the image of a case with the guest's code. */
+static void check_image(const char *dir, json_t *expected)
+{
+	const char *kek =
+		json_string_value(json_object_get(json_object_get(expected, "files"), "kek"));
+	bool good = streq(text_of(expected, "verdict"), "valid");
+	struct err err = {0};
+	int want = good ? 0 : -EKEYREJECTED;
+
+	/* Without a KEK the recipients are JWE, PKCS#7 or PGP: refused, never passed. */
+	if (!kek)
+		want = -ENOKEY;
+	int r = unpack_case(dir, kek, &err);
+	if (r != want)
+		fail_msg("%s: %d (%s), expected %d", dir, r, err.text, want);
+}
+
+static int drop(void *user, struct slice piece, struct err *reterr)
+{
+	return 0;
+}
+
+static int run_blob(struct oci_layout *l, json_t *layer, const struct ocicrypt_key *key)
+{
+	cleanup(layer_free) struct layer *pipe = NULL;
+	cleanup_with(buf_done) struct buf blob = buf_init(1 << 24);
+	struct layer_options opt = {.compression = OCI_COMPRESSION_GZIP,
+		.key = key,
+		.sink = drop,
+		.plain_max = 1 << 24};
+	char path[1100], digest[OCI_DIGEST_TEXT_SIZE];
+
+	assert_int_equal(
+		oci_digest_parse(&opt.blob.digest, slice_str(text_of(layer, "digest"))), 0);
+	snprintf(path, sizeof(path), "%s/blobs/sha256/%s", oci_layout_path(l),
+		oci_digest_hex(&opt.blob.digest, digest));
+	assert_int_equal(file_read(path, 1 << 24, &blob, NULL), 0);
+	opt.blob.size = blob.size;
+	assert_int_equal(layer_new(&pipe, &opt, NULL), 0);
+	int r = layer_feed(pipe, buf_slice(&blob), NULL);
+	return r < 0 ? r : layer_finish(pipe, NULL);
+}
+
+static struct slice dump(json_t *o, char **ret)
+{
+	*ret = json_dumps(o, JSON_COMPACT);
+	assert_non_null(*ret);
+	return slice_str(*ret);
+}
+
+/* The cipher apart from the key's wrapping: the vectors tell the unwrapped options. */
+static void check_layer(struct oci_layout *l, json_t *layer, const char *dir)
+{
+	cleanup_with(ocicrypt_key_done) struct ocicrypt_key key = {0};
+	cleanup(free_ptr) char *pub = NULL, *priv = NULL;
+	bool blob_ok = json_is_true(json_object_get(layer, "blob_digest_ok"));
+	bool hmac_ok = json_is_true(json_object_get(layer, "hmac_ok"));
+
+	if (!json_object_get(layer, "privopts"))
+		return;
+	assert_int_equal(
+		ocicrypt_key_from_options(&key, dump(json_object_get(layer, "pubopts"), &pub),
+			dump(json_object_get(layer, "privopts"), &priv), NULL),
+		0);
+	int r = run_blob(l, layer, &key);
+	/* A flipped bit may break the compressed data before the digest is reached. */
+	bool held = blob_ok && hmac_ok ? r == 0
+		    : blob_ok	       ? r == -EKEYREJECTED || r == -EBADMSG
+				       : r == -EBADMSG;
+	if (!held)
+		fail_msg("%s: layer %s: %d", dir, text_of(layer, "digest"), r);
+}
+
+static void check_layers(const char *dir, json_t *expected)
+{
+	char tmp[] = "/tmp/husk-ocicrypt-XXXXXX", path[1200];
+	cleanup(oci_layout_free) struct oci_layout *l = NULL;
+	json_t *layer;
+	size_t i;
+
+	assert_non_null(mkdtemp(tmp));
+	snprintf(path, sizeof(path), "%s/image.tar", dir);
+	assert_int_equal(oci_archive_unpack(path, tmp, NULL), 0);
+	assert_int_equal(oci_layout_open(&l, tmp, false, NULL), 0);
+	json_array_foreach (json_object_get(expected, "layers"), i, layer)
+		check_layer(l, layer, dir);
+	assert_int_equal(path_remove_tree(AT_FDCWD, tmp), 0);
+}
+
+static void check_packet(const char *dir, const char *file)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	struct ocicrypt_packet p = {0};
+	struct err err = {0};
+
+	load(dir, file, &text);
+	assert_int_equal(ocicrypt_packet_parse(&p, buf_slice(&text), &err), 0);
+	assert_string_equal(p.provider, "kbs");
+	assert_int_equal(p.wrap, OCICRYPT_WRAP_A256GCM);
+	ocicrypt_packet_done(&p);
+	for (size_t n = 0; n < text.size; n++)
+		assert_true(ocicrypt_packet_parse(&p, slice_of(text.data, n), NULL) < 0);
+}
+
+static void check_ocicrypt_case(const char *dir)
+{
+	json_t *expected = load_expected(dir);
+	json_t *files = json_object_get(expected, "files");
+
+	if (json_object_get(files, "image_oci_layout_tar")) {
+		check_image(dir, expected);
+		check_layers(dir, expected);
+	}
+	if (json_object_get(files, "packet"))
+		check_packet(dir, text_of(files, "packet"));
+	json_decref(expected);
+}
+
+static void test_cosign_vectors(void **state)
+{
+	for_each_case("imgsig-cosign", check_cosign_case);
+}
+
+static void test_simple_vectors(void **state)
+{
+	for_each_case("imgsig-simple", check_simple_case);
+}
+
+static void test_ocicrypt_vectors(void **state)
+{
+	for_each_case("ocicrypt", check_ocicrypt_case);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cosign_vectors),
+		cmocka_unit_test(test_fulcio),
+		cmocka_unit_test(test_simple_vectors),
+		cmocka_unit_test(test_policy_files),
+		cmocka_unit_test(test_ocicrypt_vectors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
