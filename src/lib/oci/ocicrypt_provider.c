@@ -112,6 +112,7 @@ static int find_parameters(
 
 	json_array_foreach (list, i, item) {
 		cleanup_with(buf_done) struct buf text = buf_init(OCICRYPT_OPTIONS_MAX);
+		*ret = (struct parameters){0};
 		int r = get_blob(item, &text, "Parameters", reterr);
 		if (r == 0)
 			r = parse_parameters(ret, buf_slice(&text), reterr);
@@ -149,7 +150,7 @@ static int keywrap(json_t *request, const struct ocicrypt_kek_source *source, st
 	cleanup_with(buf_done) struct buf packet = buf_init(4 * OCICRYPT_OPTIONS_MAX);
 	cleanup_with(secret_done) struct secret kek = {0};
 	json_t *params = json_object_get(request, "keywrapparams");
-	struct parameters p;
+	struct parameters p = {0};
 
 	int r = get_blob(json_object_get(params, "optsdata"), &options, "optsdata", reterr);
 	if (r == 0)
@@ -176,7 +177,7 @@ static int keyunwrap(json_t *request, const struct ocicrypt_kek_source *source, 
 	cleanup_with(ocicrypt_packet_done) struct ocicrypt_packet packet = {0};
 	cleanup_with(secret_done) struct secret kek = {0}, options = {0};
 	json_t *params = json_object_get(request, "keyunwrapparams");
-	struct parameters p;
+	struct parameters p = {0};
 
 	int r = get_blob(json_object_get(params, "annotation"), &annotation, "annotation", reterr);
 	if (r == 0)
