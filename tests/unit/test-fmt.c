@@ -77,7 +77,7 @@ static void test_jcs(void **state)
 
 	/* The known answer of the KBS protocol's binding hash. */
 	cleanup(json_decref) json_t *j = NULL;
-	cleanup_with(buf_done) struct buf out = buf_init(0), hex = buf_init(0);
+	cleanup_with(buf_done) struct buf out = buf_init(0);
 	struct digest d;
 	assert_int_equal(
 		json_parse(SLICE_LIT("{\"c\":{\"d\":\"e\"},\"b\":1,\"a\":\"test\"}"), 0, &j, NULL),

@@ -159,8 +159,7 @@ static void check_cosign_case(const char *dir)
 static void test_fulcio(void **state)
 {
 	static const char *const members[] = {
-		"\"fulcio\":{\"caPath\":\"/f\",\"oidcIssuer\":\"https://x\","
-		"\"subjectEmail\":\"a@b\"},\"rekorPublicKeyPath\":\"/r\"",
+		"\"fulcio\":{\"caPath\":\"/f\",\"subjectEmail\":\"a@b\"}",
 		"\"keyPath\":\"/k\",\"rekorPublicKeyPath\":\"/r\"",
 		"\"keyPath\":\"/k\",\"rekorPublicKeyData\":\"YQ==\"",
 		"\"pki\":{\"caRootsPath\":\"/c\"}",

@@ -11,6 +11,9 @@
 #include <strings.h>
 #include <time.h>
 
+/* Macros in a fortified build with clang, which does not poison those. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison atoi atol atoll strtok mktemp tmpnam tempnam
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-static void record(
+static format_printf(5, 0) void record(
 	struct err *e, int code, size_t offset, const char *field, const char *fmt, va_list ap)
 {
 	e->code = code;

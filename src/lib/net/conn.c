@@ -215,9 +215,11 @@ static int start_tls(struct conn *c, const struct tls_client *tls, const struct 
 		return -ENOMEM;
 	X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	/* OpenSSL's macro takes the name as void *; it copies it. */
+	char *host = (char *)(uintptr_t)u->host;
 	int good = is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, u->host)
 			 : X509_VERIFY_PARAM_set1_host(param, u->host, 0) &&
-				   SSL_set_tlsext_host_name(c->ssl, u->host);
+				   SSL_set_tlsext_host_name(c->ssl, host);
 	if (!good)
 		return err_set(reterr, -EINVAL, "cannot verify the name %s", u->host);
 	for (;;) {

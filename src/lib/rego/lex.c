@@ -5,7 +5,7 @@
 #include "rego/ast.h"
 #include "rego/number.h"
 
-static noreturn_fn void vfail(struct mem *m, const char *file, struct loc loc, int error,
+static noreturn_fn format_printf(6, 0) void vfail(struct mem *m, const char *file, struct loc loc, int error,
 	const char *code, const char *fmt, va_list ap)
 {
 	if (m->reterr) {

@@ -10,7 +10,6 @@ static int query_reference_value(struct rego_call *call, const struct rego_value
 	size_t count, const struct rego_value **ret)
 {
 	struct as_host *host = rego_call_cookie(call);
-	cleanup_with(buf_done) struct buf text = buf_init(RVPS_MESSAGE_MAX);
 	cleanup(free_ptr) char *name = NULL;
 	cleanup(free_ptr) char *dump = NULL;
 	const json_t *value;
