@@ -14,6 +14,11 @@ static const struct cli_option g_build_options[] = {
 	{"user", 'u', .arg = "USER[:GROUP]", .help = "user to run as"},
 	{"workdir", 'w', .arg = "DIR", .help = "working directory"},
 	{"label", 'l', .arg = "NAME=VALUE", .many = true, .help = "label"},
+	{"compression", .arg = "HOW",
+		.help = "compression of the layer (default gzip, which every reader knows; zstd is "
+			"unpacked twice as fast)",
+		.choices = "gzip|zstd|none"},
+	{"level", .arg = "N", .help = "level of the compression, 1 to 9"},
 	{"epoch", .arg = "SECONDS",
 		.help = "latest time of a file, and the time of creation (default: "
 			"SOURCE_DATE_EPOCH)"},

@@ -81,13 +81,21 @@ static bool is_rootfs(const char *path)
 
 static int build_options(const struct cli *cli, struct oci_build_options *o, struct err *reterr)
 {
-	const char *epoch = cli_opt(cli, "epoch");
+	const char *epoch = cli_opt(cli, "epoch"), *level = cli_opt(cli, "level");
+	const char *compression = cli_opt_or(cli, "compression", "gzip");
+	uint32_t level_value = 0;
 
 	if (!epoch)
 		epoch = getenv("SOURCE_DATE_EPOCH");
-	*o = (struct oci_build_options){.config = {.user = cli_opt(cli, "user"),
-						.workdir = cli_opt(cli, "workdir"),
-						.architecture = cli_opt(cli, "platform")}};
+	if (level && parse_u32(slice_str(level), 1, 9, &level_value) < 0)
+		return err_set(reterr, -EINVAL, "the level '%s' is not 1 to 9", level);
+	*o = (struct oci_build_options){.level = (int)level_value,
+		.compression = streq(compression, "gzip")   ? OCI_COMPRESSION_GZIP
+			       : streq(compression, "zstd") ? OCI_COMPRESSION_ZSTD
+							    : OCI_COMPRESSION_NONE,
+		.config = {.user = cli_opt(cli, "user"),
+			.workdir = cli_opt(cli, "workdir"),
+			.architecture = cli_opt(cli, "platform")}};
 	if (epoch && parse_i64(slice_str(epoch), 1, INT64_MAX / 2, &o->mtime_max) < 0)
 		return err_set(reterr, -EINVAL, "'%s' is not a number of seconds", epoch);
 	o->config.created = o->mtime_max;

@@ -355,7 +355,10 @@ int oci_build_rootfs(struct oci_layout *l, const char *rootfs,
 {
 	cleanup(layer_writer_free) struct layer_writer *out = NULL;
 	struct oci_build_stats stats = {0};
-	struct oci_descriptor layer = {.media_type = OCI_TYPE_LAYER "+gzip"};
+	static const char *const types[] = {[OCI_COMPRESSION_NONE] = OCI_TYPE_LAYER,
+		[OCI_COMPRESSION_GZIP] = OCI_TYPE_LAYER "+gzip",
+		[OCI_COMPRESSION_ZSTD] = OCI_TYPE_LAYER "+zstd"};
+	struct oci_descriptor layer = {0};
 	struct oci_digest diff_id;
 	struct build b = {.opt = options,
 		.stats = &stats,
@@ -365,7 +368,11 @@ int oci_build_rootfs(struct oci_layout *l, const char *rootfs,
 		.link_paths = buf_init((size_t)256 << 20),
 		.chunk = malloc(READ_SIZE)};
 
-	int r = b.chunk ? layer_writer_new(&out, l, options->level, reterr) : -ENOMEM;
+	int r = b.chunk ? str_copy(layer.media_type, sizeof(layer.media_type),
+				  types[options->compression])
+			: -ENOMEM;
+	if (r == 0)
+		r = layer_writer_new(&out, l, options->compression, options->level, reterr);
 	b.out = out;
 	if (r == 0)
 		r = put_tree(&b, rootfs);

@@ -22,8 +22,15 @@ struct oci_build_config {
 	int64_t created;
 };
 
-/** struct oci_build_options - @level: of gzip, 1 to 9, 0 for 6. @mtime_max: seconds; 0: no cut */
+/**
+ * struct oci_build_options - how a tree becomes an image
+ * @compression: of the layer. Every reader knows gzip; zstd is half the work for a guest, but
+ *   guest-components reads it only from layers that are not encrypted
+ * @level: of the compression, 1 to 9; 0 for a default
+ * @mtime_max: seconds; 0: no cut
+ */
 struct oci_build_options {
+	enum oci_compression compression;
 	int level;
 	int64_t mtime_max;
 	struct oci_build_config config;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The pipeline the other way: tar bytes -> digest(diff_id) -> gzip -> blob. Private to build.c. */
+/*
+ * The pipeline the other way: tar bytes -> digest(diff_id) -> compression -> blob. Private to
+ * build.c. The same bytes give the same blob, with the same version of zlib or zstd.
+ */
 #include "oci/layout.h"
 
 struct layer_writer;
-must_check int layer_writer_new(
-	struct layer_writer **ret, struct oci_layout *l, int level, struct err *reterr);
+/** layer_writer_new() - @level: 1 to 9; 0 for a default. Return: 0, -EINVAL, -ENOMEM, -EIO. */
+must_check int layer_writer_new(struct layer_writer **ret, struct oci_layout *l,
+	enum oci_compression compression, int level, struct err *reterr);
 void layer_writer_free(struct layer_writer *w);
 DEFINE_CLEANUP(struct layer_writer *, layer_writer_free);
 must_check int layer_writer_put(struct layer_writer *w, struct slice tar, struct err *reterr);

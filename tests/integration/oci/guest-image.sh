@@ -51,6 +51,11 @@ push() { "$husk" image push "$1" "$registry/$2" "${http[@]}" >/dev/null && "$hus
 push enc:v1 app:v1 sign.pem
 push enc2:v1 nokey:v1 sign.pem
 push img:v1 stranger:v1 other.pem
+for kind in zstd none; do
+	"$husk" image build rootfs "img-$kind:v1" --cmd /bin/true --compression $kind -q >/dev/null
+	"$husk" image encrypt "img-$kind:v1" "enc-$kind:v1" --key resources/default_image-key_app --keyid kbs:///default/image-key/app -q >/dev/null
+	push "enc-$kind:v1" "app:$kind" sign.pem
+done
 for kind in gzip zstd; do push "$golden/skopeo-$kind.tar" "skopeo:$kind" sign.pem; done
 cp "$golden/kek" resources/default_image-key_golden
 "$husk" image push img:v1 "$registry/unsigned:v1" "${http[@]}" >/dev/null || fail "push unsigned"
@@ -81,6 +86,10 @@ refused() {
 accepted "an encrypted, signed image" "$registry/app:v1" cdh.toml
 diff -r --no-dereference rootfs root/rootfs >out && ok "the tree is the same" || fail "the tree: $(cat out)"
 [ "$(stat -c '%a %u %h' root/rootfs/bin/true root/rootfs/etc | tr '\n' ' ')" = "4755 0 2 755 1000 2 " ] && ok "modes, owners, links" || fail "modes: $(stat -c '%a %u %h' root/rootfs/bin/true root/rootfs/etc)"
+for kind in zstd none; do
+	accepted "compression $kind" "$registry/app:$kind" cdh.toml
+	diff -r --no-dereference rootfs root/rootfs >out && ok "the tree is the same" || fail "the tree: $(cat out)"
+done
 for kind in gzip zstd; do
 	accepted "encrypted by skopeo ($kind)" "$registry/skopeo:$kind" cdh.toml
 	[ "$(root/rootfs/bin/hello)" = "encrypted by skopeo" ] && ok "its program runs ($kind)" || fail "its program ($kind)"

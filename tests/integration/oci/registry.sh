@@ -72,6 +72,14 @@ echo x >"rootfs/etc/$(printf 'n%.0s' $(seq 200))"
 run "build" "$husk" image build rootfs img:v1 --cmd /bin/true -e A=b
 run "build again" "$husk" image build rootfs img2:v1 --cmd /bin/true -e A=b
 same "the same tree gives the same bytes" "$(cat img/index.json)" "$(cat img2/index.json)"
+diff_id() { "$husk" image inspect "$1" --json | grep '"diff_id"' | grep -o 'sha256:[0-9a-f]*'; }
+for kind in zstd none; do
+	run "build with $kind" "$husk" image build rootfs "img-$kind:v1" --cmd /bin/true -e A=b --compression $kind
+	same "the same tree in it" "$(diff_id "img-$kind:v1")" "$(diff_id img:v1)"
+	run "skopeo reads $kind" skopeo copy -q --insecure-policy --dest-compress "oci:img-$kind:v1" "dir:dir-$kind"
+done
+run "build with level 1" "$husk" image build rootfs img-level:v1 --compression zstd --level 1
+"$husk" image build rootfs img-level:v1 --level 10 >out 2>&1; same "level 10" $? 2
 run "key for encryption" "$husk" key generate --type kek kek
 same "the key is private" "$(stat -c %a kek)" 600
 run "encrypt" "$husk" image encrypt img:v1 enc:v1 --key kek --keyid kbs:///default/image-key/app
