@@ -9,12 +9,9 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/key_internal.h"
+#include "crypto/x509_internal.h"
 
 #define DER_MAX ((size_t)64 << 10)
-
-struct cert {
-	X509 *x;
-};
 
 static int adopt(X509 *x, struct cert **ret)
 {

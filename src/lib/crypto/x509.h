@@ -18,6 +18,32 @@ must_check int cert_to_der(const struct cert *c, struct buf *out);
 /** cert_subject() - one-line RFC 2253 subject into @dst */
 const char *cert_subject(const struct cert *c, char *dst, size_t size);
 
+/** cert_validity() - notBefore and notAfter in seconds since the epoch. Return: 0, -EBADMSG. */
+must_check int cert_validity(const struct cert *c, int64_t *ret_from, int64_t *ret_until);
+/**
+ * cert_extension() - the value of extension @oid ("1.2.840...."): the bytes inside its OCTET STRING
+ * Return: 0 with a view that lives as long as @c; -ENOENT, -EBADMSG (present twice), -EINVAL
+ * (@oid).
+ */
+must_check int cert_extension(const struct cert *c, const char *oid, struct slice *ret);
+/** cert_common_name() - the only CN of the subject as UTF-8. Return: 0, -ENOENT, -EBADMSG, -E2BIG.
+ */
+must_check int cert_common_name(const struct cert *c, char *dst, size_t size);
+/** cert_spki_digest() - of the DER SubjectPublicKeyInfo: what pins of keys compare */
+must_check int cert_spki_digest(const struct cert *c, enum hash_alg alg, struct digest *ret);
+/** cert_is_self_issued() - issuer and subject are the same name */
+bool cert_is_self_issued(const struct cert *c);
+/**
+ * cert_check_issued() - @c was issued by @issuer: names, key identifiers, signature, @issuer is a
+ * CA that may sign certificates, its path length allows @below intermediates between, and neither
+ * has an unknown critical extension. Dates are not checked: compare cert_validity(). Return: 0,
+ * -EKEYREJECTED with the reason in words.
+ */
+must_check int cert_check_issued(
+	const struct cert *c, const struct cert *issuer, unsigned below, struct err *reterr);
+/** cert_may_sign() - key usage allows digital signatures (or is absent), and it is not a CA */
+bool cert_may_sign(const struct cert *c);
+
 /**
  * cert_verify_chain() - leaf to one of @roots over untrusted @chain, at time @at
  * Dates, basic constraints, key usage and signatures are checked; there is no default trust store.
