@@ -109,6 +109,15 @@ static int load_registries(struct pull *p, struct err *reterr)
 	return r < 0 ? r : toml_parse(buf_slice(&text), &p->config.registries, reterr);
 }
 
+static int need_policy(const struct pull *p, struct err *reterr)
+{
+	if (p->config.policy_uri || p->config.policy)
+		return 0;
+	return err_set(reterr, -EACCES,
+		"initdata names no image security policy (cdh.toml, [image], "
+		"image_security_policy_uri)");
+}
+
 static int load_policy(struct pull *p, struct oci_policy **ret, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(OCI_POLICY_MAX);
@@ -116,12 +125,8 @@ static int load_policy(struct pull *p, struct oci_policy **ret, struct err *rete
 
 	if (p->config.policy_uri)
 		r = get_resource(p, p->config.policy_uri, &text, reterr);
-	else if (p->config.policy)
-		buf_put_str(&text, p->config.policy);
 	else
-		return err_set(reterr, -EACCES,
-			"initdata names no image security policy (cdh.toml, [image], "
-			"image_security_policy_uri)");
+		buf_put_str(&text, p->config.policy);
 	if (r == 0)
 		r = buf_error(&text);
 	return r < 0 ? r : oci_policy_parse(ret, buf_slice(&text), reterr);
@@ -246,6 +251,10 @@ static int report_done(struct pull *p)
 	return r < 0 ? r : child_send(CHILD_FD_AGENT, CHILD_IMAGE_DONE, buf_slice(&text));
 }
 
+/*
+ * The manifest is fetched before the policy: it is hostile either way, and the registry answers
+ * while the attestation agent is still busy. Nothing is done with it until the policy has judged.
+ */
 static int run(struct pull *p, struct err *reterr)
 {
 	cleanup(oci_policy_free) struct oci_policy *policy = NULL;
@@ -254,11 +263,13 @@ static int run(struct pull *p, struct err *reterr)
 	if (r == 0)
 		r = image_confine(p->root, reterr);
 	if (r == 0)
-		r = load_policy(p, &policy, reterr);
+		r = need_policy(p, reterr);
 	if (r == 0)
 		r = load_registries(p, reterr);
 	if (r == 0)
 		r = resolve(p, reterr);
+	if (r == 0)
+		r = load_policy(p, &policy, reterr);
 	if (r == 0)
 		r = judge(p, policy, reterr);
 	if (r == 0)

@@ -68,7 +68,6 @@ int tls_client_new(struct slice roots_pem, bool insecure_skip_verify, struct tls
 	cleanup(tls_client_free) struct tls_client *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	ignore_sigpipe();
 	t->verify = !insecure_skip_verify;
 	t->ctx = SSL_CTX_new(TLS_client_method());
 	if (!t->ctx)
@@ -270,6 +269,7 @@ int conn_open(struct tls_client *tls, const struct url *u, const struct url *pro
 	cleanup(conn_free) struct conn *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
+	ignore_sigpipe();
 	c->fd = connect_any(proxy ? proxy : u, nameservers, deadline, reterr);
 	if (c->fd < 0)
 		return c->fd;

@@ -28,7 +28,9 @@ struct cookie {
 };
 
 struct http_client {
-	struct tls_client *tls;
+	struct tls_client
+		*tls; /* with the system's roots only once it is needed: it is not cheap */
+	bool insecure_skip_tls_verify;
 	char user_agent[128];
 	uint32_t connect_timeout_ms, total_timeout_ms;
 	int redirects;
@@ -105,7 +107,8 @@ int http_client_new(
 		if (r == 0 && c->proxy.tls)
 			r = err_set(reterr, -EINVAL, "the proxy must be an http:// URL");
 	}
-	if (r == 0)
+	c->insecure_skip_tls_verify = o->insecure_skip_tls_verify;
+	if (r == 0 && o->roots_pem.size > 0)
 		r = tls_client_new(o->roots_pem, o->insecure_skip_tls_verify, &c->tls, reterr);
 	if (r == 0)
 		*ret = steal_ptr(c);
@@ -261,6 +264,12 @@ static int describe(const struct attempt *a, int r, bool started, struct err *re
 	return r;
 }
 
+static int need_tls(struct http_client *c, struct err *reterr)
+{
+	return c->tls ? 0
+		      : tls_client_new(SLICE_EMPTY, c->insecure_skip_tls_verify, &c->tls, reterr);
+}
+
 static int attempt_call(
 	struct http_client *c, const struct attempt *a, struct http_answer *ret, struct err *reterr)
 {
@@ -276,6 +285,9 @@ static int attempt_call(
 		} else {
 			conn_free(steal_ptr(c->idle));
 			uint64_t limit = MIN(a->deadline, clock_mono_ms() + c->connect_timeout_ms);
+			r = a->url.tls ? need_tls(c, reterr) : 0;
+			if (r < 0)
+				return r;
 			r = conn_open(c->tls, &a->url, c->has_proxy ? &c->proxy : NULL,
 				(const char *const *)c->nameservers, limit, &conn, reterr);
 		}
