@@ -94,13 +94,16 @@ for kind in gzip zstd; do
 	accepted "encrypted by skopeo ($kind)" "$registry/skopeo:$kind" cdh.toml
 	[ "$(root/rootfs/bin/hello)" = "encrypted by skopeo" ] && ok "its program runs ($kind)" || fail "its program ($kind)"
 done
-# Memory does not grow with the layer: 150 MB go through 64 MB of address space.
+# Memory does not grow with the layer: 150 MB go through 64 MB of address space, which a sanitizer
+# could not live in.
+limit=65536
+grep -q __asan_init "$guest" && limit=unlimited
 mkdir -p large && head -c 100000000 /dev/zero >large/zero && head -c 50000000 /dev/urandom >large/random
 for kind in gzip zstd; do
 	"$husk" image build large "large-$kind:v1" --compression $kind --level 1 -q >/dev/null
 	"$husk" image encrypt "large-$kind:v1" "largeenc-$kind:v1" --key resources/default_image-key_app --keyid kbs:///default/image-key/app -q >/dev/null
 	push "largeenc-$kind:v1" "large:$kind" sign.pem
-	(ulimit -v 65536 && accepted "a large layer ($kind)" "$registry/large:$kind" cdh.toml && [ $bad = 0 ]) && passed=$((passed + 1)) || bad=$((bad + 1))
+	(ulimit -v $limit && accepted "a large layer ($kind)" "$registry/large:$kind" cdh.toml && [ $bad = 0 ]) && passed=$((passed + 1)) || bad=$((bad + 1))
 	cmp -s large/random root/rootfs/random && ok "its content" || fail "its content"
 done
 rm -rf large large-* largeenc-*
