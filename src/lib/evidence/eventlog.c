@@ -3,6 +3,7 @@
 
 #include "base/enc.h"
 #include "base/str.h"
+#include "evidence/eventlog_details.h"
 #include "fmt/json.h"
 #include "fmt/tpm.h"
 
@@ -90,48 +91,21 @@ int eventlog_last_digest(
 	return 0;
 }
 
-/* Printable text of the types that carry text; NULL leaves the details empty. */
-static int put_details(const struct tcg2_event *e, json_t *details)
-{
-	struct rd r = rd_init(e->data);
-	struct slice text = e->data;
-	uint32_t id, size;
-
-	switch (e->type) {
-	case 0x1:	  /* EV_POST_CODE */
-	case 0x5:	  /* EV_ACTION */
-	case 0xC:	  /* EV_COMPACT_HASH */
-	case 0x12:	  /* EV_OMIT_BOOT_DEVICE_EVENTS */
-	case 0x80000007U: /* EV_EFI_ACTION */
-		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
-	case TCG2_EV_IPL:
-		while (text.size > 0 && text.data[text.size - 1] == 0)
-			text.size--;
-		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
-	case TCG2_EV_EVENT_TAG:
-		if (rd_u32le(&r, &id) < 0 || rd_u32le(&r, &size) < 0 ||
-			rd_slice(&r, size, &text) < 0)
-			return 0;
-		while (text.size > 0 && text.data[text.size - 1] == 0)
-			text.size--;
-		return utf8_valid(text) ? json_set_slice(details, "string", text) : 0;
-	}
-	return 0;
-}
-
 static int put_digests(const struct tcg2_event *e, json_t *event)
 {
 	json_t *array = json_array();
-	int r = json_set_take(event, "digests", array);
 	bool matches = e->digest_count > 0;
+	int r = array ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < e->digest_count; i++) {
 		const char *name = NULL;
 		enum hash_alg alg = alg_of(e->digests[i].alg, &name);
 		json_t *d = json_object();
 		struct digest actual;
-		if (json_array_append_new(array, d) < 0)
+		if (json_array_append_new(array, d) < 0) {
+			json_decref(array);
 			return -ENOMEM;
+		}
 		r = json_set_str(d, "alg", name ? name : "unknown");
 		if (r == 0)
 			r = json_set_hex(d, "digest", e->digests[i].bytes);
@@ -139,7 +113,13 @@ static int put_digests(const struct tcg2_event *e, json_t *event)
 				      !slice_eq(digest_slice(&actual), e->digests[i].bytes)))
 			matches = false;
 	}
-	return r < 0 ? r : json_set_bool(event, "digest_matches_event", matches);
+	if (r == 0)
+		r = json_set_bool(event, "digest_matches_event", matches);
+	if (r < 0) {
+		json_decref(array);
+		return r;
+	}
+	return json_set_take(event, "digests", array);
 }
 
 static int render(const struct tcg2_event *e, json_t *list)
@@ -155,7 +135,7 @@ static int render(const struct tcg2_event *e, json_t *list)
 	}
 	int r = json_set_take(event, "details", details);
 	if (r == 0)
-		r = put_details(e, details);
+		r = eventlog_details(e, details);
 	if (r == 0)
 		r = put_digests(e, event);
 	if (r == 0)

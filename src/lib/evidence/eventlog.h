@@ -37,7 +37,7 @@ must_check int eventlog_last_digest(
 
 /**
  * eventlog_to_json() - the claim `uefi_event_logs`: array of {details, digest_matches_event,
- * digests, event, index, type_name}, as Trustee renders it for the event types that hold text;
- * others have empty details Return: 0 with a new reference, or as the reader.
+ * digests, event, index, type_name}, members in this order, as Trustee renders it
+ * Return: 0 with a new reference, or as the reader.
  */
 must_check int eventlog_to_json(struct slice log, json_t **ret, struct err *reterr);
