@@ -158,7 +158,102 @@ static void compare_appraisal(const json_t *expected, const struct dcap_outcome 
 			json_array_size(want));
 }
 
-static void run_positive(struct dcap *d, struct material *m, const json_t *expected)
+static void put_signed(struct collateral_store *s, const char *key, const char *name,
+	struct slice body, struct slice signature, struct slice chain)
+{
+	cleanup_with(buf_done) struct buf doc = buf_init(0);
+	char chain_key[64];
+
+	buf_printf(&doc, "{\"%s\" :\n ", name);
+	buf_put_slice(&doc, body);
+	buf_put_str(&doc, " , \"signature\":\"");
+	hex_encode(&doc, signature);
+	buf_put_str(&doc, "\"}\n");
+	snprintf(chain_key, sizeof(chain_key), "%s/chain", key);
+	assert_int_equal(collateral_store_put(s, key, buf_slice(&doc)), 0);
+	assert_int_equal(collateral_store_put(s, chain_key, chain), 0);
+}
+
+/* The same case as a service sees it: evidence in JSON, collateral from a provider. */
+static void fill_store(struct collateral_store *s, const struct material *m, const char *tee,
+	const struct sgx_quote *q, const struct pck_info *pck)
+{
+	const struct dcap_collateral *c = &m->collateral;
+	char key[COLLATERAL_KEY_SIZE], hex[2 * HASH_SIZE_MAX + 1];
+	struct digest d;
+
+	snprintf(key, sizeof(key), "intel/%s/tcb/%s", tee,
+		hex_str(slice_of(pck->fmspc, 6), hex, sizeof(hex)));
+	put_signed(s, key, "tcbInfo", c->tcb_info, c->tcb_info_signature, c->tcb_chain);
+	snprintf(key, sizeof(key), "intel/%s/qe", tee);
+	put_signed(
+		s, key, "enclaveIdentity", c->qe_identity, c->qe_identity_signature, c->qe_chain);
+	/* One of the two belongs to this case; the other one is not looked at. */
+	assert_int_equal(collateral_store_put(s, "intel/crl/platform", c->pck_crl), 0);
+	assert_int_equal(collateral_store_put(s, "intel/crl/processor", c->pck_crl), 0);
+	assert_int_equal(collateral_store_put(s, "intel/crl/root", c->root_crl), 0);
+	assert_int_equal(hash_once(HASH_SHA256, q->cert_data, &d), 0);
+	snprintf(key, sizeof(key), "intel/pck/%s", hex_str(digest_slice(&d), hex, sizeof(hex)));
+	assert_int_equal(collateral_store_put(s, key, c->pck_chain), 0);
+}
+
+static void run_room(const struct material *m, const char *tee, const struct dcap_outcome *o)
+{
+	cleanup(collateral_store_free) struct collateral_store *s = collateral_store_new();
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+	cleanup(json_decref) json_t *evidence = json_object();
+	const struct sgx_quote *q = &o->quote;
+	struct slice report =
+		q->tee_type == SGX_TEE_TYPE_TDX ? q->td.report_data : q->enclave.report_data;
+
+	fill_store(s, m, tee, q, o->pck);
+	assert_int_equal(json_set_b64(evidence, "quote", buf_slice(&m->quote), B64_STD), 0);
+	struct evidence_request request = {
+		.evidence = evidence,
+		.report_data = report,
+		.now = m->options.now,
+		.collateral = collateral_store_provider(s),
+		.intel_roots = m->options.roots,
+		.intel_root_count = m->options.root_count,
+	};
+	assert_int_equal(evidence_verify(tee, &request, &result, NULL), 0);
+	if (result.verdict != EVIDENCE_ACCEPT)
+		fail_msg("refused as evidence: %s", result.reason);
+	assert_string_equal(json_string_value(json_object_get(result.claims, "tcb_status")),
+		tcb_status_name(o->match.status));
+	assert_null(result.missing);
+	evidence_result_done(&result);
+
+	/* Each item is needed, and asked for by name when it is not there. */
+	struct slice item;
+	for (size_t i = 0; collateral_store_at(s, i, &item); i++) {
+		char key[COLLATERAL_KEY_SIZE];
+		cleanup_with(buf_done) struct buf kept = buf_init(0);
+		assert_int_equal(str_copy(key, sizeof(key), collateral_store_at(s, i, &item)), 0);
+		buf_put_slice(&kept, item);
+		assert_int_equal(collateral_store_put(s, key, SLICE_EMPTY), 0);
+		assert_int_equal(evidence_verify(tee, &request, &result, NULL), 0);
+		bool other_ca = str_starts(key, "intel/crl/p") && !result.missing;
+		assert_true(other_ca || result.verdict == EVIDENCE_DENY);
+		if (!other_ca)
+			assert_string_equal(
+				json_string_value(json_array_get(result.missing, 0)), key);
+		evidence_result_done(&result);
+		assert_int_equal(collateral_store_put(s, key, buf_slice(&kept)), 0);
+	}
+	/* Without a store, and for another session. */
+	request.collateral = NULL;
+	assert_int_equal(evidence_verify(tee, &request, &result, NULL), 0);
+	assert_int_equal(result.verdict, EVIDENCE_DENY);
+	evidence_result_done(&result);
+	request.collateral = collateral_store_provider(s);
+	request.report_data = SLICE_LIT("another session, another digest, of 48 bytes....");
+	assert_int_equal(evidence_verify(tee, &request, &result, NULL), 0);
+	assert_int_equal(result.verdict, EVIDENCE_DENY);
+}
+
+static void run_positive(
+	struct dcap *d, struct material *m, const json_t *expected, const char *tee)
 {
 	struct dcap_outcome o = {0};
 	char reason[EVIDENCE_REASON_SIZE];
@@ -180,8 +275,10 @@ static void run_positive(struct dcap *d, struct material *m, const json_t *expec
 	}
 	compare_fields(json_object_get(expected, "fields"), &o.quote);
 	compare_pck(json_object_get(expected, "pck"), o.pck);
-	if (m->json)
+	if (m->json) {
 		compare_appraisal(expected, &o);
+		run_room(m, tee, &o);
+	}
 }
 
 static void run_variants(struct dcap *d, struct material *m, const json_t *expected,
@@ -218,7 +315,7 @@ static int run_case(struct dcap *d, const char *tee, const char *name)
 	} else {
 		vectors_read(
 			tee, name, json_string_value(json_object_get(files, "quote")), &m.quote);
-		run_positive(d, &m, expected);
+		run_positive(d, &m, expected, tee);
 	}
 	material_done(&m);
 	return 1;
@@ -251,11 +348,53 @@ static void test_sgx_vectors(void **state)
 	run_folder("sgx");
 }
 
+/* QE identities alone: the signature over the exact bytes, and what they say of a quote's QE. */
+static void run_identity(const char *name, bool good)
+{
+	cleanup(json_decref) json_t *expected = vectors_json("sgx", name, "expected.json");
+	cleanup_with(buf_done) struct buf text = buf_init(0), pem = buf_init(0), raw = buf_init(0);
+	cleanup(qe_identity_free) struct qe_identity *id = NULL;
+	cleanup(cert_free) struct cert *signer = NULL;
+	cleanup(pkey_free) struct pkey *key = NULL;
+	struct tcb_info *none = NULL;
+	struct sgx_quote q;
+	struct tcb_match m = {0};
+	uint8_t signature[64];
+	struct slice body;
+
+	vectors_read("sgx", name, "qe_identity.json", &text);
+	vectors_read("sgx", name, "tcb_signing.pem", &pem);
+	vectors_read("sgx", name, "quote.bin", &raw);
+	assert_int_equal(
+		tcb_split_signed(buf_slice(&text), "enclaveIdentity", &body, signature, NULL), 0);
+	assert_int_equal(certs_from_pem(buf_slice(&pem), &signer, 1, NULL), 1);
+	assert_int_equal(cert_key(signer, &key), 0);
+	assert_int_equal(pkey_verify(key, SIG_ES256, body, slice_of(signature, 64)),
+		good ? 0 : -EKEYREJECTED);
+	assert_int_equal(qe_identity_parse(body, &id, NULL), 0);
+	assert_int_equal(tcb_info_parse(body, &none, NULL), -EBADMSG);
+	assert_int_equal(sgx_quote_parse(buf_slice(&raw), &q, NULL), 0);
+	assert_null(qe_identity_mismatch(id, &q.qe));
+	const struct tcb_info empty = {0};
+	const struct pck_info pck = {0};
+	tcb_match(&empty, id, &pck, &q.qe, NULL, &m);
+	assert_int_equal(m.status, TCB_NOT_SUPPORTED);
+	assert_string_equal(tcb_status_name(m.qe_status),
+		json_string_value(json_object_get(expected, "qe_tcb_status")));
+}
+
+static void test_identities(void **state)
+{
+	run_identity("qe-identity-qe3-identity", true);
+	run_identity("neg-qe-identity-corrupt-qe3-identity", false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tdx_vectors),
 		cmocka_unit_test(test_sgx_vectors),
+		cmocka_unit_test(test_identities),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

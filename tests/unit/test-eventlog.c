@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "evidence/eventlog.h"
 #include "evidence/eventlog_details.h"
+#include "fmt/sgx_quote.h"
 #include "fmt/tpm.h"
 
 static void load(const char *name, struct buf *log, json_t **expected)
@@ -61,6 +62,29 @@ static void compare_replay(const char *name, const json_t *expected, struct slic
 	}
 }
 
+/* Where there is a quote of the same machine, its registers say whether the log is the right one.
+ */
+static void compare_quote(const char *name, const json_t *expected, struct slice log)
+{
+	const char *file =
+		json_string_value(json_object_get(json_object_get(expected, "files"), "quote"));
+	bool valid = streq(json_string_value(json_object_get(expected, "verdict")), "valid");
+	cleanup_with(buf_done) struct buf raw = buf_init(0);
+	struct eventlog_registers regs;
+	struct sgx_quote q;
+	bool equal = true;
+
+	if (!file)
+		return;
+	vectors_read("ccel", name, file, &raw);
+	assert_int_equal(sgx_quote_parse(buf_slice(&raw), &q, NULL), 0);
+	assert_int_equal(eventlog_replay(log, TPM_ALG_SHA384, &regs, NULL), 0);
+	for (int i = 0; i < TD_RTMR_COUNT; i++)
+		equal &= slice_eq(q.td.rtmr[i], digest_slice(&regs.values[i + 1]));
+	assert_int_equal(equal, valid);
+	print_message("  %s: replay %s the quote\n", name, equal ? "leads to" : "differs from");
+}
+
 static void truncate_all(struct slice log)
 {
 	/* Only the part with events: what follows is padding. */
@@ -98,6 +122,7 @@ static void test_vectors(void **state)
 		}
 		compare_replay(d->d_name, expected, buf_slice(&log));
 		compare_golden(d->d_name, expected, buf_slice(&log));
+		compare_quote(d->d_name, expected, buf_slice(&log));
 		truncate_all(buf_slice(&log));
 		good++;
 	}

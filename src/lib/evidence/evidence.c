@@ -7,6 +7,8 @@
 static const struct evidence_tee g_tees[] = {
 	{"sample", "cpu", evidence_sample_verify},
 	{"tpm", "cpu", evidence_tpm_verify},
+	{"sgx", "cpu", evidence_sgx_verify},
+	{"tdx", "cpu", evidence_tdx_verify},
 };
 
 const struct evidence_tee *evidence_find(const char *name)
@@ -27,6 +29,7 @@ void evidence_result_done(struct evidence_result *r)
 {
 	json_decref(r->claims);
 	json_decref(r->checks);
+	json_decref(r->missing);
 	*r = (struct evidence_result){0};
 }
 
@@ -63,11 +66,38 @@ int check_bytes(struct evidence_result *r, const char *name, struct slice expect
 		slice_eq(expected, actual) ? NULL : detail);
 }
 
+int check_padded(struct evidence_result *r, const char *name, struct slice expected,
+	struct slice actual, const char *detail)
+{
+	uint8_t want[64] = {0};
+	size_t size = MIN(actual.size, sizeof(want));
+
+	if (expected.size > 0)
+		memcpy(want, expected.data, MIN(expected.size, size));
+	return check_bytes(r, name, slice_of(want, size), actual, detail);
+}
+
 int check_errno(struct evidence_result *r, const char *name, int code, const struct err *e)
 {
 	if (code == -ENOMEM)
 		return code;
 	return check_note(r, name, code == 0, NULL, NULL, code == 0 ? NULL : err_text(e, code));
+}
+
+int check_collateral(struct evidence_result *r, const struct collateral_provider *p,
+	const char *key, struct slice *ret)
+{
+	char detail[COLLATERAL_KEY_SIZE + 64];
+
+	int e = collateral_get(p, key, ret);
+	if (e == 0 && ret->size > 0)
+		return 0;
+	if (!r->missing)
+		r->missing = json_array();
+	if (!r->missing || json_array_append_new(r->missing, json_string(key)) < 0)
+		return -ENOMEM;
+	snprintf(detail, sizeof(detail), "there is no %s among the collateral", key);
+	return check_note(r, "collateral", false, key, NULL, detail);
 }
 
 int evidence_verify(const char *tee, const struct evidence_request *request,

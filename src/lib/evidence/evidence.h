@@ -12,6 +12,9 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "evidence/collateral.h"
+
+struct digest;
 
 enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
 
@@ -21,6 +24,9 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * @report_data: digest that the evidence must be bound to; each room pads or cuts it to its field
  * @init_data: digest of the initdata that came along; empty when none came
  * @now: seconds since the epoch: the time that certificates must be valid at
+ * @collateral: where the room finds what the evidence does not carry; NULL: there is nothing
+ * @intel_roots: SHA-256 of the SPKI of root keys to trust instead of Intel's, for tests; NULL in a
+ * service
  * @insecure_skip_report_data: do not check the binding (off-line look at old evidence); never set
  * by a service
  */
@@ -29,6 +35,9 @@ struct evidence_request {
 	struct slice report_data;
 	struct slice init_data;
 	int64_t now;
+	const struct collateral_provider *collateral;
+	const struct digest *intel_roots;
+	size_t intel_root_count;
 	bool insecure_skip_report_data;
 };
 
@@ -39,12 +48,15 @@ struct evidence_request {
  * @claims: owned; NULL when denied before claims could be made
  * @checks: owned array of {"name", "ok", "expected", "actual", "detail"}; absent members are not
  * known
+ * @missing: array of keys of collateral that was asked for and is not there; NULL when all was: who
+ * can fetch may do so and try again
  * @reason: one sentence when denied
  */
 struct evidence_result {
 	enum evidence_verdict verdict;
 	json_t *claims;
 	json_t *checks;
+	json_t *missing;
 	char reason[EVIDENCE_REASON_SIZE];
 };
 void evidence_result_done(struct evidence_result *r);

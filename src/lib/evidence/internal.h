@@ -7,6 +7,10 @@ int evidence_tpm_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sample_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_sgx_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_tdx_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 
 /**
  * check_note() - record one check; a failed one denies and, if it is the first, becomes the reason
@@ -21,3 +25,13 @@ must_check int check_bytes(struct evidence_result *r, const char *name, struct s
 /** check_errno() - record the outcome of a call: 0 passes; anything else fails with its text */
 must_check int check_errno(
 	struct evidence_result *r, const char *name, int code, const struct err *e);
+/**
+ * check_collateral() - ask @p for @key; what is not there denies, and is added to what is missing
+ * Return: 0, -EACCES, -ENOMEM.
+ */
+must_check int check_collateral(struct evidence_result *r, const struct collateral_provider *p,
+	const char *key, struct slice *ret);
+/** check_padded() - @expected cut or padded with zeros to the size of @actual, which is at most 64
+ */
+must_check int check_padded(struct evidence_result *r, const char *name, struct slice expected,
+	struct slice actual, const char *detail);

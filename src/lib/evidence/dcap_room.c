@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evidence/dcap_room.h"
+
+#include "base/enc.h"
+#include "base/str.h"
+#include "evidence/collateral.h"
+#include "fmt/json.h"
+
+#define REPORT_DATA_MIN 32
+#define REPORT_DATA_MAX 64
+
+/* One verifier for the process: its caches are what makes the second quote cheap. */
+static struct dcap *g_dcap;
+
+struct signed_item {
+	struct slice body, chain;
+	uint8_t signature[64];
+};
+
+static int get_signed(const struct evidence_request *q, const char *key, const char *member,
+	struct signed_item *ret, struct evidence_result *result)
+{
+	char chain_key[COLLATERAL_KEY_SIZE + 8];
+	struct slice item;
+	struct err e = {0};
+
+	snprintf(chain_key, sizeof(chain_key), "%s/chain", key);
+	int r = check_collateral(result, q->collateral, key, &item);
+	if (r == 0)
+		r = check_collateral(result, q->collateral, chain_key, &ret->chain);
+	if (r < 0)
+		return r;
+	r = tcb_split_signed(item, member, &ret->body, ret->signature, &e);
+	return r < 0 ? check_errno(result, "collateral format", r, &e) : 0;
+}
+
+/* Quotes that name their PCK certificate instead of carrying it. */
+static int get_pck_chain(const struct evidence_request *q, const struct sgx_quote *quote,
+	struct slice *ret, struct evidence_result *result)
+{
+	char key[COLLATERAL_KEY_SIZE], hex[2 * HASH_SIZE_MAX + 1];
+	struct digest d;
+
+	if (quote->cert_data_type == SGX_CERT_PCK_CHAIN)
+		return 0;
+	int r = hash_once(HASH_SHA256, quote->cert_data, &d);
+	if (r < 0)
+		return r;
+	snprintf(key, sizeof(key), "intel/pck/%s", hex_str(digest_slice(&d), hex, sizeof(hex)));
+	return check_collateral(result, q->collateral, key, ret);
+}
+
+static int check_second_path(const struct evidence_request *q, const char *tee, enum dcap_ca ca,
+	const struct dcap_options *o, struct evidence_result *result, struct dcap_outcome *out)
+{
+	char key[COLLATERAL_KEY_SIZE], fmspc[16];
+	struct signed_item info, identity;
+	struct dcap_collateral c = {0};
+
+	hex_str(slice_of(out->pck->fmspc, 6), fmspc, sizeof(fmspc));
+	snprintf(key, sizeof(key), "intel/%s/tcb/%s", tee, fmspc);
+	int r = get_signed(q, key, "tcbInfo", &info, result);
+	snprintf(key, sizeof(key), "intel/%s/qe", tee);
+	if (r == 0)
+		r = get_signed(q, key, "enclaveIdentity", &identity, result);
+	if (r == 0)
+		r = check_collateral(result, q->collateral,
+			ca == DCAP_CA_PLATFORM ? "intel/crl/platform" : "intel/crl/processor",
+			&c.pck_crl);
+	if (r == 0)
+		r = check_collateral(result, q->collateral, "intel/crl/root", &c.root_crl);
+	if (r < 0)
+		return r;
+	c.tcb_info = info.body;
+	c.tcb_info_signature = slice_of(info.signature, sizeof(info.signature));
+	c.tcb_chain = info.chain;
+	c.qe_identity = identity.body;
+	c.qe_identity_signature = slice_of(identity.signature, sizeof(identity.signature));
+	c.qe_chain = identity.chain;
+	return dcap_check_collateral(g_dcap, &c, o, result, out);
+}
+
+int dcap_room_verify(const struct evidence_request *request, const char *tee, struct slice quote,
+	struct evidence_result *result, struct dcap_outcome *ret)
+{
+	const struct dcap_options o = {.now = request->now,
+		.roots = request->intel_roots,
+		.root_count = request->intel_root_count};
+	bool want_tdx = streq(tee, "tdx");
+	enum dcap_ca ca = DCAP_CA_UNKNOWN;
+	struct slice pck_chain = SLICE_EMPTY;
+	struct sgx_quote parsed;
+	struct err e = {0};
+
+	if (!g_dcap && !(g_dcap = dcap_new()))
+		return -ENOMEM;
+	int r = sgx_quote_parse(quote, &parsed, &e);
+	if (r < 0)
+		return check_errno(result, "quote format", r, &e);
+	if ((parsed.tee_type == SGX_TEE_TYPE_TDX) != want_tdx)
+		return check_note(result, "quote is of this TEE", false, tee,
+			want_tdx ? "sgx" : "tdx", "the quote is of the other TEE");
+	r = get_pck_chain(request, &parsed, &pck_chain, result);
+	if (r == 0)
+		r = dcap_check_quote(g_dcap, quote, pck_chain, &o, result, ret, &ca);
+	return r == 0 ? check_second_path(request, tee, ca, &o, result, ret) : r;
+}
+
+int dcap_room_bindings(const struct evidence_request *request, struct slice report_data,
+	const char *init_name, struct slice init_field, struct evidence_result *result)
+{
+	int r = 0;
+
+	if (!request->insecure_skip_report_data) {
+		/* An empty expectation would be met by a report without report data. */
+		if (request->report_data.size < REPORT_DATA_MIN ||
+			request->report_data.size > REPORT_DATA_MAX)
+			return check_note(result, "report data", false, NULL, NULL,
+				"no usable report data was given to compare with");
+		r = check_padded(result, "report data", request->report_data, report_data,
+			"the quote was not made for this session and key");
+	}
+	if (r == 0 && request->init_data.size > 0)
+		r = check_padded(result, "initdata", request->init_data, init_field, init_name);
+	return r;
+}
+
+int put_fields(json_t *o, const char *name, const struct claim_field *fields, size_t count)
+{
+	json_t *inner = json_object();
+	int r = json_set_take(o, name, inner);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = json_set_hex(inner, fields[i].name, fields[i].value);
+	return r;
+}
