@@ -98,19 +98,29 @@ void b64_encode(struct buf *out, struct slice in, enum b64_variant variant)
 	buf_commit(out, n);
 }
 
-static int b64_digit(uint8_t c, bool url)
+#define B64_NONE 0x80
+
+/* Values of all characters in an alphabet; evidence is kilobytes of them. */
+static void b64_table(const char *alphabet, uint8_t table[256])
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == (url ? '-' : '+'))
-		return 62;
-	if (c == (url ? '_' : '/'))
-		return 63;
-	return -1;
+	memset(table, B64_NONE, 256);
+	for (uint8_t i = 0; i < 64; i++)
+		table[(uint8_t)alphabet[i]] = i;
+}
+
+/* Whole groups of four. Return: false when a character is none of the alphabet. */
+static bool b64_groups(const uint8_t *in, size_t groups, const uint8_t table[256], uint8_t *out)
+{
+	uint8_t bad = 0;
+
+	for (size_t i = 0; i < groups; i++, in += 4, out += 3) {
+		uint8_t a = table[in[0]], b = table[in[1]], c = table[in[2]], d = table[in[3]];
+		bad |= a | b | c | d;
+		out[0] = (uint8_t)(a << 2 | b >> 4);
+		out[1] = (uint8_t)(b << 4 | c >> 2);
+		out[2] = (uint8_t)(c << 6 | d);
+	}
+	return !(bad & B64_NONE);
 }
 
 int b64_decode(struct buf *out, struct slice in, enum b64_variant variant)
@@ -127,29 +137,21 @@ int b64_decode(struct buf *out, struct slice in, enum b64_variant variant)
 	uint8_t *p = buf_reserve(out, in.size / 4 * 3 + (tail ? tail - 1 : 0));
 	if (!p)
 		return buf_error(out);
-	uint32_t v = 0;
-	size_t n = 0;
-	for (size_t i = 0; i < in.size; i++) {
-		int d = b64_digit(in.data[i], variant != B64_STD);
-		if (d < 0)
+	uint8_t table[256];
+	size_t groups = in.size / 4, n = groups * 3;
+	b64_table(variant == B64_STD ? g_std : g_url, table);
+	if (!b64_groups(in.data, groups, table, p))
+		return -EBADMSG;
+	if (tail) {
+		const uint8_t *q = in.data + groups * 4;
+		uint8_t last[3] = {table[q[0]], table[q[1]], tail == 3 ? table[q[2]] : 0};
+		/* Bits that the padding cuts off must be zero. */
+		if (((last[0] | last[1] | last[2]) & B64_NONE) ||
+			(last[tail - 1] & (tail == 2 ? 0xF : 3)))
 			return -EBADMSG;
-		v = v << 6 | (uint32_t)d;
-		if (i % 4 == 3) {
-			p[n++] = (uint8_t)(v >> 16);
-			p[n++] = (uint8_t)(v >> 8);
-			p[n++] = (uint8_t)v;
-			v = 0;
-		}
-	}
-	if (tail == 2) {
-		if (v & 0xF)
-			return -EBADMSG;
-		p[n++] = (uint8_t)(v >> 4);
-	} else if (tail == 3) {
-		if (v & 0x3)
-			return -EBADMSG;
-		p[n++] = (uint8_t)(v >> 10);
-		p[n++] = (uint8_t)(v >> 2);
+		p[n++] = (uint8_t)(last[0] << 2 | last[1] >> 4);
+		if (tail == 3)
+			p[n++] = (uint8_t)(last[1] << 4 | last[2] >> 2);
 	}
 	buf_commit(out, n);
 	return 0;
@@ -157,9 +159,7 @@ int b64_decode(struct buf *out, struct slice in, enum b64_variant variant)
 
 int b64_decode_any(struct buf *out, struct slice in)
 {
-	bool url = false;
-	for (size_t i = 0; i < in.size; i++)
-		url = url || in.data[i] == '-' || in.data[i] == '_';
+	bool url = in.size > 0 && (memchr(in.data, '-', in.size) || memchr(in.data, '_', in.size));
 	if (url)
 		return b64_decode(out, in, in.size % 4 == 0 ? B64_URL_PADDED : B64_URL);
 	if (in.size % 4 == 0)

@@ -72,7 +72,7 @@ static bool has_private_part(EVP_PKEY *p, enum key_type type)
 }
 
 /* Takes ownership of @p in every case. */
-static int adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr)
+int pkey_adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr)
 {
 	enum key_type type = type_of(p);
 	if (type == KEY_NONE) {
@@ -129,7 +129,7 @@ int pkey_generate(enum key_type type, unsigned rsa_bits, struct pkey **ret)
 		p = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	else
 		return -EOPNOTSUPP;
-	return p ? adopt(p, ret, NULL) : -EIO;
+	return p ? pkey_adopt(p, ret, NULL) : -EIO;
 }
 
 static int no_passphrase(char *dst, int size, int rwflag, void *cookie)
@@ -156,7 +156,7 @@ int pkey_from_pem(struct slice pem, struct pkey **ret, struct err *reterr)
 		return err_set(reterr, -EBADMSG,
 			"no usable key in the PEM text (want an unencrypted private key or a "
 			"public key)");
-	return adopt(p, ret, reterr);
+	return pkey_adopt(p, ret, reterr);
 }
 
 int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr)
@@ -170,7 +170,7 @@ int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr)
 		EVP_PKEY_free(p);
 		return err_set(reterr, -EBADMSG, "not a DER SubjectPublicKeyInfo");
 	}
-	return adopt(p, ret, reterr);
+	return pkey_adopt(p, ret, reterr);
 }
 
 static int from_params(
@@ -184,9 +184,14 @@ static int from_params(
 	EVP_PKEY_CTX_free(ctx);
 	OSSL_PARAM_free(params);
 	if (good) {
-		/* A point off its curve, or a private part of another key, must never be used. */
+		/*
+		 * A point off its curve, or a private part of another key, must never be used. The
+		 * curves have cofactor 1, so a point on the curve is in the group, and the quick
+		 * check says all that the full one does (SP 800-56A, 5.6.2.3.4).
+		 */
 		EVP_PKEY_CTX *check = EVP_PKEY_CTX_new_from_pkey(NULL, p, NULL);
-		good = check && EVP_PKEY_public_check(check) == 1;
+		good = check && (EVP_PKEY_is_a(p, "EC") ? EVP_PKEY_public_check_quick(check)
+							: EVP_PKEY_public_check(check)) == 1;
 		if (good && selection == EVP_PKEY_KEYPAIR)
 			good = EVP_PKEY_pairwise_check(check) == 1;
 		EVP_PKEY_CTX_free(check);
@@ -196,7 +201,7 @@ static int from_params(
 		EVP_PKEY_free(p);
 		return err_set(reterr, -EBADMSG, "key values are not a valid %s key", kind);
 	}
-	return adopt(p, ret, reterr);
+	return pkey_adopt(p, ret, reterr);
 }
 
 static int ec_key(const struct curve_info *curve, struct slice point, struct slice d,
@@ -310,7 +315,7 @@ static int okp_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr
 		d.size > 0 ? EVP_PKEY_new_raw_private_key_ex(NULL, "ED25519", NULL, d.data, d.size)
 			   : EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x.data, x.size);
 	ERR_clear_error();
-	return p ? adopt(p, ret, reterr)
+	return p ? pkey_adopt(p, ret, reterr)
 		 : err_set(reterr, -EBADMSG, "key values are not a valid Ed25519 key");
 }
 

@@ -85,11 +85,16 @@ void cert_free(struct cert *c)
 
 int cert_key(const struct cert *c, struct pkey **ret)
 {
-	uint8_t *der = NULL;
-	int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x), &der);
-	int r = size > 0 ? pkey_from_spki(slice_of(der, (size_t)size), ret, NULL) : -EIO;
-	OPENSSL_free(der);
-	return r;
+	EVP_PKEY *p = X509_get0_pubkey(c->x);
+	ERR_clear_error();
+	if (!p)
+		return -EBADMSG;
+	return EVP_PKEY_up_ref(p) == 1 ? pkey_adopt(p, ret, NULL) : -EIO;
+}
+
+int cert_ref(const struct cert *c, struct cert **ret)
+{
+	return X509_up_ref(c->x) == 1 ? adopt(c->x, ret) : -EIO;
 }
 
 int cert_to_der(const struct cert *c, struct buf *out)

@@ -12,7 +12,9 @@ must_check int cert_from_der(struct slice der, struct cert **ret, struct err *re
 must_check int certs_from_pem(struct slice pem, struct cert **ret, size_t max, struct err *reterr);
 void cert_free(struct cert *c);
 DEFINE_CLEANUP(struct cert *, cert_free);
-/** cert_key() - public key (new object) */
+/** cert_ref() - a second owner of the same certificate. Return: 0, -ENOMEM, -EIO. */
+must_check int cert_ref(const struct cert *c, struct cert **ret);
+/** cert_key() - public key (new object). Return: 0, -EBADMSG, -EOPNOTSUPP (type), -ENOMEM. */
 must_check int cert_key(const struct cert *c, struct pkey **ret);
 must_check int cert_to_der(const struct cert *c, struct buf *out);
 /** cert_subject() - one-line RFC 2253 subject into @dst */

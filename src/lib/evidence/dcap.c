@@ -29,6 +29,8 @@ void dcap_free(struct dcap *d)
 		dcap_platform_free(d->platforms[i]);
 	for (size_t i = 0; i < DCAP_STATEMENTS_MAX; i++)
 		dcap_statement_free(d->statements[i]);
+	for (size_t i = 0; i < DCAP_AUTHORITIES_MAX; i++)
+		dcap_authority_done(&d->authorities[i]);
 	free(d);
 }
 
@@ -236,8 +238,8 @@ int dcap_check_collateral(struct dcap *d, const struct dcap_collateral *c,
 		r = check_level(p, s, &out->quote, result, &out->match);
 	if (r < 0)
 		return r;
-	out->root_crl_number = crl_number(s->root_crl);
-	out->pck_crl_number = crl_number(s->pck_crl);
+	out->root_crl_number = s->root_crl_number;
+	out->pck_crl_number = s->pck_crl_number;
 	out->evaluation_number = MIN(s->info->evaluation_number, s->identity->evaluation_number);
 	return 0;
 }

@@ -174,7 +174,11 @@ static int check_crls(
 	if (r == 0)
 		r = check_errno(result, "PCK CRL format",
 			read_crl(c->pck_crl, "PCK CRL", &s->pck_crl, &s->periods[3], &e), &e);
-	return r;
+	if (r < 0)
+		return r;
+	s->root_crl_number = crl_number(s->root_crl);
+	s->pck_crl_number = crl_number(s->pck_crl);
+	return 0;
 }
 
 static int keep_bytes(struct dcap_statement *s, const struct dcap_collateral *c)

@@ -5,7 +5,8 @@
 #include "evidence/dcap.h"
 #include "evidence/internal.h"
 
-#define DCAP_PLATFORMS_MAX 128
+#define DCAP_PLATFORMS_MAX 256
+#define DCAP_AUTHORITIES_MAX 8
 #define DCAP_STATEMENTS_MAX 32
 
 /** struct dcap_period - something with dates; @what is for people */
@@ -14,15 +15,24 @@ struct dcap_period {
 	int64_t from, until;
 };
 
+/** struct dcap_authority - a CA and its root that passed all checks but dates and revocation */
+struct dcap_authority {
+	struct buf ca_pem, root_pem;
+	struct cert *ca, *root;
+	struct digest root_pin; /* SHA-256 of the root's SPKI */
+	struct digest root_key_id;
+	struct digest ca_pin;
+	enum dcap_ca ca_kind;
+	struct dcap_period ca_period, root_period;
+};
+
 /** struct dcap_platform - the checked QE part of quotes: chain, QE report, bound attestation key */
 struct dcap_platform {
 	uint8_t *bytes; /* what was checked: QE part, then the separate PCK chain */
 	size_t qe_size, chain_size;
 	struct cert *leaf, *ca, *root;
 	struct pkey *attestation_key;
-	struct digest root_pin; /* SHA-256 of the root's SPKI */
-	struct digest root_key_id;
-	struct digest ca_pin;
+	struct digest root_pin, root_key_id, ca_pin; /* as of struct dcap_authority */
 	enum dcap_ca ca_kind;
 	struct pck_info info;
 	struct dcap_period periods[3];
@@ -43,6 +53,7 @@ struct dcap_statement {
 	struct tcb_info *info;
 	struct qe_identity *identity;
 	struct crl *root_crl, *pck_crl;
+	int64_t root_crl_number, pck_crl_number;
 	struct digest pck_crl_ca; /* key that @pck_crl was verified with; size 0 while with none */
 	struct dcap_period periods[4];
 	uint64_t used;
@@ -51,6 +62,8 @@ struct dcap_statement {
 struct dcap {
 	struct dcap_platform *platforms[DCAP_PLATFORMS_MAX];
 	struct dcap_statement *statements[DCAP_STATEMENTS_MAX];
+	struct dcap_authority authorities[DCAP_AUTHORITIES_MAX];
+	size_t next_authority; /* overwritten in turn: there are two CAs in the world */
 	uint64_t clock;
 	struct dcap_platform *current; /* platform of the outcome that was returned last */
 };
@@ -60,6 +73,14 @@ must_check int dcap_platform_get(struct dcap *d, const struct sgx_quote *q, stru
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_platform **ret);
 void dcap_platform_free(struct dcap_platform *p);
 DEFINE_CLEANUP(struct dcap_platform *, dcap_platform_free);
+void dcap_authority_done(struct dcap_authority *a);
+/**
+ * dcap_chain_get() - split the PEM chain of a platform into leaf, CA and root and check it: names,
+ * signatures, usage, the pin of the root. Authorities that were checked before are recognised by
+ * their text. Return: 0 with @p filled but for what the QE says; -EACCES, -ENOMEM.
+ */
+must_check int dcap_chain_get(struct dcap *d, struct dcap_platform *p, struct slice pem,
+	const struct dcap_options *o, struct evidence_result *result);
 /** dcap_statement_get() - likewise for collateral */
 must_check int dcap_statement_get(struct dcap *d, const struct dcap_collateral *c,
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_statement **ret);

@@ -17,6 +17,52 @@ struct signed_item {
 	uint8_t signature[64];
 };
 
+/*
+ * Where body and signature are in documents that were seen: parsing them costs more than the
+ * signature over a quote.
+ */
+struct split_memo {
+	struct buf doc;
+	size_t offset, size;
+	uint8_t signature[64];
+	uint64_t used;
+};
+#define SPLIT_MEMOS 32
+static struct split_memo g_memos[SPLIT_MEMOS];
+static uint64_t g_memo_clock;
+
+static int split(struct slice doc, const char *member, struct signed_item *ret, struct err *reterr)
+{
+	struct split_memo *oldest = &g_memos[0];
+
+	for (size_t i = 0; i < SPLIT_MEMOS; i++) {
+		struct split_memo *m = &g_memos[i];
+		if (m->doc.size > 0 && slice_eq(buf_slice(&m->doc), doc)) {
+			ret->body = slice_cut(doc, m->offset, m->size);
+			memcpy(ret->signature, m->signature, sizeof(ret->signature));
+			m->used = ++g_memo_clock;
+			return 0;
+		}
+		if (m->used < oldest->used)
+			oldest = m;
+	}
+	int r = tcb_split_signed(doc, member, &ret->body, ret->signature, reterr);
+	if (r < 0)
+		return r;
+	buf_done(&oldest->doc);
+	oldest->doc = buf_init(TCB_JSON_MAX);
+	buf_put_slice(&oldest->doc, doc);
+	if (buf_error(&oldest->doc) < 0) {
+		buf_done(&oldest->doc);
+		return -ENOMEM;
+	}
+	oldest->offset = (size_t)(ret->body.data - doc.data);
+	oldest->size = ret->body.size;
+	memcpy(oldest->signature, ret->signature, sizeof(ret->signature));
+	oldest->used = ++g_memo_clock;
+	return 0;
+}
+
 static int get_signed(const struct evidence_request *q, const char *key, const char *member,
 	struct signed_item *ret, struct evidence_result *result)
 {
@@ -30,7 +76,7 @@ static int get_signed(const struct evidence_request *q, const char *key, const c
 		r = check_collateral(result, q->collateral, chain_key, &ret->chain);
 	if (r < 0)
 		return r;
-	r = tcb_split_signed(item, member, &ret->body, ret->signature, &e);
+	r = split(item, member, ret, &e);
 	return r < 0 ? check_errno(result, "collateral format", r, &e) : 0;
 }
 

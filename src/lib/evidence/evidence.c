@@ -4,6 +4,9 @@
 #include "evidence/internal.h"
 #include "fmt/json.h"
 
+#define PASSED_NOTES 128
+#define CHECK_BYTES_MAX 256 /* bytes that a note shows */
+
 static const struct evidence_tee g_tees[] = {
 	{"sample", "cpu", evidence_sample_verify},
 	{"tpm", "cpu", evidence_tpm_verify},
@@ -33,9 +36,34 @@ void evidence_result_done(struct evidence_result *r)
 	*r = (struct evidence_result){0};
 }
 
+/*
+ * {"name": @name, "ok": true}: most notes of most verifications. They are shared and never changed.
+ * Return: a new reference; NULL on ENOMEM.
+ */
+static json_t *passed_note(const char *name)
+{
+	static json_t *known[PASSED_NOTES];
+	size_t at = 0;
+
+	for (const char *p = name; *p; p++)
+		at = at * 31 + (uint8_t)*p;
+	for (size_t i = 0; i < PASSED_NOTES; i++) {
+		json_t **place = &known[(at + i) % PASSED_NOTES];
+		if (!*place)
+			*place = json_pack("{s:s, s:b}", "name", name, "ok", 1);
+		if (!*place)
+			return NULL;
+		if (streq(json_string_value(json_object_get(*place, "name")), name))
+			return json_incref(*place);
+	}
+	return json_pack("{s:s, s:b}", "name", name, "ok", 1);
+}
+
 int check_note(struct evidence_result *r, const char *name, bool ok, const char *expected,
 	const char *actual, const char *detail)
 {
+	if (ok && !expected && !actual && !detail)
+		return json_array_append_new(r->checks, passed_note(name)) < 0 ? -ENOMEM : 0;
 	json_t *check = json_object();
 	int e = json_set_str(check, "name", name);
 	if (e == 0)
@@ -57,12 +85,11 @@ int check_note(struct evidence_result *r, const char *name, bool ok, const char 
 int check_bytes(struct evidence_result *r, const char *name, struct slice expected,
 	struct slice actual, const char *detail)
 {
-	cleanup_with(buf_done) struct buf want = buf_init(0), got = buf_init(0);
-	hex_encode(&want, slice_cut(expected, 0, 256));
-	hex_encode(&got, slice_cut(actual, 0, 256));
-	if (buf_error(&want) < 0 || buf_error(&got) < 0)
-		return -ENOMEM;
-	return check_note(r, name, slice_eq(expected, actual), buf_str(&want), buf_str(&got),
+	char want[2 * CHECK_BYTES_MAX + 1], got[2 * CHECK_BYTES_MAX + 1];
+
+	hex_str(slice_cut(expected, 0, CHECK_BYTES_MAX), want, sizeof(want));
+	hex_str(slice_cut(actual, 0, CHECK_BYTES_MAX), got, sizeof(got));
+	return check_note(r, name, slice_eq(expected, actual), want, got,
 		slice_eq(expected, actual) ? NULL : detail);
 }
 
