@@ -47,6 +47,16 @@ must_check int as_set_policy(struct as *as, const char *id, struct slice text, s
 must_check int as_set_references(struct as *as, const json_t *records);
 
 /**
+ * as_set_collateral() - replace all collateral by a document of collateral_store_load()
+ * Return: 0, -EBADMSG, -E2BIG, -ENOMEM; the old one stays on failure.
+ */
+must_check int as_set_collateral(struct as *as, const json_t *doc, struct err *reterr);
+struct digest;
+/** as_trust_insecure_intel_root() - accept SGX and TDX under this root instead of Intel's: for tests
+ */
+void as_trust_insecure_intel_root(struct as *as, const struct digest *pin);
+
+/**
  * struct as_request - what is to be appraised
  * @tee: as named when the session began
  * @nonce: base64 text of the session's nonce
@@ -67,7 +77,8 @@ struct as_request {
  *   { "accepted": bool, "status": "affirming|warning|contraindicated|none",
  *     "stage": where it ended, "reason": one sentence,
  *     "submods": EAR submods (accepted only), "checks": [ {name, ok, expected, actual} ],
- *     "findings": [ what kept the vector from affirming, see explain.h ] }
+ *     "findings": [ what kept the vector from affirming, see explain.h ],
+ *     "missing": [ keys of collateral that was needed and is not there ] (only when there are any) }
  *
  * Return: 0 when an outcome was made, -ENOMEM and the like otherwise.
  */

@@ -29,7 +29,7 @@ struct attest {
 	json_t *devices;      /* parsed additional evidence */
 	json_t *init_claims;
 	struct digest init_digest;
-	json_t *submods, *checks, *findings, *vector;
+	json_t *submods, *checks, *findings, *vector, *missing;
 	size_t class_counts[8];
 	enum ear_tier worst;
 	const char *stage;
@@ -47,6 +47,7 @@ static void attest_done(struct attest *a)
 	json_decref(a->checks);
 	json_decref(a->findings);
 	json_decref(a->vector);
+	json_decref(a->missing);
 }
 
 static int read_message(struct attest *a, struct err *reterr)
@@ -282,6 +283,16 @@ static int add_submod(struct attest *a, const char *class, json_t *submod)
 	return json_object_set_new(a->submods, name, submod) < 0 ? -ENOMEM : 0;
 }
 
+static void trust_of(const struct as *as, struct evidence_request *request)
+{
+	if (as->collateral)
+		request->collateral = collateral_store_provider(as->collateral);
+	if (as->insecure_intel_root.size > 0) {
+		request->intel_roots = &as->insecure_intel_root;
+		request->intel_root_count = 1;
+	}
+}
+
 /* Verifies and appraises one piece of evidence. */
 static int take_evidence(struct attest *a, const char *tee, const json_t *evidence, bool primary,
 	struct err *reterr)
@@ -292,6 +303,7 @@ static int take_evidence(struct attest *a, const char *tee, const json_t *eviden
 	json_t *input = NULL, *submod = NULL;
 	struct digest report;
 	struct evidence_request request = {.evidence = evidence, .now = a->request->now};
+	trust_of(a->as, &request);
 	int r = runtime ? binding(runtime, &report) : -ENOMEM;
 
 	a->stage = "evidence";
@@ -304,6 +316,8 @@ static int take_evidence(struct attest *a, const char *tee, const json_t *eviden
 		r = evidence_verify(tee, &request, &result, reterr);
 	}
 	json_array_extend(a->checks, result.checks);
+	if (result.missing)
+		json_array_extend(a->missing, result.missing);
 	if (r == 0 && (result.verdict != EVIDENCE_ACCEPT || !json_is_object(result.claims)))
 		r = err_set(reterr, -EKEYREJECTED, "%s", result.reason);
 	if (r == 0)
@@ -343,7 +357,8 @@ int as_attest(
 		.request = request,
 		.submods = json_object(),
 		.checks = json_array(),
-		.findings = json_array()};
+		.findings = json_array(),
+		.missing = json_array()};
 	struct err e = {0};
 	int r = take_all(&a, &e);
 
@@ -365,5 +380,7 @@ int as_attest(
 	if (!*ret)
 		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O}", "accepted", 0, "status", "refused",
 			"stage", a.stage, "reason", "malformed evidence", "checks", a.checks);
+	if (*ret && json_array_size(a.missing) > 0)
+		json_object_set(*ret, "missing", a.missing);
 	return *ret ? 0 : -ENOMEM;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Shared by the files of the attestation service. */
+#include "crypto/hash.h"
+#include "evidence/collateral.h"
 #include "rego/rego.h"
 #include "trustee/as/as.h"
 
@@ -16,6 +18,8 @@ struct as {
 	struct as_policy policies[AS_POLICIES_MAX];
 	size_t policy_count;
 	struct rvps_snapshot *references; /* owned; NULL while none were pushed */
+	struct collateral_store *collateral; /* owned; NULL while none was pushed */
+	struct digest insecure_intel_root; /* size 0: Intel's */
 };
 
 /* What query_reference_value() needs while a policy runs. */

@@ -148,6 +148,25 @@ int as_set_references(struct as *as, const json_t *records)
 	return 0;
 }
 
+int as_set_collateral(struct as *as, const json_t *doc, struct err *reterr)
+{
+	cleanup(collateral_store_free) struct collateral_store *fresh = collateral_store_new();
+
+	if (!fresh)
+		return -ENOMEM;
+	int r = collateral_store_load(fresh, doc, reterr);
+	if (r < 0)
+		return r;
+	collateral_store_free(as->collateral);
+	as->collateral = steal_ptr(fresh);
+	return 0;
+}
+
+void as_trust_insecure_intel_root(struct as *as, const struct digest *pin)
+{
+	as->insecure_intel_root = *pin;
+}
+
 struct as *as_new(void)
 {
 	return calloc(1, sizeof(struct as));
@@ -160,6 +179,7 @@ void as_free(struct as *as)
 	for (size_t i = 0; i < as->policy_count; i++)
 		rego_program_free(as->policies[i].program);
 	rvps_snapshot_free(as->references);
+	collateral_store_free(as->collateral);
 	free(as);
 }
 

@@ -81,6 +81,120 @@ configuration := 2 if {
 	input.tpm.pcr08 in query_reference_value("tpm_pcr08")
 }
 
+##### Intel TDX and SGX
+
+# What the quote verifier lets through besides "UpToDate": authentic, but with advice of Intel's that
+# was not followed. Revoked platforms do not get here.
+intel_tcb_lagging := {
+	"SWHardeningNeeded",
+	"ConfigurationNeeded",
+	"ConfigurationAndSWHardeningNeeded",
+	"OutOfDate",
+	"OutOfDateConfigurationNeeded",
+	"TDRelaunchAdvised",
+	"TDRelaunchAdvisedConfigurationNeeded",
+}
+
+intel_vendor := "939a7233f79c4ca9940a0db3957f0607"
+
+# A reference value may be a list, or one value.
+accepted(value, name) if value in query_reference_value(name)
+
+accepted(value, name) if {
+	# Without this an absent reference value, null, would accept null.
+	is_string(value)
+	value == query_reference_value(name)
+}
+
+tdx_is_known if {
+	input.tdx.quote.header.tee_type == "81000000"
+	input.tdx.quote.header.vendor_id == intel_vendor
+	accepted(input.tdx.quote.body.mr_td, "mr_td")
+	input.tdx.collateral_expiration_status == "0"
+}
+
+# 2: genuine, supported, recognized hardware with the firmware that was approved.
+hardware := 2 if {
+	tdx_is_known
+	input.tdx.tcb_status == "UpToDate"
+}
+
+# 32, a warning: genuine, with known vulnerabilities.
+hardware := 32 if {
+	tdx_is_known
+	input.tdx.tcb_status in intel_tcb_lagging
+}
+
+tdx_registers_match if {
+	accepted(input.tdx.quote.body.rtmr_1, "rtmr_1")
+	accepted(input.tdx.quote.body.rtmr_2, "rtmr_2")
+}
+
+tdx_kernel_matches if {
+	some event in input.tdx.uefi_event_logs
+	event.type_name == "EV_EFI_BOOT_SERVICES_APPLICATION"
+	"File(kernel)" in event.details.device_paths
+	accepted(event.digests[0].digest, "tdvfkernel")
+}
+
+tdx_parameters_match if {
+	some event in input.tdx.uefi_event_logs
+	event.type_name == "EV_EVENT_TAG"
+	event.details.string == "LOADED_IMAGE::LoadOptions"
+	accepted(event.digests[0].digest, "tdvfkernelparams")
+}
+
+# 3: only approved executables, and the kernel and its parameters are known one by one; 4: the same
+# by the registers alone (boot loaders that leave no such events).
+executables := 3 if {
+	input.tdx
+	tdx_registers_match
+	tdx_kernel_matches
+	tdx_parameters_match
+} else := 4 if {
+	input.tdx
+	tdx_registers_match
+}
+
+# 2: approved; 96: a debugger can read the guest's memory.
+configuration := 2 if {
+	input.tdx.td_attributes.debug == false
+	accepted(input.tdx.quote.body.xfam, "xfam")
+}
+
+configuration := 96 if input.tdx.td_attributes.debug == true
+
+sgx_is_known if {
+	input.sgx.header.vendor_id == intel_vendor
+	input.sgx.collateral_expiration_status == "0"
+}
+
+hardware := 2 if {
+	sgx_is_known
+	input.sgx.tcb_status == "UpToDate"
+}
+
+hardware := 32 if {
+	sgx_is_known
+	input.sgx.tcb_status in intel_tcb_lagging
+}
+
+# 3: this very enclave; 4: an enclave by an approved signer, product and version.
+executables := 3 if {
+	accepted(input.sgx.body.mr_enclave, "sgx_mr_enclave")
+} else := 4 if {
+	accepted(input.sgx.body.mr_signer, "sgx_mr_signer")
+	accepted(input.sgx.body.isv_prod_id, "sgx_isv_prod_id")
+	accepted(input.sgx.body.isv_svn, "sgx_isv_svn")
+}
+
+configuration := 2 if {
+	input.sgx.debug == false
+	accepted(input.sgx.body["attributes.xfrm"], "sgx_xfrm")
+}
+
+configuration := 96 if input.sgx.debug == true
+
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 
 ##### What the workload is, from the agent policy inside the init-data
