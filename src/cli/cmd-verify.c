@@ -20,6 +20,8 @@ static const char *guess_tee(const json_t *evidence)
 		return "tpm";
 	if (json_object_get(evidence, "svn") && json_object_get(evidence, "report_data"))
 		return "sample";
+	if (json_object_get(evidence, "attestation_report"))
+		return "snp";
 	return NULL;
 }
 

@@ -12,6 +12,7 @@
  *   intel/tdx/tcb/FMSPC         {"tcbInfo": {...}, "signature": "..."}      (also intel/sgx/...)
  *   intel/tdx/qe                {"enclaveIdentity": {...}, "signature": "..."}
  *   intel/crl/processor, intel/crl/platform, intel/crl/root      DER, its hex, or PEM
+ *   amd/...                     see snp_chain.h
  *   intel/pck/DIGEST            PEM; DIGEST: SHA-256 of a quote's certification data (types 1 to 4)
  */
 #include <jansson.h>

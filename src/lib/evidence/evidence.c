@@ -10,6 +10,7 @@
 static const struct evidence_tee g_tees[] = {
 	{"sample", "cpu", evidence_sample_verify},
 	{"tpm", "cpu", evidence_tpm_verify},
+	{"snp", "cpu", evidence_snp_verify},
 	{"sgx", "cpu", evidence_sgx_verify},
 	{"tdx", "cpu", evidence_tdx_verify},
 };

@@ -27,6 +27,10 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * @collateral: where the room finds what the evidence does not carry; NULL: there is nothing
  * @intel_roots: SHA-256 of the SPKI of root keys to trust instead of Intel's, for tests; NULL in a
  * service
+ * @amd_roots: likewise of AMD's root keys (ARK)
+ * @snp_vmpl_max: highest number of a VMPL whose SNP reports are accepted; 0 is the most privileged
+ * @insecure_no_revocation_list: accept SNP chains for which there is no revocation list; one that
+ * is there is heeded
  * @insecure_skip_report_data: do not check the binding (off-line look at old evidence); never set
  * by a service
  */
@@ -38,6 +42,10 @@ struct evidence_request {
 	const struct collateral_provider *collateral;
 	const struct digest *intel_roots;
 	size_t intel_root_count;
+	const struct digest *amd_roots;
+	size_t amd_root_count;
+	uint32_t snp_vmpl_max;
+	bool insecure_no_revocation_list;
 	bool insecure_skip_report_data;
 };
 

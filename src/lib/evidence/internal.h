@@ -7,6 +7,8 @@ int evidence_tpm_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sample_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_snp_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sgx_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_tdx_verify(
