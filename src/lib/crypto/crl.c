@@ -102,7 +102,7 @@ int crl_check_issued(const struct crl *c, const struct cert *issuer, struct err 
 
 int crl_validity(const struct crl *c, int64_t *ret_from, int64_t *ret_until)
 {
-	int64_t from, until;
+	int64_t from = 0, until = 0;
 	int r = x509_time(X509_CRL_get0_lastUpdate(c->x), &from);
 	if (r == 0)
 		r = x509_time(X509_CRL_get0_nextUpdate(c->x), &until);

@@ -18,7 +18,7 @@ int x509_time(const ASN1_TIME *t, int64_t *ret)
 
 int cert_validity(const struct cert *c, int64_t *ret_from, int64_t *ret_until)
 {
-	int64_t from, until;
+	int64_t from = 0, until = 0;
 	int r = x509_time(X509_get0_notBefore(c->x), &from);
 	if (r == 0)
 		r = x509_time(X509_get0_notAfter(c->x), &until);

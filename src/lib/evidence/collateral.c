@@ -93,6 +93,8 @@ void collateral_store_free(struct collateral_store *s)
 
 static void remove_at(struct collateral_store *s, size_t at)
 {
+	if (!s->items)
+		return;
 	s->total -= s->items[at].bytes.size;
 	free(s->items[at].key);
 	buf_done(&s->items[at].bytes);
@@ -140,8 +142,8 @@ int collateral_store_put(struct collateral_store *s, const char *key, struct sli
 	int r = buf_error(&copy);
 	if (r == 0 && !found)
 		r = insert_at(s, at, key);
-	if (r < 0)
-		return r;
+	if (r != 0 || !s->items)
+		return r != 0 ? r : -ENOMEM;
 	s->total += item.size - s->items[at].bytes.size;
 	buf_done(&s->items[at].bytes);
 	s->items[at].bytes = copy;

@@ -101,8 +101,8 @@ int dcap_check_quote(struct dcap *d, struct slice quote, struct slice pck_chain,
 			out.quote.qe_vendor_id, "the quote is not by Intel's quoting enclave");
 	if (r == 0)
 		r = dcap_platform_get(d, &out.quote, pck_chain, o, result, &p);
-	if (r < 0)
-		return r;
+	if (r != 0 || !p)
+		return r != 0 ? r : -EINVAL;
 	r = check_periods(p->periods, ARRAY_COUNT(p->periods), o->now, result, &out);
 	if (r < 0)
 		return r;

@@ -64,7 +64,7 @@ static int place(
 {
 	cleanup(cert_free) struct cert *c = NULL;
 	struct cert **to = NULL;
-	char name[128];
+	char name[128] = "";
 
 	int r = certs_from_pem(text, &c, 1, reterr);
 	if (r < 0)
@@ -160,7 +160,7 @@ static const struct dcap_authority *find_known(
 
 static int check_leaf(struct dcap_platform *p, struct err *reterr)
 {
-	struct slice extension;
+	struct slice extension = SLICE_EMPTY;
 
 	int r = cert_check_issued(p->leaf, p->ca, 0, reterr);
 	if (r == 0 && !cert_may_sign(p->leaf))
@@ -195,7 +195,7 @@ int dcap_chain_get(struct dcap *d, struct dcap_platform *p, struct slice pem,
 	const struct dcap_options *o, struct evidence_result *result)
 {
 	cleanup_with(dcap_authority_done) struct dcap_authority fresh = {0};
-	struct slice texts[CHAIN_CERTS];
+	struct slice texts[CHAIN_CERTS] = {0};
 	struct err e = {0};
 	size_t leaf = 0;
 

@@ -38,7 +38,7 @@ static int uint_of(uint8_t tag, uint8_t want, struct slice value, uint64_t max, 
 static int next_member(
 	struct rd *list, unsigned parent, unsigned *ret_arc, uint8_t *ret_tag, struct slice *ret)
 {
-	struct slice pair, oid;
+	struct slice pair = SLICE_EMPTY, oid = SLICE_EMPTY;
 
 	if (rd_end(list))
 		return 0;
@@ -141,7 +141,7 @@ int pck_info_parse(struct slice der, struct pck_info *ret, struct err *reterr)
 		"SGX type", "platform instance", "configuration"};
 	struct pck_info p = {0};
 	struct rd in = rd_init(der);
-	struct slice members, value;
+	struct slice members = SLICE_EMPTY, value = SLICE_EMPTY;
 	uint32_t seen = 0;
 	unsigned arc = 0;
 	uint8_t tag;

@@ -65,8 +65,8 @@ int tcb_split_signed(struct slice in, const char *name, struct slice *ret_body,
 	uint8_t ret_signature[64], struct err *reterr)
 {
 	cleanup(json_decref) json_t *json = NULL;
-	const char *signature;
-	json_t *body;
+	const char *signature = NULL;
+	json_t *body = NULL;
 
 	int r = json_parse(in, TCB_JSON_MAX, &json, reterr);
 	if (r == 0)

@@ -32,7 +32,7 @@ const char *tcb_status_name(enum tcb_status status)
 
 static int get_hex(const json_t *o, const char *name, uint8_t *dst, size_t size, struct err *reterr)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = json_get_str(o, name, &text, reterr);
 	if (r < 0)
 		return r;
@@ -44,7 +44,7 @@ static int get_hex(const json_t *o, const char *name, uint8_t *dst, size_t size,
 
 static int get_date(const json_t *o, const char *name, int64_t *ret, struct err *reterr)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = json_get_str(o, name, &text, reterr);
 	if (r < 0)
 		return r;
@@ -66,14 +66,14 @@ static int get_u16(const json_t *o, const char *name, uint16_t *ret, struct err 
 /* What TCB levels, module levels and enclave levels have in common. */
 static int parse_row(const json_t *row, struct tcb_level *l, struct err *reterr)
 {
-	const char *status;
+	const char *status = NULL;
 	json_t *advisories = json_object_get(row, "advisoryIDs");
 
 	int r = get_date(row, "tcbDate", &l->date, reterr);
 	if (r == 0)
 		r = json_get_str(row, "tcbStatus", &status, reterr);
-	if (r < 0)
-		return r;
+	if (r != 0 || !status)
+		return r != 0 ? r : -EBADMSG;
 	for (size_t i = TCB_UP_TO_DATE; i < ARRAY_COUNT(g_status_names); i++) {
 		if (streq(g_status_names[i], status))
 			l->status = (enum tcb_status)i;
@@ -98,7 +98,7 @@ static int parse_row(const json_t *row, struct tcb_level *l, struct err *reterr)
 /* Version 3: an array of 16 objects. */
 static int parse_components(const json_t *tcb, const char *name, uint8_t *ret, struct err *reterr)
 {
-	json_t *array;
+	json_t *array = NULL;
 	int r = json_get_array(tcb, name, SGX_TCB_COMPONENTS, &array, reterr);
 	if (r < 0)
 		return r;
@@ -116,7 +116,7 @@ static int parse_components(const json_t *tcb, const char *name, uint8_t *ret, s
 static int parse_platform_row(
 	const json_t *row, unsigned version, bool is_tdx, struct tcb_level *l, struct err *reterr)
 {
-	json_t *tcb;
+	json_t *tcb = NULL;
 	int r = parse_row(row, l, reterr);
 	if (r == 0)
 		r = json_get_object(row, "tcb", &tcb, reterr);
@@ -138,7 +138,7 @@ static int parse_platform_row(
 
 static int parse_isv_row(const json_t *row, struct tcb_level *l, struct err *reterr)
 {
-	json_t *tcb;
+	json_t *tcb = NULL;
 	int r = parse_row(row, l, reterr);
 	if (r == 0)
 		r = json_get_object(row, "tcb", &tcb, reterr);
@@ -183,7 +183,7 @@ static int parse_module(const json_t *o, struct tdx_module *m, struct err *reter
 static int parse_identity(
 	const json_t *o, struct arena *arena, struct tdx_module *m, struct err *reterr)
 {
-	const char *id;
+	const char *id = NULL;
 	uint64_t version = 0;
 
 	int r = json_get_str(o, "id", &id, reterr);
@@ -200,7 +200,7 @@ static int parse_identity(
 
 static int parse_modules(struct tcb_info *t, struct err *reterr)
 {
-	json_t *array, *module;
+	json_t *array = NULL, *module = NULL;
 	int r = json_get_object(t->json, "tdxModule", &module, reterr);
 	if (r == 0)
 		r = parse_module(module, &t->module, reterr);
@@ -250,10 +250,10 @@ static int parse_info(struct tcb_info *t, struct err *reterr)
 	t->version = (unsigned)version;
 	if (version == 3) {
 		r = json_get_str(t->json, "id", &id, reterr);
-		if (r == 0 && !streq(id, "SGX") && !streq(id, "TDX"))
+		if (r == 0 && (!id || (!streq(id, "SGX") && !streq(id, "TDX"))))
 			r = err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "id",
 				"TCB Info is for neither SGX nor TDX");
-		t->is_tdx = r == 0 && streq(id, "TDX");
+		t->is_tdx = r == 0 && id && streq(id, "TDX");
 	}
 	if (r == 0)
 		r = parse_times(
@@ -277,16 +277,21 @@ static int parse_info(struct tcb_info *t, struct err *reterr)
 
 int tcb_info_parse(struct slice json, struct tcb_info **ret, struct err *reterr)
 {
-	cleanup(tcb_info_free) struct tcb_info *t = calloc(1, sizeof(*t));
+	struct tcb_info *t = calloc(1, sizeof(*t));
+	int r = -ENOMEM;
 
-	if (!t || !(t->arena = arena_new(ARENA_MAX)))
-		return -ENOMEM;
-	int r = json_parse(json, TCB_JSON_MAX, &t->json, reterr);
+	if (!t)
+		return r;
+	t->arena = arena_new(ARENA_MAX);
+	if (t->arena)
+		r = json_parse(json, TCB_JSON_MAX, &t->json, reterr);
 	if (r == 0)
 		r = parse_info(t, reterr);
-	if (r < 0)
+	if (r != 0) {
+		tcb_info_free(t);
 		return err_wrap(reterr, r, "TCB Info");
-	*ret = steal_ptr(t);
+	}
+	*ret = t;
 	return 0;
 }
 
@@ -342,12 +347,12 @@ static int parse_qe(struct qe_identity *q, struct err *reterr)
 	q->version = (unsigned)version;
 	if (version == 2)
 		r = json_get_str(q->json, "id", &id, reterr);
-	if (r == 0 && !streq(id, "QE") && !streq(id, "TD_QE"))
+	if (r == 0 && (!id || (!streq(id, "QE") && !streq(id, "TD_QE"))))
 		r = err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "id",
 			"identity is of neither QE nor TD_QE");
-	if (r < 0)
+	if (r != 0)
 		return r;
-	q->is_tdx = streq(id, "TD_QE");
+	q->is_tdx = id && streq(id, "TD_QE");
 	r = parse_qe_fields(q, reterr);
 	if (r < 0)
 		return r;
@@ -357,16 +362,21 @@ static int parse_qe(struct qe_identity *q, struct err *reterr)
 
 int qe_identity_parse(struct slice json, struct qe_identity **ret, struct err *reterr)
 {
-	cleanup(qe_identity_free) struct qe_identity *q = calloc(1, sizeof(*q));
+	struct qe_identity *q = calloc(1, sizeof(*q));
+	int r = -ENOMEM;
 
-	if (!q || !(q->arena = arena_new(ARENA_MAX)))
-		return -ENOMEM;
-	int r = json_parse(json, TCB_JSON_MAX, &q->json, reterr);
+	if (!q)
+		return r;
+	q->arena = arena_new(ARENA_MAX);
+	if (q->arena)
+		r = json_parse(json, TCB_JSON_MAX, &q->json, reterr);
 	if (r == 0)
 		r = parse_qe(q, reterr);
-	if (r < 0)
+	if (r != 0) {
+		qe_identity_free(q);
 		return err_wrap(reterr, r, "QE identity");
-	*ret = steal_ptr(q);
+	}
+	*ret = q;
 	return 0;
 }
 
