@@ -44,7 +44,7 @@ void dcap_sim_free(struct dcap_sim *s)
 
 static int make_authorities(struct dcap_sim *s)
 {
-	const int64_t from = DCAP_SIM_NOW - 1000LL * DAY, until = DCAP_SIM_NOW + 5000LL * DAY;
+	const int64_t from = s->o.now - 1000LL * DAY, until = s->o.now + 5000LL * DAY;
 	cleanup_with(buf_done) struct buf spki = buf_init(0);
 
 	int r = sim_key_new(&s->root_key);
@@ -109,8 +109,8 @@ int dcap_sim_new_platform(struct dcap_sim *s)
 		.serial = s->pck_serial,
 		.ca = s->o.pck_is_ca,
 		.path_length = -1,
-		.from = DCAP_SIM_NOW - 900LL * DAY,
-		.until = DCAP_SIM_NOW + (s->o.expired_pck ? -1LL : 2000LL) * DAY,
+		.from = s->o.now - 900LL * DAY,
+		.until = s->o.now + (s->o.expired_pck ? -1LL : 2000LL) * DAY,
 		.sgx_extension = buf_slice(&extension)});
 	return s->pck ? 0 : -EIO;
 }
@@ -122,6 +122,8 @@ struct dcap_sim *dcap_sim_new(const struct dcap_sim_options *o)
 		return NULL;
 	if (o)
 		s->o = *o;
+	if (s->o.now == 0)
+		s->o.now = DCAP_SIM_NOW;
 	s->pck_serial = SERIAL_PCK - 1;
 	memset(s->mr_signer, 0xA5, sizeof(s->mr_signer));
 	if (make_authorities(s) < 0 || dcap_sim_new_platform(s) < 0) {
@@ -139,7 +141,7 @@ const struct digest *dcap_sim_root(const struct dcap_sim *s)
 static void put_dates(const struct dcap_sim *s, bool expired, struct buf *out)
 {
 	char from[RFC3339_SIZE], until[RFC3339_SIZE];
-	int64_t issued = DCAP_SIM_NOW - (expired ? 40LL : 10LL) * DAY;
+	int64_t issued = s->o.now - (expired ? 40LL : 10LL) * DAY;
 	buf_printf(out, "\"issueDate\":\"%s\",\"nextUpdate\":\"%s\",", rfc3339_format(issued, from),
 		rfc3339_format(issued + 30LL * DAY, until));
 	buf_printf(out, "\"tcbEvaluationDataNumber\":%u,", 18 + s->o.extra_number);
@@ -275,7 +277,7 @@ static int publish_tee(const struct dcap_sim *s, struct collateral_store *store,
 int dcap_sim_publish(const struct dcap_sim *s, struct collateral_store *store)
 {
 	cleanup_with(buf_done) struct buf root = buf_init(0), pck = buf_init(0);
-	const int64_t from = DCAP_SIM_NOW - 10LL * DAY, until = DCAP_SIM_NOW + 20LL * DAY;
+	const int64_t from = s->o.now - 10LL * DAY, until = s->o.now + 20LL * DAY;
 
 	int r = publish_tee(s, store, false);
 	if (r == 0)

@@ -16,6 +16,7 @@
  * @advisory: added to the newest level of the platform
  * @platform_svn: SVN of all components of the platform; 0: 5, which is the newest level's
  * @expired_*, @revoked_*: that item
+ * @now: what its dates lie around, seconds since the epoch; 0: DCAP_SIM_NOW
  * @extra_number: TCB evaluation data number; makes collateral differ in its bytes
  */
 struct dcap_sim_options {
@@ -25,6 +26,7 @@ struct dcap_sim_options {
 	bool revoked_pck, revoked_ca, revoked_tcb_signer;
 	bool pck_is_ca, tcb_info_v2;
 	unsigned extra_number;
+	int64_t now;
 };
 
 struct dcap_sim;

@@ -24,7 +24,8 @@
 #define COLLATERAL_KEY_SIZE 192
 #define COLLATERAL_ITEM_MAX ((size_t)4 << 20)
 #define COLLATERAL_ITEMS_MAX 8192
-#define COLLATERAL_TOTAL_MAX ((size_t)64 << 20)
+#define COLLATERAL_TOTAL_MAX ((size_t)32 << 20)
+#define COLLATERAL_DOC_MAX ((size_t)64 << 20) /* of a document, which holds items in base64 */
 
 /**
  * struct collateral_provider - where rooms ask

@@ -45,6 +45,8 @@ struct config_strings {
  * @body_max: largest request body in bytes
  * @session_timeout_s: life of an RCAR session
  * @token_life_s: life of an attestation token
+ * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
+ * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
 struct kbs_config {
@@ -92,6 +94,8 @@ struct kbs_config {
 		const char *path;
 	} store;
 	struct {
+		const char *collateral;
+		const char *insecure_intel_root;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
 		uint32_t sessions_pending_max;

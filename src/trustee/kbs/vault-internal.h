@@ -44,6 +44,7 @@ struct vault {
 	struct admin *admin;
 	struct token_keys *keys;
 	struct pool *pool;
+	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
 	int64_t log_window;  /* second in which refusals were last logged */
@@ -92,6 +93,8 @@ void vault_resource_delete(struct call *c);
 /* vault-admin.c */
 void vault_admin(struct call *c, struct slice body);
 /* vault-policy.c */
+/* Reads and checks the document of [husk] collateral, which all verifiers get. */
+must_check int vault_load_collateral(struct vault *v, struct err *reterr);
 must_check int vault_install_defaults(struct vault *v, struct err *reterr);
 must_check int vault_push_state(struct vault *v, unsigned index);
 void vault_push_references(struct vault *v);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies and reference values: from the store to the verifiers, and uploads. */
 #include "base/enc.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "evidence/collateral.h"
+#include "fmt/json.h"
 #include "trustee/as/as.h"
 #include "trustee/kbs/vault-internal.h"
 
@@ -37,6 +40,24 @@ int vault_install_defaults(struct vault *v, struct err *reterr)
 	return r;
 }
 
+int vault_load_collateral(struct vault *v, struct err *reterr)
+{
+	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
+	cleanup(json_decref) json_t *doc = NULL;
+	const char *path = v->config->husk.collateral;
+
+	v->collateral = buf_init(COLLATERAL_DOC_MAX);
+	if (!path)
+		return 0;
+	int r = store ? file_read(path, COLLATERAL_DOC_MAX, &v->collateral, reterr) : -ENOMEM;
+	if (r == 0)
+		r = json_parse(
+			buf_slice(&v->collateral), COLLATERAL_DOC_MAX, &doc, reterr);
+	if (r == 0)
+		r = collateral_store_load(store, doc, reterr);
+	return r < 0 ? err_wrap(reterr, r, "collateral %s", path) : 0;
+}
+
 static json_t *policy_header(const char *id)
 {
 	return json_pack("{s:s, s:s}", "op", "policy", "policy", id);
@@ -59,6 +80,12 @@ int vault_push_state(struct vault *v, unsigned index)
 	int r = header ? v->ops.to_verifier(v->ops.cookie, index, header, SLICE_EMPTY) : -EIO;
 
 	json_decref(header);
+	if (r == 0 && v->collateral.size > 0) {
+		header = json_pack("{s:s}", "op", "collateral");
+		r = v->ops.to_verifier(
+			v->ops.cookie, index, header, buf_slice(&v->collateral));
+		json_decref(header);
+	}
 	if (r == 0)
 		r = store_policy_list(v->store, &list, NULL);
 	json_array_foreach (list, i, item) {

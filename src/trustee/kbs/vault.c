@@ -102,6 +102,8 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 		r = admin_new(c, &v->admin, reterr);
 	if (r == 0)
 		r = vault_install_defaults(v, reterr);
+	if (r == 0)
+		r = vault_load_collateral(v, reterr);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(v);
@@ -117,6 +119,7 @@ void vault_free(struct vault *v)
 	admin_free(v->admin);
 	token_keys_free(v->keys);
 	store_close(v->store);
+	buf_done(&v->collateral);
 	free(v);
 }
 

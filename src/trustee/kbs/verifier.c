@@ -8,9 +8,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/enc.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "crypto/hash.h"
+#include "evidence/collateral.h"
+#include "fmt/json.h"
 #include "net/ipc.h"
 #include "net/sandbox.h"
 #include "trustee/as/as.h"
@@ -24,6 +28,19 @@ struct verifier {
 	struct buf out;
 };
 
+static int set_collateral(struct verifier *v, struct slice body)
+{
+	cleanup(json_decref) json_t *doc = NULL;
+	struct err e = {0};
+	int r = json_parse(body, COLLATERAL_DOC_MAX, &doc, &e);
+
+	if (r == 0)
+		r = as_set_collateral(v->as, doc, &e);
+	if (r < 0)
+		log_error("verifier.collateral", LOG_STR("reason", err_text(&e, r)));
+	return r;
+}
+
 static int set_state(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
 	struct err e = {0};
@@ -31,6 +48,8 @@ static int set_state(struct verifier *v, const char *op, const json_t *header, s
 
 	if (streq(op, "references"))
 		return as_set_references(v->as, json_object_get(header, "records"));
+	if (streq(op, "collateral"))
+		return set_collateral(v, body);
 	r = as_set_policy(v->as, wire_str(header, "policy"), body, &e);
 	if (r < 0)
 		log_error("verifier.policy", LOG_STR("policy", wire_str(header, "policy")),
@@ -108,7 +127,7 @@ static int serve_one(struct verifier *v, struct slice message)
 	if (r < 0)
 		return r;
 	op = wire_str(header, "op");
-	if (streq(op, "policy") || streq(op, "references")) {
+	if (streq(op, "policy") || streq(op, "references") || streq(op, "collateral")) {
 		r = set_state(v, op, header, body);
 		json_decref(header);
 		return r;
@@ -123,6 +142,23 @@ static int serve_one(struct verifier *v, struct slice message)
 	return r < 0 ? r : ipc_write(ROLE_FD_LINK, buf_slice(&v->out));
 }
 
+static int trust_insecure_root(const struct kbs_config *c, struct as *as, struct err *reterr)
+{
+	const char *hex = c->husk.insecure_intel_root;
+	struct digest pin = {.size = 32};
+
+	if (!hex)
+		return 0;
+	if (hex_decode_fixed(pin.bytes, pin.size, slice_str(hex)) < 0)
+		return err_set(reterr, -EINVAL,
+			"[husk] insecure_intel_root is not a SHA-256 digest in hex");
+	log_warn("kbs.insecure", LOG_STR("option", "insecure_intel_root"),
+		LOG_STR("effect",
+			"evidence of SGX and TDX is not anchored in Intel's root key"));
+	as_trust_insecure_intel_root(as, &pin);
+	return 0;
+}
+
 int role_verifier(const struct kbs_config *c)
 {
 	struct verifier v = {.as = as_new(), .out = buf_init(WIRE_BODY_MAX)};
@@ -131,6 +167,8 @@ int role_verifier(const struct kbs_config *c)
 	int r = v.as ? 0 : -ENOMEM;
 
 	signal(SIGALRM, SIG_DFL);
+	if (r == 0)
+		r = trust_insecure_root(c, v.as, &e);
 	if (r == 0)
 		r = role_confine(c, "verifier", NULL, 0, SANDBOX_BASE, &e);
 	while (r == 0) {
