@@ -8,6 +8,7 @@ const struct cli_command *const cli_tables[] = {
 	cmds_key,
 	cmds_initdata,
 	cmds_measure,
+	cmds_measure_snp,
 	cmds_tpm,
 	cmds_kbs,
 	cmds_verify,

@@ -72,6 +72,8 @@ static void put_paths(FILE *out)
 				c->complete == CLI_COMPLETE_FILE  ? " kind=file;"
 				: c->complete == CLI_COMPLETE_DIR ? " kind=directory;"
 								  : "");
+			if (!c->group)
+				put_words(out, c->name);
 			put_options(out, c->options);
 			put_options(out, cli_globals);
 			fputs("\" ;;\n", out);

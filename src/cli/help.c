@@ -62,6 +62,15 @@ static void print_row(FILE *out, const char *name, const char *summary)
 	wrap(out, summary, 24, 24);
 }
 
+static bool has_commands(const char *group)
+{
+	for (size_t t = 0; cli_tables[t]; t++)
+		for (const struct cli_command *c = cli_tables[t]; c->name; c++)
+			if (!c->hidden && streq_null(c->group, group))
+				return true;
+	return false;
+}
+
 static void print_commands(FILE *out, const char *group)
 {
 	for (size_t t = 0; cli_tables[t]; t++)
@@ -111,6 +120,10 @@ static void print_command(FILE *out, const struct cli_command *c)
 	if (c->details) {
 		fputc('\n', out);
 		wrap(out, c->details, 0, 0);
+	}
+	if (!c->group && has_commands(c->name)) {
+		fputs("\nCommands:\n", out);
+		print_commands(out, c->name);
 	}
 	if (c->options) {
 		fputs("\nOptions:\n", out);

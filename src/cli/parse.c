@@ -210,7 +210,15 @@ static int parse_word(struct cursor *c, const struct cli_group **group, struct e
 {
 	const char *word = c->argv[c->i];
 	if (c->command) {
-		c->cli->args[c->cli->arg_count++] = word;
+		/* `husk measure` is a command, and the first word of `husk measure snp`. */
+		const struct cli_command *more =
+			c->command->group || c->cli->value_count > 0 || c->command->args_max > 0
+				? NULL
+				: cli_find(c->command->name, word);
+		if (more)
+			c->command = more;
+		else
+			c->cli->args[c->cli->arg_count++] = word;
 		return 0;
 	}
 	if (!*group && (*group = find_group(word)))
