@@ -10,8 +10,21 @@
 #include "evidence/evidence.h"
 #include "fmt/initdata.h"
 #include "fmt/json.h"
+#include "fmt/sgx_quote.h"
 
 #define EVIDENCE_MAX ((size_t)64 << 20)
+
+/* SGX and TDX send the same member: the quote says whose it is. */
+static const char *guess_intel(const json_t *evidence)
+{
+	cleanup_with(buf_done) struct buf quote = buf_init(SGX_QUOTE_SIZE_MAX);
+	struct sgx_quote q;
+
+	if (json_get_b64(evidence, "quote", &quote, NULL) < 0 ||
+		sgx_quote_parse(buf_slice(&quote), &q, NULL) < 0)
+		return NULL;
+	return q.tee_type == SGX_TEE_TYPE_TDX ? "tdx" : "sgx";
+}
 
 /* Which TEE a file is from, by the members that only its evidence has. */
 static const char *guess_tee(const json_t *evidence)
@@ -22,7 +35,24 @@ static const char *guess_tee(const json_t *evidence)
 		return "sample";
 	if (json_object_get(evidence, "attestation_report"))
 		return "snp";
-	return NULL;
+	return guess_intel(evidence);
+}
+
+/*
+ * Files that hold nothing but a quote, as tools of Intel and kernels write them, become evidence.
+ * Return: NULL when @bytes are no quote.
+ */
+static json_t *wrap_quote(struct slice bytes)
+{
+	struct sgx_quote q;
+	json_t *evidence = json_object();
+
+	if (sgx_quote_parse(bytes, &q, NULL) < 0 ||
+		json_set_b64(evidence, "quote", bytes, B64_STD) < 0) {
+		json_decref(evidence);
+		return NULL;
+	}
+	return evidence;
 }
 
 static int initdata_digest(const char *file, struct digest *ret, struct err *reterr)
@@ -90,6 +120,8 @@ static int verify_file(const struct cli *cli, const char *file, const struct evi
 
 	int r = file_read(file, EVIDENCE_MAX, &text, reterr);
 	if (r == 0)
+		evidence = wrap_quote(buf_slice(&text));
+	if (r == 0 && !evidence)
 		r = json_parse(buf_slice(&text), EVIDENCE_MAX, &evidence, reterr);
 	if (r < 0)
 		return r;
@@ -120,16 +152,38 @@ static void print_records(const json_t *records)
 	}
 }
 
+static int read_collateral(const char *file, struct collateral_store **ret, struct err *reterr)
+{
+	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
+	cleanup_with(buf_done) struct buf text = buf_init(COLLATERAL_DOC_MAX);
+	cleanup(json_decref) json_t *doc = NULL;
+
+	int r = store ? file_read(file, COLLATERAL_DOC_MAX, &text, reterr) : -ENOMEM;
+	if (r == 0)
+		r = json_parse(buf_slice(&text), COLLATERAL_DOC_MAX, &doc, reterr);
+	if (r == 0)
+		r = collateral_store_load(store, doc, reterr);
+	if (r < 0)
+		return err_wrap(reterr, r, "collateral %s", file);
+	*ret = steal_ptr(store);
+	return 0;
+}
+
 static int run_verify(struct cli *cli)
 {
 	cleanup_with(buf_done) struct buf report_data = buf_init(1024);
 	cleanup(json_decref) json_t *records = json_array();
+	cleanup(collateral_store_free) struct collateral_store *store = NULL;
 	struct evidence_request q = {0};
 	struct digest init_data = {0};
 	struct err e = {0};
 	int code = CLI_OK;
 
 	int r = fill_request(cli, &q, &report_data, &init_data, &e);
+	if (r == 0 && cli_opt(cli, "collateral")) {
+		r = read_collateral(cli_opt(cli, "collateral"), &store, &e);
+		q.collateral = store ? collateral_store_provider(store) : NULL;
+	}
 	if (r < 0)
 		return cli_fail(cli, r, &e, NULL);
 	if (q.insecure_skip_report_data)
@@ -152,9 +206,12 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tpm|sample"},
+		.choices = "tdx|sgx|snp|tpm|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
+		.complete = CLI_COMPLETE_FILE},
+	{"collateral", .arg = "FILE",
+		.help = "what vendors publish: a bundle, or the output of Intel's PcsClientTool",
 		.complete = CLI_COMPLETE_FILE},
 	{"at", .arg = "TIME", .help = "verify as of this time, RFC 3339 (default: now)"},
 	{NULL},

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Man pages and completion of husk are well-formed. usage: cli.sh HUSK
+# Man pages and completion of husk are well-formed; what its commands say of given files. usage: cli.sh HUSK
 set -u
 husk=$1
 dir=$(mktemp -d)
@@ -32,5 +32,23 @@ complete_words() {
 [ "$(complete_words husk vers)" = version ] || fail "completion of commands"
 [ "$(complete_words husk version --js)" = --json ] || fail "completion of options"
 [ "$(complete_words husk man --write "$dir")" = "$dir" ] || fail "completion of folders"
+
+# Quotes of a simulated Intel: told apart as files and as evidence, refused for their root.
+corpus=$(dirname "$0")/../../fuzz/corpus/quote
+for row in v3-body1:sgx v4-body2:tdx v5-body3:tdx; do
+	"$husk" verify "$corpus/${row%:*}" >"$dir/verdict" 2>/dev/null
+	[ $? = 3 ] || fail "verify ${row%:*}: not refused"
+	grep -q "^tee  *${row#*:}\$" "$dir/verdict" || fail "verify ${row%:*}: wrong TEE"
+	grep -q "does not end in a trusted root key" "$dir/verdict" || fail "verify ${row%:*}: reason"
+	printf '{"quote": "%s"}' "$(base64 -w 0 "$corpus/${row%:*}")" >"$dir/evidence.json"
+	"$husk" verify --json "$dir/evidence.json" 2>/dev/null | grep -q "\"tee\": \"${row#*:}\"" ||
+		fail "verify ${row%:*} as evidence"
+done
+echo '{"items": {"intel/crl/root": "AAAA"}}' >"$dir/collateral.json"
+"$husk" verify --collateral "$dir/collateral.json" "$corpus/v4-body2" >/dev/null 2>&1
+[ $? = 3 ] || fail "verify --collateral"
+echo '{}' >"$dir/collateral.json"
+"$husk" verify --collateral "$dir/collateral.json" "$corpus/v4-body2" >/dev/null 2>"$dir/error"
+[ $? != 0 ] && grep -q "this is no collateral" "$dir/error" || fail "broken collateral"
 [ $bad = 0 ] && echo "cli: $count man pages and the completion are well-formed"
 exit $bad
