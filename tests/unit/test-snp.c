@@ -428,6 +428,23 @@ static void test_vek_from_store(void **state)
 	material_done(&m);
 }
 
+/* A list past its next update says nothing, even with a chain that was found good before. */
+static void test_old_list(void **state)
+{
+	char reason[EVIDENCE_REASON_SIZE];
+	struct material m;
+
+	material_load(&m, "synth-milan-v5-vcek");
+	m.request.insecure_no_revocation_list = false;
+	assert_int_equal(verify(&m, buf_slice(&m.report), NULL, NULL, NULL), 0);
+	assert_int_equal(rfc3339_parse(SLICE_LIT("2036-06-01T00:00:00Z"), &m.request.now), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(verify(&m, buf_slice(&m.report), NULL, NULL, reason), -EACCES);
+		assert_non_null(strstr(reason, "the CRL has expired"));
+	}
+	material_done(&m);
+}
+
 static void test_pins(void **state)
 {
 	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++) {
@@ -459,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_evidence_members),
 		cmocka_unit_test(test_collateral_keys),
 		cmocka_unit_test(test_vek_from_store),
+		cmocka_unit_test(test_old_list),
 		cmocka_unit_test(test_pins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

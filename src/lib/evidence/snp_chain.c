@@ -268,8 +268,6 @@ static int read_vek(const struct inputs *in, const struct chain *c, struct snp_v
 			in->kind == SNP_KEY_VLEK ? "VLEK" : "VCEK",
 			v->kind == SNP_KEY_VLEK ? "VLEK" : "VCEK");
 	v->product = in->hint;
-	if (r == 0)
-		r = read_periods(c, v);
 	return check_errno(result, "signing certificate", r, &e);
 }
 
@@ -289,7 +287,10 @@ static int build(const struct evidence_request *q, const struct inputs *in, stru
 		r = check_errno(result, "certificate chain", check_signatures(in, &c, &e), &e);
 	if (r == 0)
 		r = check_root(q, in, &c, result);
-	return r == 0 ? check_revocation(in, &c, result) : r;
+	if (r == 0)
+		r = check_revocation(in, &c, result);
+	/* The list's dates, too: it is there only now. */
+	return r == 0 ? check_errno(result, "certificate dates", read_periods(&c, v), NULL) : r;
 }
 
 /* The digest of everything that build() looks at, lengths included. */

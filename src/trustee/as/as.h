@@ -55,6 +55,8 @@ struct digest;
 /** as_trust_insecure_intel_root() - accept SGX and TDX under this root instead of Intel's: for tests
  */
 void as_trust_insecure_intel_root(struct as *as, const struct digest *pin);
+/** as_trust_insecure_amd_root() - likewise SNP, instead of AMD's */
+void as_trust_insecure_amd_root(struct as *as, const struct digest *pin);
 
 /**
  * struct as_request - what is to be appraised

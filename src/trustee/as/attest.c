@@ -291,6 +291,10 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 		request->intel_roots = &as->insecure_intel_root;
 		request->intel_root_count = 1;
 	}
+	if (as->insecure_amd_root.size > 0) {
+		request->amd_roots = &as->insecure_amd_root;
+		request->amd_root_count = 1;
+	}
 }
 
 /* Verifies and appraises one piece of evidence. */

@@ -20,6 +20,7 @@ struct as {
 	struct rvps_snapshot *references; /* owned; NULL while none were pushed */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
 	struct digest insecure_intel_root; /* size 0: Intel's */
+	struct digest insecure_amd_root;   /* size 0: AMD's */
 };
 
 /* What query_reference_value() needs while a policy runs. */

@@ -102,7 +102,7 @@ accepted(value, name) if value in query_reference_value(name)
 
 accepted(value, name) if {
 	# Without this an absent reference value, null, would accept null.
-	is_string(value)
+	not is_null(value)
 	value == query_reference_value(name)
 }
 
@@ -194,6 +194,41 @@ configuration := 2 if {
 }
 
 configuration := 96 if input.sgx.debug == true
+
+##### AMD SEV-SNP
+
+# 3: the guest was launched from an approved firmware, kernel, initrd and command line.
+executables := 3 if accepted(input.snp.measurement, "snp_launch_measurement")
+
+# 2: a genuine processor whose firmware has an approved level.
+hardware := 2 if {
+	accepted(input.snp.reported_tcb_bootloader, "snp_bootloader")
+	accepted(input.snp.reported_tcb_microcode, "snp_microcode")
+	accepted(input.snp.reported_tcb_snp, "snp_snp_svn")
+	accepted(input.snp.reported_tcb_tee, "snp_tee_svn")
+}
+
+snp_is_closed if {
+	input.snp.policy_debug_allowed == false
+	input.snp.policy_migrate_ma == false
+}
+
+# 2: every part of the configuration is approved; 3: nobody may debug or migrate the guest; 96: the
+# host may decrypt the guest's memory, by debugging it or through a migration agent.
+configuration := 2 if {
+	snp_is_closed
+	accepted(input.snp.platform_smt_enabled, "snp_smt_enabled")
+	accepted(input.snp.platform_tsme_enabled, "snp_tsme_enabled")
+	accepted(input.snp.policy_abi_major, "snp_guest_abi_major")
+	accepted(input.snp.policy_abi_minor, "snp_guest_abi_minor")
+	accepted(input.snp.policy_single_socket, "snp_single_socket")
+	accepted(input.snp.policy_smt_allowed, "snp_smt_allowed")
+} else := 3 if snp_is_closed
+
+configuration := 96 if {
+	input.snp
+	not snp_is_closed
+}
 
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 

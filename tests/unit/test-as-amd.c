@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the default policy appraises SNP: whole attestation messages from a simulated AMD. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/enc.h"
+#include "base/str.h"
+#include "crypto/key.h"
+#include "fmt/jcs.h"
+#include "fmt/json.h"
+#include "support/snp_sim.h"
+#include "trustee/as/as.h"
+
+#define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
+#define SMT_POLICY 0x30000
+#define DEBUG_POLICY 0xB0000
+#define MIGRATE_POLICY 0x70000
+#define INITDATA "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n"
+
+struct service {
+	struct snp_sim *sim;
+	struct as *as;
+	json_t *key;
+	json_t *references;
+	const char *init_data;
+	uint8_t measurement[48];
+	struct digest report_data, host_data;
+};
+
+static void refer(struct service *s, const char *name, json_t *value)
+{
+	json_t *record = json_pack("{s:s, s:s, s:s, s:o}", "version", "0.1.0", "name", name,
+		"expiration", "2030-01-01T00:00:00Z", "value", value);
+	assert_int_equal(json_array_append_new(s->references, record), 0);
+}
+
+static void refer_hardware(struct service *s)
+{
+	refer(s, "snp_bootloader", json_pack("[i, i]", 3, 4));
+	refer(s, "snp_microcode", json_pack("[i]", 219));
+	refer(s, "snp_snp_svn", json_pack("[i]", 24));
+	refer(s, "snp_tee_svn", json_pack("[i]", 0));
+}
+
+static void refer_measurement(struct service *s)
+{
+	char hex[2 * 48 + 1];
+	refer(s, "snp_launch_measurement",
+		json_pack("[s]", hex_str(slice_of(s->measurement, 48), hex, sizeof(hex))));
+}
+
+static void refer_configuration(struct service *s)
+{
+	refer(s, "snp_smt_enabled", json_true());
+	refer(s, "snp_tsme_enabled", json_false());
+	refer(s, "snp_guest_abi_major", json_integer(0));
+	refer(s, "snp_guest_abi_minor", json_integer(0));
+	refer(s, "snp_single_socket", json_false());
+	refer(s, "snp_smt_allowed", json_true());
+}
+
+static struct service new_service(const struct snp_sim_options *o)
+{
+	struct service s = {.sim = snp_sim_new(o), .as = as_new(), .references = json_array()};
+	cleanup(pkey_free) struct pkey *key = NULL;
+	assert_non_null(s.sim);
+	assert_int_equal(
+		as_set_policy(s.as, "default_cpu", as_default_policy("default_cpu"), NULL), 0);
+	cleanup(json_decref) json_t *doc = snp_sim_publish_text(s.sim);
+	assert_non_null(doc);
+	assert_int_equal(as_set_collateral(s.as, doc, NULL), 0);
+	as_trust_insecure_amd_root(s.as, snp_sim_root(s.sim));
+	assert_int_equal(pkey_generate(KEY_P256, 0, &key), 0);
+	s.key = pkey_to_jwk(key);
+	assert_non_null(s.key);
+	memset(s.measurement, 0x3C, sizeof(s.measurement));
+	return s;
+}
+
+static void service_done(struct service *s)
+{
+	snp_sim_free(s->sim);
+	as_free(s->as);
+	json_decref(s->key);
+	json_decref(s->references);
+}
+
+static struct digest binding(const struct service *s)
+{
+	cleanup(json_decref) json_t *runtime = json_pack(
+		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s->key);
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	struct digest d;
+	assert_int_equal(jcs_write(runtime, &text), 0);
+	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &d), 0);
+	return d;
+}
+
+/* A report as this guest would ask for it. */
+static struct snp_sim_report good_report(struct service *s)
+{
+	s->report_data = binding(s);
+	struct snp_sim_report r = {.policy = SMT_POLICY,
+		.platform_info = 1,
+		.report_data = digest_slice(&s->report_data),
+		.measurement = slice_of(s->measurement, sizeof(s->measurement))};
+	if (s->init_data) {
+		assert_int_equal(hash_once(HASH_SHA256, slice_str(s->init_data), &s->host_data), 0);
+		r.host_data = digest_slice(&s->host_data);
+	}
+	return r;
+}
+
+static json_t *attest(struct service *s, const struct snp_sim_report *r)
+{
+	cleanup(json_decref) json_t *evidence = snp_sim_evidence(s->sim, r);
+	json_t *init = s->init_data
+			       ? json_pack("{s:s, s:s}", "format", "toml", "body", s->init_data)
+			       : json_null();
+	cleanup(json_decref) json_t *message = json_pack("{s:o, s:{s:s, s:O}, s:{s:O, s:s}}",
+		"init-data", init, "runtime-data", "nonce", NONCE, "tee-pubkey", s->key,
+		"tee-evidence", "primary_evidence", evidence, "additional_evidence", "");
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+	json_t *outcome = NULL;
+
+	assert_non_null(message);
+	assert_int_equal(json_write(message, &body), 0);
+	assert_int_equal(as_set_references(s->as, s->references), 0);
+	const struct as_request request = {
+		.tee = "snp", .nonce = NONCE, .body = buf_slice(&body), .now = SNP_SIM_NOW};
+	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
+	return outcome;
+}
+
+static void appraise(struct service *s, const struct snp_sim_report *r, const char *status,
+	int executables, int hardware, int configuration)
+{
+	cleanup(json_decref) json_t *outcome = attest(s, r);
+	const json_t *vector = json_object_get(outcome, "vector");
+	if (!json_is_true(json_object_get(outcome, "accepted")))
+		fail_msg("refused: %s", json_string_value(json_object_get(outcome, "reason")));
+	assert_int_equal(json_integer_value(json_object_get(vector, "executables")), executables);
+	assert_int_equal(json_integer_value(json_object_get(vector, "hardware")), hardware);
+	assert_int_equal(
+		json_integer_value(json_object_get(vector, "configuration")), configuration);
+	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+}
+
+static void refuse(struct service *s, const struct snp_sim_report *r, const char *reason)
+{
+	cleanup(json_decref) json_t *outcome = attest(s, r);
+	assert_true(json_is_false(json_object_get(outcome, "accepted")));
+	if (!strstr(json_string_value(json_object_get(outcome, "reason")), reason))
+		fail_msg("%s", json_string_value(json_object_get(outcome, "reason")));
+}
+
+static void test_affirmed(void **state)
+{
+	static const struct snp_sim_options worlds[] = {{.product = SNP_MILAN},
+		{.product = SNP_GENOA, .wrapped_hwid = true}, {.product = SNP_MILAN, .vlek = true}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(worlds); i++) {
+		cleanup_with(service_done) struct service s = new_service(&worlds[i]);
+		struct snp_sim_report r = good_report(&s);
+		/* Nothing is registered: nothing is affirmed but that the guest is closed. */
+		appraise(&s, &r, "contraindicated", 33, 97, 3);
+		refer_measurement(&s);
+		appraise(&s, &r, "contraindicated", 3, 97, 3);
+		refer_hardware(&s);
+		appraise(&s, &r, "affirming", 3, 2, 3);
+		refer_configuration(&s);
+		appraise(&s, &r, "affirming", 3, 2, 2);
+		r.version = i == 1 ? 5 : 2;
+		appraise(&s, &r, "affirming", 3, 2, 2);
+		/* TSME on: not what is registered, but nothing that opens the guest. */
+		r.platform_info = 3;
+		appraise(&s, &r, "affirming", 3, 2, 3);
+		s.measurement[0] ^= 1;
+		appraise(&s, &r, "warning", 33, 2, 3);
+	}
+}
+
+static void test_turin(void **state)
+{
+	cleanup_with(service_done) struct service s =
+		new_service(&(struct snp_sim_options){.product = SNP_TURIN});
+	struct snp_sim_report r = good_report(&s);
+	refer_measurement(&s);
+	refer_hardware(&s);
+	appraise(&s, &r, "affirming", 3, 2, 3);
+	r.version = 2; /* no Turin ever spoke version 2 */
+	refuse(&s, &r, "");
+}
+
+static void test_open_guests(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL);
+	struct snp_sim_report r = good_report(&s);
+	refer_measurement(&s);
+	refer_hardware(&s);
+	refer_configuration(&s);
+	r.policy = DEBUG_POLICY;
+	appraise(&s, &r, "contraindicated", 3, 2, 96);
+	r.policy = MIGRATE_POLICY;
+	appraise(&s, &r, "contraindicated", 3, 2, 96);
+}
+
+static void test_initdata(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL);
+	s.init_data = INITDATA;
+	struct snp_sim_report r = good_report(&s);
+	refer_measurement(&s);
+	refer_hardware(&s);
+	appraise(&s, &r, "affirming", 3, 2, 3);
+	r.host_data = SLICE_EMPTY;
+	refuse(&s, &r, "initdata");
+}
+
+static void test_reports(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL);
+	struct snp_sim_report r = good_report(&s);
+	const struct snp_sim_report good = r;
+
+	r.report_data = SLICE_LIT("of another session");
+	refuse(&s, &r, "report data");
+	r = good;
+	r.vmpl = 1;
+	refuse(&s, &r, "VMPL");
+	r = good;
+	r.tcb_offset = 1;
+	refuse(&s, &r, "TCB");
+	r = good;
+	r.other_chip = true;
+	refuse(&s, &r, "chip id");
+	r = good;
+	r.masked_chip = true;
+	refuse(&s, &r, "chip id");
+	assert_int_equal(snp_sim_new_chip(s.sim), 0);
+	appraise(&s, &good, "contraindicated", 33, 97, 3);
+}
+
+static void test_worlds(void **state)
+{
+	static const struct {
+		struct snp_sim_options o;
+		const char *reason;
+	} worlds[] = {
+		{{.expired_vek = true}, "expired"},
+		{{.expired_crl = true}, "CRL has expired"},
+		{{.revoked_ask = true}, "revoked"},
+		{{.foreign_crl = true}, "revocation list"},
+		{{.vlek = true, .vlek_by_ask = true}, "certificate chain"},
+		{{.rsa_vek = true}, "P-384"},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(worlds); i++) {
+		cleanup_with(service_done) struct service s = new_service(&worlds[i].o);
+		struct snp_sim_report r = good_report(&s);
+		refuse(&s, &r, worlds[i].reason);
+	}
+}
+
+/* Without collateral nothing says that no certificate was revoked. */
+static void test_no_collateral(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL);
+	struct snp_sim_report r = good_report(&s);
+	cleanup(json_decref) json_t *empty = json_pack("{s:{}}", "items");
+	assert_int_equal(as_set_collateral(s.as, empty, NULL), 0);
+	cleanup(json_decref) json_t *outcome = attest(&s, &r);
+	assert_true(json_is_false(json_object_get(outcome, "accepted")));
+	const json_t *missing = json_object_get(outcome, "missing");
+	assert_string_equal(json_string_value(json_array_get(missing, 0)), "amd/milan/vcek/crl");
+}
+
+static void test_wrong_root(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL), other = new_service(NULL);
+	struct snp_sim_report r = good_report(&s);
+	as_trust_insecure_amd_root(s.as, snp_sim_root(other.sim));
+	refuse(&s, &r, "AMD root key");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_affirmed),
+		cmocka_unit_test(test_turin),
+		cmocka_unit_test(test_open_guests),
+		cmocka_unit_test(test_initdata),
+		cmocka_unit_test(test_reports),
+		cmocka_unit_test(test_worlds),
+		cmocka_unit_test(test_no_collateral),
+		cmocka_unit_test(test_wrong_root),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
