@@ -58,13 +58,14 @@ static int make_authorities(struct snp_sim *s)
 {
 	const int64_t from = SNP_SIM_NOW - 1000 * DAY, until = SNP_SIM_NOW + 5000 * DAY;
 	const char *product = snp_product_name(s->o.product);
+	unsigned bits = s->o.full_size_keys ? 4096 : 2048;
 	char ark[32], ask[32];
 
 	snprintf(ark, sizeof(ark), "ARK-%s", product);
 	snprintf(ask, sizeof(ask), "SEV-%s%s", s->o.vlek && !s->o.vlek_by_ask ? "VLEK-" : "",
 		product);
-	s->ark_key = amd_key_new(NULL);
-	s->ask_key = amd_key_new(NULL);
+	s->ark_key = amd_key_new(NULL, bits);
+	s->ask_key = amd_key_new(NULL, bits);
 	if (!s->ark_key || !s->ask_key)
 		return -EIO;
 	s->ark = amd_cert_new(&(struct amd_cert){.common_name = ark,
@@ -115,7 +116,7 @@ int snp_sim_new_chip(struct snp_sim *s)
 	s->signer = NULL;
 	memset(s->chip_id, 0, sizeof(s->chip_id));
 	int r = s->o.vlek ? 0 : random_bytes(s->chip_id, hwid);
-	s->vek_key = amd_key_new("P-384");
+	s->vek_key = amd_key_new("P-384", 0);
 	if (r < 0 || !s->vek_key)
 		return -EIO;
 	snprintf(name, sizeof(name), "%s%s", snp_product_name(s->o.product),

@@ -9,9 +9,9 @@
 
 #define AMD_ARC "1.3.6.1.4.1.3704.1."
 
-EVP_PKEY *amd_key_new(const char *curve)
+EVP_PKEY *amd_key_new(const char *curve, unsigned bits)
 {
-	return curve ? EVP_EC_gen(curve) : EVP_RSA_gen(2048);
+	return curve ? EVP_EC_gen(curve) : EVP_RSA_gen(bits);
 }
 
 static bool sign_setup(EVP_MD_CTX *ctx, EVP_PKEY *key)

@@ -22,8 +22,8 @@ struct amd_cert {
 };
 /** amd_cert_new() - NULL on failure; free with X509_free() */
 X509 *amd_cert_new(const struct amd_cert *c);
-/** amd_key_new() - @curve NULL: RSA-2048 (AMD's have 4096 bits; this is quicker) */
-EVP_PKEY *amd_key_new(const char *curve);
+/** amd_key_new() - @curve NULL: RSA of @bits */
+EVP_PKEY *amd_key_new(const char *curve, unsigned bits);
 /** amd_crl() - DER of a list with at most one serial number (0: none), appended */
 must_check int amd_crl(
 	X509 *issuer, EVP_PKEY *key, int64_t from, int64_t until, long revoked, struct buf *out);
