@@ -53,21 +53,18 @@ int dcap_check_pin(const struct dcap_options *o, const struct digest *pin, const
 
 static int check_period(const struct dcap_period *p, int64_t now, struct evidence_result *result)
 {
-	char name[64], from[RFC3339_SIZE], until[RFC3339_SIZE], at[RFC3339_SIZE], detail[160];
+	char from[RFC3339_SIZE], until[RFC3339_SIZE], at[RFC3339_SIZE], detail[160];
 
-	if (now >= p->from && now <= p->until) {
-		snprintf(name, sizeof(name), "dates of %s", p->what);
-		return check_note(result, name, true, NULL, NULL, NULL);
-	}
+	if (now >= p->from && now <= p->until)
+		return check_note(result, p->check, true, NULL, NULL, NULL);
 	rfc3339_format(p->from, from);
 	rfc3339_format(p->until, until);
 	rfc3339_format(now, at);
-	snprintf(name, sizeof(name), "dates of %s", p->what);
 	if (now < p->from)
 		snprintf(detail, sizeof(detail), "%s is not valid before %s", p->what, from);
 	else
 		snprintf(detail, sizeof(detail), "%s has expired on %s", p->what, until);
-	return check_note(result, name, false, now < p->from ? from : until, at, detail);
+	return check_note(result, p->check, false, now < p->from ? from : until, at, detail);
 }
 
 static int check_periods(const struct dcap_period *p, size_t count, int64_t now,

@@ -10,9 +10,11 @@
 #define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
 #define PEM_END "-----END CERTIFICATE-----"
 
-int dcap_cert_period(const struct cert *c, const char *what, struct dcap_period *ret)
+int dcap_cert_period(
+	const struct cert *c, const char *what, const char *check, struct dcap_period *ret)
 {
 	ret->what = what;
+	ret->check = check;
 	return cert_validity(c, &ret->from, &ret->until);
 }
 
@@ -114,8 +116,9 @@ static int check_authority(struct dcap_authority *a, struct err *reterr)
 		return r;
 	if (root_key_id(a) < 0 || cert_spki_digest(a->root, HASH_SHA256, &a->root_pin) < 0 ||
 		cert_spki_digest(a->ca, HASH_SHA256, &a->ca_pin) < 0 ||
-		dcap_cert_period(a->ca, "PCK CA certificate", &a->ca_period) < 0 ||
-		dcap_cert_period(a->root, "root certificate", &a->root_period) < 0 ||
+		dcap_cert_period(a->ca, DCAP_PERIOD_OF("PCK CA certificate"), &a->ca_period) < 0 ||
+		dcap_cert_period(a->root, DCAP_PERIOD_OF("root certificate"), &a->root_period) <
+			0 ||
 		buf_error(&a->ca_pem) < 0 || buf_error(&a->root_pem) < 0)
 		return err_set(reterr, -EBADMSG, "the CAs of the PCK chain are not usable");
 	return 0;
@@ -174,7 +177,7 @@ static int check_leaf(struct dcap_platform *p, struct err *reterr)
 	r = pck_info_parse(extension, &p->info, reterr);
 	if (r < 0)
 		return r;
-	return dcap_cert_period(p->leaf, "PCK certificate", &p->periods[0]);
+	return dcap_cert_period(p->leaf, DCAP_PERIOD_OF("PCK certificate"), &p->periods[0]);
 }
 
 static int use_authority(struct dcap_platform *p, const struct dcap_authority *a)

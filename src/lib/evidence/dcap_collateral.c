@@ -98,10 +98,12 @@ static int check_signature(
 		     : 0;
 }
 
-static int signer_periods(struct dcap_signer *s, const char *leaf)
+static int signer_periods(struct dcap_signer *s, const char *leaf, const char *check)
 {
-	int r = dcap_cert_period(s->leaf, leaf, &s->periods[0]);
-	return r == 0 ? dcap_cert_period(s->root, "root certificate", &s->periods[1]) : r;
+	int r = dcap_cert_period(s->leaf, leaf, check, &s->periods[0]);
+	return r == 0 ? dcap_cert_period(
+				s->root, DCAP_PERIOD_OF("root certificate"), &s->periods[1])
+		      : r;
 }
 
 static int check_tcb_info(
@@ -120,9 +122,10 @@ static int check_tcb_info(
 			result, "TCB Info format", tcb_info_parse(c->tcb_info, &s->info, &e), &e);
 	if (r < 0)
 		return r;
-	s->periods[0] = (struct dcap_period){"TCB Info", s->info->issued, s->info->next_update};
+	s->periods[0] = (struct dcap_period){
+		DCAP_PERIOD_OF("TCB Info"), s->info->issued, s->info->next_update};
 	return check_errno(result, "TCB Info issuer dates",
-		signer_periods(&s->tcb_signer, "TCB signing certificate"), NULL);
+		signer_periods(&s->tcb_signer, DCAP_PERIOD_OF("TCB signing certificate")), NULL);
 }
 
 static int check_identity(
@@ -142,14 +145,15 @@ static int check_identity(
 			qe_identity_parse(c->qe_identity, &s->identity, &e), &e);
 	if (r < 0)
 		return r;
-	s->periods[1] =
-		(struct dcap_period){"QE identity", s->identity->issued, s->identity->next_update};
+	s->periods[1] = (struct dcap_period){
+		DCAP_PERIOD_OF("QE identity"), s->identity->issued, s->identity->next_update};
 	return check_errno(result, "QE identity issuer dates",
-		signer_periods(&s->qe_signer, "QE identity signing certificate"), NULL);
+		signer_periods(&s->qe_signer, DCAP_PERIOD_OF("QE identity signing certificate")),
+		NULL);
 }
 
-static int read_crl(struct slice in, const char *what, struct crl **ret, struct dcap_period *period,
-	struct err *reterr)
+static int read_crl(struct slice in, const char *what, const char *check_name, struct crl **ret,
+	struct dcap_period *period, struct err *reterr)
 {
 	if (in.size == 0)
 		return err_set(reterr, -ENODATA, "there is no %s", what);
@@ -157,6 +161,7 @@ static int read_crl(struct slice in, const char *what, struct crl **ret, struct 
 	if (r < 0)
 		return r;
 	period->what = what;
+	period->check = check_name;
 	r = crl_validity(*ret, &period->from, &period->until);
 	return r < 0 ? err_set(reterr, r, "%s does not say until when it counts", what) : 0;
 }
@@ -167,13 +172,16 @@ static int check_crls(
 	struct err e = {0};
 
 	int r = check_errno(result, "root CRL format",
-		read_crl(c->root_crl, "root CRL", &s->root_crl, &s->periods[2], &e), &e);
+		read_crl(c->root_crl, DCAP_PERIOD_OF("root CRL"), &s->root_crl, &s->periods[2], &e),
+		&e);
 	if (r == 0)
 		r = check_errno(result, "root CRL signature",
 			crl_check_issued(s->root_crl, s->tcb_signer.root, &e), &e);
 	if (r == 0)
 		r = check_errno(result, "PCK CRL format",
-			read_crl(c->pck_crl, "PCK CRL", &s->pck_crl, &s->periods[3], &e), &e);
+			read_crl(c->pck_crl, DCAP_PERIOD_OF("PCK CRL"), &s->pck_crl, &s->periods[3],
+				&e),
+			&e);
 	if (r < 0)
 		return r;
 	s->root_crl_number = crl_number(s->root_crl);

@@ -9,11 +9,13 @@
 #define DCAP_AUTHORITIES_MAX 8
 #define DCAP_STATEMENTS_MAX 32
 
-/** struct dcap_period - something with dates; @what is for people */
+/** struct dcap_period - something with dates; @what is for people, @check the name of its check */
 struct dcap_period {
-	const char *what;
+	const char *what, *check;
 	int64_t from, until;
 };
+/* Both names of a literal. */
+#define DCAP_PERIOD_OF(text) (text), ("dates of " text)
 
 /** struct dcap_authority - a CA and its root that passed all checks but dates and revocation */
 struct dcap_authority {
@@ -88,7 +90,8 @@ void dcap_statement_free(struct dcap_statement *s);
 DEFINE_CLEANUP(struct dcap_statement *, dcap_statement_free);
 
 /** dcap_cert_period() - fill @ret from the dates of @c */
-must_check int dcap_cert_period(const struct cert *c, const char *what, struct dcap_period *ret);
+must_check int dcap_cert_period(
+	const struct cert *c, const char *what, const char *check, struct dcap_period *ret);
 /** dcap_check_pin() - @pin is a root key to trust; nothing is remembered that does not pass this */
 must_check int dcap_check_pin(const struct dcap_options *o, const struct digest *pin,
 	const char *name, struct evidence_result *result);

@@ -43,19 +43,24 @@ void evidence_result_done(struct evidence_result *r)
  */
 static json_t *passed_note(const char *name)
 {
-	static json_t *known[PASSED_NOTES];
+	static struct {
+		char name[64];
+		json_t *note;
+	} known[PASSED_NOTES];
 	size_t at = 0;
 
 	for (const char *p = name; *p; p++)
 		at = at * 31 + (uint8_t)*p;
 	for (size_t i = 0; i < PASSED_NOTES; i++) {
-		json_t **place = &known[(at + i) % PASSED_NOTES];
-		if (!*place)
-			*place = json_pack("{s:s, s:b}", "name", name, "ok", 1);
-		if (!*place)
-			return NULL;
-		if (streq(json_string_value(json_object_get(*place, "name")), name))
-			return json_incref(*place);
+		size_t k = (at + i) % PASSED_NOTES;
+		if (!known[k].note) {
+			if (str_copy(known[k].name, sizeof(known[k].name), name) < 0)
+				break;
+			known[k].note = json_pack("{s:s, s:b}", "name", name, "ok", 1);
+			return json_incref(known[k].note);
+		}
+		if (streq(known[k].name, name))
+			return json_incref(known[k].note);
 	}
 	return json_pack("{s:s, s:b}", "name", name, "ok", 1);
 }
