@@ -203,8 +203,9 @@ static int run_measure_snp(struct cli *cli)
 		return cli_print_json(values);
 	if (cli->json)
 		return cli_print_json(doc);
-	json_object_foreach (doc, name, value)
+	json_object_foreach (doc, name, value) {
 		printf("%s %s\n", name, json_string_value(value));
+	}
 	return CLI_OK;
 }
 

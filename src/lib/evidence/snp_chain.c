@@ -38,7 +38,6 @@ static void vek_free(struct snp_vek *v)
 		pkey_free(v->key);
 	free(v);
 }
-DEFINE_CLEANUP(struct snp_vek *, vek_free);
 
 static const char *product_word(enum snp_product p)
 {
@@ -315,18 +314,43 @@ static int digest_inputs(
 	return hash_final(h, ret);
 }
 
-/* The kept chain, or else the place for it: a free one, or that of the one unused for longest. */
-static struct snp_vek **lookup(const struct digest *id)
+/* A new key with a good chain; its dates are not compared here. */
+static int build_new(const struct evidence_request *q, const struct inputs *in,
+	const struct digest *id, struct evidence_result *result, struct snp_vek **ret)
 {
-	struct snp_vek **place = &g_cache.veks[0];
-	for (size_t i = 0; i < SNP_VEKS_MAX; i++) {
-		struct snp_vek **at = &g_cache.veks[i];
-		if (*at && slice_eq(digest_slice(&(*at)->id), digest_slice(id)))
-			return at;
-		if (*place && (!*at || (*at)->used < (*place)->used))
-			place = at;
+	struct snp_vek *v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->id = *id;
+	int r = build(q, in, v, result);
+	if (r < 0) {
+		vek_free(v);
+		return r;
 	}
-	return place;
+	*ret = v;
+	return 0;
+}
+
+static struct snp_vek *find_kept(const struct digest *id)
+{
+	for (size_t i = 0; i < SNP_VEKS_MAX; i++) {
+		struct snp_vek *v = g_cache.veks[i];
+		if (v && slice_eq(digest_slice(&v->id), digest_slice(id)))
+			return v;
+	}
+	return NULL;
+}
+
+/* Takes @v, in a free place or in that of the chain unused for longest. */
+static void keep(struct snp_vek *v)
+{
+	size_t place = 0;
+	for (size_t i = 0; i < SNP_VEKS_MAX && g_cache.veks[place]; i++) {
+		if (!g_cache.veks[i] || g_cache.veks[i]->used < g_cache.veks[place]->used)
+			place = i;
+	}
+	vek_free(g_cache.veks[place]);
+	g_cache.veks[place] = v;
 }
 
 static int note_known(const struct snp_vek *v, struct evidence_result *result)
@@ -362,32 +386,25 @@ static int check_periods(const struct snp_vek *v, int64_t now, struct evidence_r
 int snp_vek_get(const struct evidence_request *request, const struct snp_report *report,
 	const struct snp_certs *certs, struct evidence_result *result, const struct snp_vek **ret)
 {
-	cleanup(vek_free) struct snp_vek *fresh = NULL;
 	struct inputs in;
-	struct digest id;
+	struct digest id = {0};
 
 	int r = find_inputs(request, report, certs, result, &in);
 	if (r == 0)
 		r = digest_inputs(request, &in, &id);
 	if (r < 0)
 		return r;
-	struct snp_vek **place = lookup(&id);
-	if (*place && slice_eq(digest_slice(&(*place)->id), digest_slice(&id))) {
-		r = note_known(*place, result);
+	struct snp_vek *v = find_kept(&id);
+	if (v) {
+		r = note_known(v, result);
 	} else {
-		fresh = calloc(1, sizeof(*fresh));
-		if (!fresh)
-			return -ENOMEM;
-		r = build(request, &in, fresh, result);
-		if (r == 0) {
-			fresh->id = id;
-			vek_free(*place);
-			*place = steal_ptr(fresh);
-		}
+		r = build_new(request, &in, &id, result, &v);
+		if (r == 0)
+			keep(v);
 	}
-	if (r < 0)
+	if (r < 0 || !v)
 		return r;
-	(*place)->used = ++g_cache.clock;
-	*ret = *place;
-	return check_periods(*place, request->now, result);
+	v->used = ++g_cache.clock;
+	*ret = v;
+	return check_periods(v, request->now, result);
 }

@@ -20,18 +20,14 @@ int json_get_bytes(
 {
 	json_t *array;
 	int r = json_get_array(o, name, max, &array, reterr);
-	uint8_t *to = r == 0 ? buf_reserve(out, json_array_size(array)) : NULL;
-
-	if (r == 0 && !to && json_array_size(array) > 0)
-		return buf_error(out);
 	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
-		if (byte_of(json_array_get(array, i), &to[i]) < 0)
-			r = err_at(reterr, -EBADMSG, i, name,
+		uint8_t byte;
+		if (byte_of(json_array_get(array, i), &byte) < 0)
+			return err_at(reterr, -EBADMSG, i, name,
 				"member \"%s\" is not an array of bytes", name);
+		buf_put_u8(out, byte);
 	}
-	if (r == 0)
-		buf_commit(out, json_array_size(array));
-	return r;
+	return r == 0 ? buf_error(out) : r;
 }
 
 static bool is_there(const json_t *o, const char *name)

@@ -74,8 +74,8 @@ int snp_verify(const struct evidence_request *request, struct slice bytes,
 	r = check_errno(result, "report format", r, &e);
 	if (r == 0)
 		r = snp_vek_get(request, &report, certs, result, &v);
-	if (r < 0)
-		return r;
+	if (r < 0 || !v)
+		return r < 0 ? r : -EIO;
 	r = pkey_verify(v->key, SIG_ES384, report.signed_bytes,
 		slice_of(report.signature, sizeof(report.signature)));
 	if (r == -EKEYREJECTED)

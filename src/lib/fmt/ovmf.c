@@ -30,7 +30,7 @@ static bool type_known(uint32_t type)
 
 static int read_section(struct rd *r, struct ovmf *o, struct err *reterr)
 {
-	struct ovmf_section s;
+	struct ovmf_section s = {0};
 
 	int e = rd_u32le(r, &s.address);
 	if (e == 0)
