@@ -15,7 +15,7 @@ static int from_bio(BIO *bio, bool good, struct buf *out)
 	long size = good ? BIO_get_mem_data(bio, &data) : 0;
 	if (size > 0)
 		buf_put(out, data, (size_t)size);
-	if (data)
+	if (data && size > 0)
 		explicit_bzero(data, (size_t)size);
 	BIO_free(bio);
 	return size > 0 ? buf_error(out) : -EIO;
