@@ -123,6 +123,8 @@ static void test_vectors(void **state)
 		compare_replay(d->d_name, expected, buf_slice(&log));
 		compare_golden(d->d_name, expected, buf_slice(&log));
 		compare_quote(d->d_name, expected, buf_slice(&log));
+		if (streq(json_string_value(json_object_get(expected, "verdict")), "valid"))
+			assert_int_equal(eventlog_check_data(buf_slice(&log), NULL), 0);
 		truncate_all(buf_slice(&log));
 		good++;
 	}
@@ -132,6 +134,35 @@ static void test_vectors(void **state)
 }
 
 /* One node in hex (type, subtype, data) and its text. */
+static void test_data_of_events(void **state)
+{
+	static const struct tcg2_alg alg = {TPM_ALG_SHA384, 48};
+	static const struct {
+		uint32_t type;
+		int want;
+	} rows[] = {
+		{TCG2_EV_SEPARATOR, -EKEYREJECTED},
+		{0x80000001U, -EKEYREJECTED},
+		{0x80000007U, -EKEYREJECTED},
+		{0x800000E0U, -EKEYREJECTED},
+		{0x80000003U, 0}, /* the digest is the image's */
+		{TCG2_EV_IPL, 0},
+		{TCG2_EV_EVENT_TAG, 0},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		cleanup_with(buf_done) struct buf good = buf_init(0), bad = buf_init(0);
+		struct digest d;
+		assert_int_equal(hash_once(HASH_SHA384, SLICE_LIT("data"), &d), 0);
+		const struct tcg2_digest one = {TPM_ALG_SHA384, digest_slice(&d)};
+		tcg2_put_header(&good, &alg, 1);
+		tcg2_put_event(&good, 1, rows[i].type, &one, 1, SLICE_LIT("data"));
+		assert_int_equal(eventlog_check_data(buf_slice(&good), NULL), 0);
+		tcg2_put_header(&bad, &alg, 1);
+		tcg2_put_event(&bad, 1, rows[i].type, &one, 1, SLICE_LIT("date"));
+		assert_int_equal(eventlog_check_data(buf_slice(&bad), NULL), rows[i].want);
+	}
+}
+
 static void test_device_paths(void **state)
 {
 	static const struct {
@@ -234,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_data_of_events),
 		cmocka_unit_test(test_device_paths),
 		cmocka_unit_test(test_details),
 	};

@@ -91,6 +91,44 @@ int eventlog_last_digest(
 	return 0;
 }
 
+static bool is_digest_of_data(uint32_t type)
+{
+	switch (type) {
+	case TCG2_EV_SEPARATOR:
+	case 0x80000001U: /* EV_EFI_VARIABLE_DRIVER_CONFIG */
+	case 0x80000007U: /* EV_EFI_ACTION */
+	case 0x800000E0U: /* EV_EFI_VARIABLE_AUTHORITY */
+		return true;
+	}
+	return false;
+}
+
+int eventlog_check_data(struct slice log, struct err *reterr)
+{
+	struct tcg2_reader reader;
+	struct tcg2_event e;
+	struct digest actual;
+
+	int r = tcg2_open(log, &reader, reterr);
+	if (r < 0)
+		return r;
+	while ((r = tcg2_next(&reader, &e, reterr)) > 0) {
+		for (size_t i = 0; is_digest_of_data(e.type) && i < e.digest_count; i++) {
+			enum hash_alg alg = alg_of(e.digests[i].alg, NULL);
+			if (alg == HASH_NONE)
+				continue;
+			r = hash_once(alg, e.data, &actual);
+			if (r < 0)
+				return r;
+			if (!slice_eq(digest_slice(&actual), e.digests[i].bytes))
+				return err_at(reterr, -EKEYREJECTED, e.offset, "event",
+					"the data of event %s is not what its digest is of",
+					tcg2_type_name(e.type));
+		}
+	}
+	return r;
+}
+
 static int put_digests(const struct tcg2_event *e, json_t *event)
 {
 	json_t *array = json_array();

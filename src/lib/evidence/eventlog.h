@@ -36,6 +36,14 @@ must_check int eventlog_last_digest(
 	struct slice log, uint16_t tpm_alg, uint32_t index, struct slice *ret, struct err *reterr);
 
 /**
+ * eventlog_check_data() - events whose digest is by specification that of their data must have it:
+ * separators, EFI actions, variables of the driver configuration and of the authority. A replay does
+ * not see their data, and claims show it.
+ * Return: 0, -EKEYREJECTED with the event's offset, and what the reader returns.
+ */
+must_check int eventlog_check_data(struct slice log, struct err *reterr);
+
+/**
  * eventlog_to_json() - the claim `uefi_event_logs`: array of {details, digest_matches_event,
  * digests, event, index, type_name}, members in this order, as Trustee renders it
  * Return: 0 with a new reference, or as the reader.

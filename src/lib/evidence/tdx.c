@@ -72,6 +72,9 @@ static int check_log(const struct tdx_evidence *t, const struct td_report *td,
 
 	int r = eventlog_replay(buf_slice(&t->log), TPM_ALG_SHA384, &regs, &e);
 	r = check_errno(result, "event log format", r, &e);
+	if (r == 0)
+		r = check_errno(
+			result, "event log data", eventlog_check_data(buf_slice(&t->log), &e), &e);
 	for (unsigned i = 0; r == 0 && i < TD_RTMR_COUNT; i++) {
 		char name[48];
 		if (i == AA_RTMR && t->aa_log)
