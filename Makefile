@@ -28,6 +28,10 @@ demo: guest
 test: guest
 	scripts/run-tests.sh $(BUILD) $(if $(SUITE),--suite $(SUITE))
 
+# Golden cases of a folder: DIR/.../CASE/expected.json. Ends with "N passed, N failed".
+vectors: build
+	@$(BUILD)/tests/vectors/vectors $(or $(DIR),../shared/vectors)
+
 unit: build
 	scripts/run-tests.sh $(BUILD) --suite unit --suite fuzz
 
@@ -50,4 +54,4 @@ install: build
 clean:
 	rm -rf $(BUILD) build-clang build-san build-fuzz out
 
-.PHONY: all deps build guest demo test unit conformance bench fuzz lint install clean
+.PHONY: all deps build guest demo test vectors unit conformance bench fuzz lint install clean

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Runs folders of test vectors: DIR/.../CASE/expected.json names its files and says what must come
+ * out. A new kind of evidence is one function and one line of the table in main.c.
+ */
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/** struct vector - one case; @why: what was wrong, written by vector_fail() */
+struct vector {
+	const char *dir;
+	const json_t *expected;
+	char why[512];
+};
+
+/** vector_fail() - record the first failure. Return: -1. */
+int vector_fail(struct vector *v, const char *fmt, ...) format_printf(2, 3);
+/** vector_read() - a file beside expected.json, appended. Return: 0, -1 (recorded). */
+must_check int vector_read(struct vector *v, const char *file, struct buf *out);
+/** vector_file() - name of the file with role @role in "files"; NULL when there is none */
+const char *vector_file(const struct vector *v, const char *role);
+/** vector_str() - string member of expected.json; NULL when absent */
+const char *vector_str(const struct vector *v, const char *name);
+/** vector_is_valid() - the verdict is "valid" */
+bool vector_is_valid(const struct vector *v);
+/** vector_hex() - member @name of @o, when there is one, must be @value in hex. Return: 0, -1. */
+must_check int vector_hex(struct vector *v, const json_t *o, const char *name, struct slice value);
+/** vector_int() - likewise for a number */
+must_check int vector_int(struct vector *v, const json_t *o, const char *name, int64_t value);
+
+/* Handlers. Return: 0 passed, -1 failed (recorded). */
+int vector_dcap(struct vector *v);
+int vector_log(struct vector *v);
