@@ -21,12 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.evidence = j,
 		.report_data = slice_of(report_data, sizeof(report_data)),
 	};
-	static const char *const tees[] = {"sample", "tpm", "sgx", "tdx", "snp"};
-	const char *tee = tees[data[0] % 5];
+	static const char *const tees[] = {
+		"sample", "tpm", "sgx", "tdx", "snp", "az-snp-vtpm", "az-tdx-vtpm"};
+	const char *tee = tees[data[0] % 7];
 	if (evidence_verify(tee, &q, &result, NULL) < 0)
 		return 0;
 	/* "sample" has no signature, so a fuzzer may find its report data; the others have one. */
-	if (result.verdict == EVIDENCE_ACCEPT && data[0] % 5 != 0)
+	if (result.verdict == EVIDENCE_ACCEPT && data[0] % 7 != 0)
 		__builtin_trap();
 	evidence_result_done(&result);
 	return 0;

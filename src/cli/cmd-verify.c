@@ -35,6 +35,8 @@ static const char *guess_tee(const json_t *evidence)
 		return "sample";
 	if (json_object_get(evidence, "attestation_report"))
 		return "snp";
+	if (json_object_get(evidence, "hcl_report") || json_object_get(evidence, "report"))
+		return json_object_get(evidence, "vcek") ? "az-snp-vtpm" : "az-tdx-vtpm";
 	return guess_intel(evidence);
 }
 

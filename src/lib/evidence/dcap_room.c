@@ -6,8 +6,6 @@
 #include "evidence/collateral.h"
 #include "fmt/json.h"
 
-#define REPORT_DATA_MIN 32
-#define REPORT_DATA_MAX 64
 
 /* One verifier for the process: its caches are what makes the second quote cheap. */
 static struct dcap *g_dcap;
@@ -150,32 +148,4 @@ int dcap_room_verify(const struct evidence_request *request, const char *tee, st
 	if (r == 0)
 		r = dcap_check_quote(g_dcap, quote, pck_chain, &o, result, ret, &ca);
 	return r == 0 ? check_second_path(request, tee, ca, &o, result, ret) : r;
-}
-
-int dcap_room_bindings(const struct evidence_request *request, struct slice report_data,
-	const char *init_name, struct slice init_field, struct evidence_result *result)
-{
-	int r = 0;
-
-	if (!request->insecure_skip_report_data) {
-		/* An empty expectation would be met by a report without report data. */
-		if (request->report_data.size < REPORT_DATA_MIN ||
-			request->report_data.size > REPORT_DATA_MAX)
-			return check_note(result, "report data", false, NULL, NULL,
-				"no usable report data was given to compare with");
-		r = check_padded(result, "report data", request->report_data, report_data,
-			"the quote was not made for this session and key");
-	}
-	if (r == 0 && request->init_data.size > 0)
-		r = check_padded(result, "initdata", request->init_data, init_field, init_name);
-	return r;
-}
-
-int put_fields(json_t *o, const char *name, const struct claim_field *fields, size_t count)
-{
-	json_t *inner = json_object();
-	int r = json_set_take(o, name, inner);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = json_set_hex(inner, fields[i].name, fields[i].value);
-	return r;
 }

@@ -4,6 +4,9 @@
 #include "evidence/internal.h"
 #include "fmt/json.h"
 
+#define REPORT_DATA_MIN 32
+#define REPORT_DATA_MAX 64
+
 #define PASSED_NOTES 128
 #define CHECK_BYTES_MAX 256 /* bytes that a note shows */
 
@@ -11,6 +14,8 @@ static const struct evidence_tee g_tees[] = {
 	{"sample", "cpu", evidence_sample_verify},
 	{"tpm", "cpu", evidence_tpm_verify},
 	{"snp", "cpu", evidence_snp_verify},
+	{"az-snp-vtpm", "cpu", evidence_azure_snp_verify},
+	{"az-tdx-vtpm", "cpu", evidence_azure_tdx_verify},
 	{"sgx", "cpu", evidence_sgx_verify},
 	{"tdx", "cpu", evidence_tdx_verify},
 };
@@ -131,6 +136,34 @@ int check_collateral(struct evidence_result *r, const struct collateral_provider
 		return -ENOMEM;
 	snprintf(detail, sizeof(detail), "there is no %s among the collateral", key);
 	return check_note(r, "collateral", false, key, NULL, detail);
+}
+
+int check_bindings(const struct evidence_request *request, struct slice report_data,
+	const char *init_name, struct slice init_field, struct evidence_result *result)
+{
+	int r = 0;
+
+	if (!request->insecure_skip_report_data) {
+		/* An empty expectation would be met by a report without report data. */
+		if (request->report_data.size < REPORT_DATA_MIN ||
+			request->report_data.size > REPORT_DATA_MAX)
+			return check_note(result, "report data", false, NULL, NULL,
+				"no usable report data was given to compare with");
+		r = check_padded(result, "report data", request->report_data, report_data,
+			"the quote was not made for this session and key");
+	}
+	if (r == 0 && request->init_data.size > 0)
+		r = check_padded(result, "initdata", request->init_data, init_field, init_name);
+	return r;
+}
+
+int put_fields(json_t *o, const char *name, const struct claim_field *fields, size_t count)
+{
+	json_t *inner = json_object();
+	int r = json_set_take(o, name, inner);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = json_set_hex(inner, fields[i].name, fields[i].value);
+	return r;
 }
 
 int evidence_verify(const char *tee, const struct evidence_request *request,

@@ -7,6 +7,10 @@ int evidence_tpm_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sample_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_azure_snp_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_azure_tdx_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_snp_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sgx_verify(
@@ -37,3 +41,17 @@ must_check int check_collateral(struct evidence_result *r, const struct collater
  */
 must_check int check_padded(struct evidence_result *r, const char *name, struct slice expected,
 	struct slice actual, const char *detail);
+
+/** check_bindings() - report data and init data against the fields of a report; @init_name is said
+ * when the latter differs */
+must_check int check_bindings(const struct evidence_request *request, struct slice report_data,
+	const char *init_name, struct slice init_field, struct evidence_result *result);
+
+/** struct claim_field - a field that becomes a claim in hex */
+struct claim_field {
+	const char *name;
+	struct slice value;
+};
+/** put_fields() - new object of @fields under @name. Return: 0, -ENOMEM. */
+must_check int put_fields(
+	json_t *o, const char *name, const struct claim_field *fields, size_t count);

@@ -53,7 +53,7 @@ int evidence_sgx_verify(
 	if (r == 0)
 		r = dcap_room_verify(request, "sgx", buf_slice(&quote), result, &o);
 	if (r == 0)
-		r = dcap_room_bindings(request, o.quote.enclave.report_data,
+		r = check_bindings(request, o.quote.enclave.report_data,
 			"the enclave's CONFIGID does not hold this initdata",
 			o.quote.enclave.config_id, result);
 	if (r < 0)

@@ -8,7 +8,6 @@
  * the claims, for the appraisal policy.
  */
 #include "base/str.h"
-#include "evidence/dcap_room.h"
 #include "evidence/snp.h"
 #include "fmt/json.h"
 
@@ -159,7 +158,7 @@ int evidence_snp_verify(
 		buf_slice(&s.vek), buf_slice(&s.ask), buf_slice(&s.ark), buf_slice(&s.crl)};
 	r = snp_verify(request, slice_of(s.report, sizeof(s.report)), &certs, result, &report, &v);
 	if (r == 0)
-		r = dcap_room_bindings(request, report.report_data,
+		r = check_bindings(request, report.report_data,
 			"the guest's HOST_DATA does not hold this initdata", report.host_data,
 			result);
 	if (r < 0)

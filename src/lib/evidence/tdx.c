@@ -160,11 +160,9 @@ static int put_attributes(json_t *claims, const struct td_report *td)
 	return r;
 }
 
-static int make_claims(const struct tdx_evidence *t, const struct dcap_outcome *o, json_t *claims,
-	struct err *reterr)
+int tdx_claims(const struct dcap_outcome *o, json_t *claims)
 {
 	const struct td_report *td = &o->quote.td;
-	json_t *events = NULL;
 
 	int r = put_quote(claims, &o->quote);
 	if (r == 0)
@@ -173,8 +171,15 @@ static int make_claims(const struct tdx_evidence *t, const struct dcap_outcome *
 		r = json_set_hex(claims, "report_data", td->report_data);
 	if (r == 0)
 		r = json_set_hex(claims, "init_data", td->mr_config_id);
-	if (r == 0)
-		r = dcap_claims(o, claims);
+	return r == 0 ? dcap_claims(o, claims) : r;
+}
+
+static int make_claims(const struct tdx_evidence *t, const struct dcap_outcome *o, json_t *claims,
+	struct err *reterr)
+{
+	json_t *events = NULL;
+
+	int r = tdx_claims(o, claims);
 	if (r == 0 && t->has_log) {
 		r = eventlog_to_json(buf_slice(&t->log), &events, reterr);
 		if (r == 0)
@@ -209,7 +214,7 @@ int evidence_tdx_verify(
 	if (r == 0)
 		r = dcap_room_verify(request, "tdx", buf_slice(&t.quote), result, &o);
 	if (r == 0)
-		r = dcap_room_bindings(request, o.quote.td.report_data,
+		r = check_bindings(request, o.quote.td.report_data,
 			"the guest's MRCONFIGID does not hold this initdata",
 			o.quote.td.mr_config_id, result);
 	if (r == 0)

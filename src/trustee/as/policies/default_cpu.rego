@@ -230,6 +230,72 @@ configuration := 96 if {
 	not snp_is_closed
 }
 
+##### Azure's confidential VMs: SNP or TDX below a vTPM whose key the hardware's report vouches for
+
+az_snp := input["az-snp-vtpm"]
+
+az_tdx := input["az-tdx-vtpm"]
+
+# 3: an approved paravisor and firmware, and approved components that the boot loader measured.
+executables := 3 if {
+	accepted(az_snp.measurement, "measurement")
+	accepted(az_snp.tpm.pcr11, "snp_pcr11")
+}
+
+hardware := 2 if {
+	accepted(az_snp.reported_tcb_bootloader, "tcb_bootloader")
+	accepted(az_snp.reported_tcb_microcode, "tcb_microcode")
+	accepted(az_snp.reported_tcb_snp, "tcb_snp")
+	accepted(az_snp.reported_tcb_tee, "tcb_tee")
+}
+
+# These claims are text.
+az_snp_is_closed if {
+	az_snp.policy_debug_allowed == "false"
+	az_snp.policy_migrate_ma == "false"
+}
+
+configuration := 2 if {
+	az_snp_is_closed
+	accepted(az_snp.platform_smt_enabled, "smt_enabled")
+	accepted(az_snp.platform_tsme_enabled, "tsme_enabled")
+	accepted(az_snp.policy_abi_major, "abi_major")
+	accepted(az_snp.policy_abi_minor, "abi_minor")
+	accepted(az_snp.policy_single_socket, "single_socket")
+	accepted(az_snp.policy_smt_allowed, "smt_allowed")
+}
+
+configuration := 96 if {
+	az_snp
+	not az_snp_is_closed
+}
+
+executables := 3 if accepted(az_tdx.tpm.pcr11, "tdx_pcr11")
+
+az_tdx_is_known if {
+	az_tdx.quote.header.tee_type == "81000000"
+	az_tdx.quote.header.vendor_id == intel_vendor
+	accepted(az_tdx.quote.body.mr_td, "mr_td")
+	az_tdx.collateral_expiration_status == "0"
+}
+
+hardware := 2 if {
+	az_tdx_is_known
+	az_tdx.tcb_status == "UpToDate"
+}
+
+hardware := 32 if {
+	az_tdx_is_known
+	az_tdx.tcb_status in intel_tcb_lagging
+}
+
+configuration := 2 if {
+	az_tdx.td_attributes.debug == false
+	accepted(az_tdx.quote.body.xfam, "xfam")
+}
+
+configuration := 96 if az_tdx.td_attributes.debug == true
+
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 
 ##### What the workload is, from the agent policy inside the init-data
