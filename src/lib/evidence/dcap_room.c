@@ -6,7 +6,6 @@
 #include "evidence/collateral.h"
 #include "fmt/json.h"
 
-
 /* One verifier for the process: its caches are what makes the second quote cheap. */
 static struct dcap *g_dcap;
 
