@@ -24,6 +24,9 @@ static const struct {
 } g_handlers[] = {
 	{"tdx", vector_dcap},
 	{"sgx", vector_dcap},
+	{"snp", vector_snp},
+	{"snp-measure", vector_snp_measure},
+	{"azure", vector_azure},
 	{"ccel", vector_log},
 	{"tcg2", vector_log},
 };

@@ -34,3 +34,6 @@ must_check int vector_int(struct vector *v, const json_t *o, const char *name, i
 /* Handlers. Return: 0 passed, -1 failed (recorded). */
 int vector_dcap(struct vector *v);
 int vector_log(struct vector *v);
+int vector_snp(struct vector *v);
+int vector_snp_measure(struct vector *v);
+int vector_azure(struct vector *v);

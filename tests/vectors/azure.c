@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Evidence of Azure's confidential VMs, whole; HCL reports and quotes of a vTPM alone. TDX cases
+ * have no collateral of Intel's: they pass when that is all that is missing.
+ */
+#include "base/clock.h"
+#include "base/enc.h"
+#include "base/str.h"
+#include "crypto/hash.h"
+#include "evidence/evidence.h"
+#include "evidence/tpm_quote.h"
+#include "fmt/hcl.h"
+#include "fmt/json.h"
+#include "fmt/snp_report.h"
+#include "vectors.h"
+
+static int set_request(struct vector *v, struct evidence_request *q, struct buf *report_data)
+{
+	const char *hex = vector_str(v, "expected_report_data"), *at = vector_str(v, "verify_at");
+
+	if (!hex || hex_decode(report_data, slice_str(hex)) < 0)
+		return vector_fail(v, "expected_report_data is missing");
+	q->report_data = buf_slice(report_data);
+	q->insecure_no_revocation_list = true;
+	q->now = clock_unix_s();
+	if (at && rfc3339_parse(slice_str(at), &q->now) < 0)
+		return vector_fail(v, "verify_at is not a time");
+	return 0;
+}
+
+static int compare_claims(struct vector *v, const json_t *claims)
+{
+	const json_t *want = json_object_get(json_object_get(v->expected, "fields"), "pcrs_sha256"),
+		     *tpm = json_object_get(claims, "tpm");
+	const char *number;
+	json_t *value;
+	char name[16];
+
+	json_object_foreach ((json_t *)(uintptr_t)want, number, value) {
+		snprintf(name, sizeof(name), "pcr%s", number);
+		if (!json_equal(value, json_object_get(tpm, name)))
+			return vector_fail(v, "%s differs", name);
+	}
+	return 0;
+}
+
+static int run_evidence(struct vector *v)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(0), report_data = buf_init(0);
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+	cleanup(json_decref) json_t *doc = NULL;
+	struct evidence_request q = {0};
+	struct err e = {0};
+
+	if (vector_read(v, vector_file(v, "evidence"), &text) < 0 ||
+		set_request(v, &q, &report_data) < 0)
+		return -1;
+	if (json_parse(buf_slice(&text), 0, &doc, &e) < 0)
+		return vector_fail(v, "evidence: %s", e.text);
+	/* One source wraps it. */
+	q.evidence = json_object_get(doc, "evidence") ? json_object_get(doc, "evidence") : doc;
+	bool tdx = json_object_get(q.evidence, "td_quote") != NULL;
+	if (evidence_verify(tdx ? "az-tdx-vtpm" : "az-snp-vtpm", &q, &result, &e) < 0)
+		return vector_fail(v, "%s", e.text);
+	bool good = result.verdict == EVIDENCE_ACCEPT || (tdx && result.missing);
+	if (good != vector_is_valid(v))
+		return vector_fail(v, good ? "was accepted" : "was refused: %s", result.reason);
+	return result.claims ? compare_claims(v, result.claims) : 0;
+}
+
+/* The hardware's report inside, and that it vouches for the variable data. */
+static int run_hcl(struct vector *v)
+{
+	cleanup_with(buf_done) struct buf bytes = buf_init(0);
+	const json_t *fields = json_object_get(v->expected, "fields");
+	struct hcl_report h;
+	struct snp_report r;
+	struct digest d;
+	struct err e = {0};
+
+	if (vector_read(v, vector_file(v, "hcl_report"), &bytes) < 0)
+		return -1;
+	int bad = hcl_report_parse(buf_slice(&bytes), &h, &e);
+	if (bad == 0)
+		bad = hash_once(HASH_SHA256, h.variable, &d);
+	if (bad == 0 && h.type == HCL_SNP)
+		bad = snp_report_parse(h.hardware, &r, &e);
+	if (bad < 0)
+		return vector_is_valid(v) ? vector_fail(v, "was refused: %s", e.text) : 0;
+	if (h.type == HCL_SNP && !slice_eq(slice_cut(r.report_data, 0, 32), digest_slice(&d)))
+		return vector_is_valid(v) ? vector_fail(v, "the report binds other data") : 0;
+	if (!vector_is_valid(v))
+		return vector_fail(v, "was accepted");
+	return vector_hex(v, fields, "variable_data_sha256", digest_slice(&d));
+}
+
+static int run_quote(struct vector *v)
+{
+	cleanup_with(buf_done) struct buf pem = buf_init(0), message = buf_init(0),
+					  signature = buf_init(0);
+	cleanup(pkey_free) struct pkey *ak = NULL;
+	struct tpm_quote q;
+	struct err e = {0};
+
+	if (vector_read(v, vector_file(v, "ak_pub"), &pem) < 0 ||
+		vector_read(v, vector_file(v, "tpm_quote_msg"), &message) < 0 ||
+		vector_read(v, vector_file(v, "tpm_quote_sig"), &signature) < 0)
+		return -1;
+	bool good = pkey_from_pem(buf_slice(&pem), &ak, &e) == 0 &&
+		    tpm_quote_parse(buf_slice(&message), &q, &e) == 0 &&
+		    pkey_verify(ak, SIG_RS256, buf_slice(&message), buf_slice(&signature)) == 0;
+	if (good && vector_hex(v, v->expected, "expected_report_data", q.extra_data) < 0)
+		return -1;
+	return good == vector_is_valid(v)
+		       ? 0
+		       : vector_fail(v, good ? "was accepted" : "was refused: %s", e.text);
+}
+
+int vector_azure(struct vector *v)
+{
+	if (vector_file(v, "evidence"))
+		return run_evidence(v);
+	return vector_file(v, "hcl_report") ? run_hcl(v) : run_quote(v);
+}
