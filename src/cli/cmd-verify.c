@@ -83,6 +83,7 @@ static int fill_request(const struct cli *cli, struct evidence_request *q, struc
 			"--report-data takes hex digits");
 	q->report_data = buf_slice(report_data);
 	q->insecure_skip_report_data = !hex;
+	q->insecure_no_revocation_list = cli_flag(cli, "insecure-no-revocation-list");
 	if (cli_opt(cli, "initdata")) {
 		r = initdata_digest(cli_opt(cli, "initdata"), init_data, reterr);
 		q->init_data = digest_slice(init_data);
@@ -208,13 +209,15 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tdx|sgx|snp|tpm|sample"},
+		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|tpm|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},
 	{"collateral", .arg = "FILE",
 		.help = "what vendors publish: a bundle, or the output of Intel's PcsClientTool",
 		.complete = CLI_COMPLETE_FILE},
+	{"insecure-no-revocation-list",
+		.help = "accept SNP evidence without a list of what AMD has revoked"},
 	{"at", .arg = "TIME", .help = "verify as of this time, RFC 3339 (default: now)"},
 	{NULL},
 };

@@ -56,7 +56,7 @@ static int pin_root(struct snp_sim *s)
 
 static int make_authorities(struct snp_sim *s)
 {
-	const int64_t from = SNP_SIM_NOW - 1000 * DAY, until = SNP_SIM_NOW + 5000 * DAY;
+	const int64_t from = s->o.now - 1000 * DAY, until = s->o.now + 5000 * DAY;
 	const char *product = snp_product_name(s->o.product);
 	unsigned bits = s->o.full_size_keys ? 4096 : 2048;
 	char ark[32], ask[32];
@@ -127,8 +127,8 @@ int snp_sim_new_chip(struct snp_sim *s)
 		.issuer_key = s->ask_key,
 		.turin = s->o.product == SNP_TURIN,
 		.wrapped_hwid = s->o.wrapped_hwid,
-		.from = SNP_SIM_NOW - 400 * DAY,
-		.until = s->o.expired_vek ? SNP_SIM_NOW - DAY : SNP_SIM_NOW + 2000 * DAY,
+		.from = s->o.now - 400 * DAY,
+		.until = s->o.expired_vek ? s->o.now - DAY : s->o.now + 2000 * DAY,
 		.product_name = name,
 		.tcb = s->tcb,
 		.hwid = slice_of(s->chip_id, s->o.vlek ? 0 : hwid)});
@@ -146,6 +146,8 @@ struct snp_sim *snp_sim_new(const struct snp_sim_options *o)
 		return NULL;
 	if (o)
 		s->o = *o;
+	if (s->o.now == 0)
+		s->o.now = SNP_SIM_NOW;
 	if (s->o.product == SNP_PRODUCT_NONE)
 		s->o.product = SNP_MILAN;
 	s->tcb = (struct snp_tcb){s->o.product == SNP_TURIN ? 1 : 0, 4, 0, 24, 219};
@@ -176,9 +178,8 @@ int snp_sim_publish(const struct snp_sim *s, struct collateral_store *store)
 	if (r == 0)
 		r = amd_pem(s->ark, &chain);
 	if (r == 0)
-		r = amd_crl(s->ark, s->o.foreign_crl ? s->ask_key : s->ark_key,
-			SNP_SIM_NOW - 30 * DAY,
-			s->o.expired_crl ? SNP_SIM_NOW - DAY : SNP_SIM_NOW + 30 * DAY,
+		r = amd_crl(s->ark, s->o.foreign_crl ? s->ask_key : s->ark_key, s->o.now - 30 * DAY,
+			s->o.expired_crl ? s->o.now - DAY : s->o.now + 30 * DAY,
 			s->o.revoked_ask ? SERIAL_ASK : 0, &crl);
 	snprintf(key, sizeof(key), "amd/%s/%s/chain", product_word(s), kind);
 	if (r == 0)

@@ -15,10 +15,12 @@
  * struct snp_sim_options - what is wrong with this world; all zero: a Milan, and nothing
  * @product: SNP_PRODUCT_NONE: Milan
  * @vlek: the chip's key is a provider's
+ * @now: the middle of all its dates; 0: SNP_SIM_NOW
  * @full_size_keys: RSA-4096 as AMD has, instead of RSA-2048
  * @wrapped_hwid: the hardware id stands in an OCTET STRING
  */
 struct snp_sim_options {
+	int64_t now;
 	enum snp_product product;
 	bool vlek, wrapped_hwid, full_size_keys;
 	bool expired_vek, expired_crl, revoked_ask, foreign_crl, vlek_by_ask, rsa_vek;

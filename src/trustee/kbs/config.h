@@ -47,6 +47,7 @@ struct config_strings {
  * @token_life_s: life of an attestation token
  * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
+ * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
 struct kbs_config {
@@ -96,6 +97,7 @@ struct kbs_config {
 	struct {
 		const char *collateral;
 		const char *insecure_intel_root;
+		const char *insecure_amd_root;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
 		uint32_t sessions_pending_max;

@@ -75,8 +75,8 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 {
 	struct err e = {0};
 	enum as_policy_kind kind = streq(wire_str(header, "kind"), "resource")
-		? AS_POLICY_RESOURCE
-		: AS_POLICY_ATTESTATION;
+					   ? AS_POLICY_RESOURCE
+					   : AS_POLICY_ATTESTATION;
 	int r = as_check_policy(body, kind, &e);
 
 	*ret = json_pack("{s:b, s:s}", "good", r == 0, "reason", r < 0 ? err_text(&e, r) : "");
@@ -84,8 +84,7 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 }
 
 /* Answers carry "work" back, and either "result" members or "error" and "reason". */
-static json_t *do_work(
-	struct verifier *v, const char *op, const json_t *header, struct slice body)
+static json_t *do_work(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
 	json_t *answer = json_object(), *result = NULL;
 	struct err e = {0};
@@ -142,21 +141,31 @@ static int serve_one(struct verifier *v, struct slice message)
 	return r < 0 ? r : ipc_write(ROLE_FD_LINK, buf_slice(&v->out));
 }
 
-static int trust_insecure_root(const struct kbs_config *c, struct as *as, struct err *reterr)
+static int trust_insecure_root(struct as *as, const char *option, const char *hex,
+	void (*trust)(struct as *as, const struct digest *pin), const char *effect,
+	struct err *reterr)
 {
-	const char *hex = c->husk.insecure_intel_root;
 	struct digest pin = {.size = 32};
 
 	if (!hex)
 		return 0;
 	if (hex_decode_fixed(pin.bytes, pin.size, slice_str(hex)) < 0)
-		return err_set(reterr, -EINVAL,
-			"[husk] insecure_intel_root is not a SHA-256 digest in hex");
-	log_warn("kbs.insecure", LOG_STR("option", "insecure_intel_root"),
-		LOG_STR("effect",
-			"evidence of SGX and TDX is not anchored in Intel's root key"));
-	as_trust_insecure_intel_root(as, &pin);
+		return err_set(reterr, -EINVAL, "[husk] %s is not a SHA-256 digest in hex", option);
+	log_warn("kbs.insecure", LOG_STR("option", option), LOG_STR("effect", effect));
+	trust(as, &pin);
 	return 0;
+}
+
+static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struct err *reterr)
+{
+	int r = trust_insecure_root(as, "insecure_intel_root", c->husk.insecure_intel_root,
+		as_trust_insecure_intel_root,
+		"evidence of SGX and TDX is not anchored in Intel's root key", reterr);
+
+	return r < 0 ? r
+		     : trust_insecure_root(as, "insecure_amd_root", c->husk.insecure_amd_root,
+			       as_trust_insecure_amd_root,
+			       "evidence of SNP is not anchored in AMD's root keys", reterr);
 }
 
 int role_verifier(const struct kbs_config *c)
@@ -168,7 +177,7 @@ int role_verifier(const struct kbs_config *c)
 
 	signal(SIGALRM, SIG_DFL);
 	if (r == 0)
-		r = trust_insecure_root(c, v.as, &e);
+		r = trust_insecure_roots(c, v.as, &e);
 	if (r == 0)
 		r = role_confine(c, "verifier", NULL, 0, SANDBOX_BASE, &e);
 	while (r == 0) {
