@@ -84,15 +84,28 @@ int dcap_check_quote(struct dcap *d, struct slice quote, struct slice pck_chain,
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_outcome *ret,
 	enum dcap_ca *ret_ca)
 {
-	struct dcap_outcome out = {.earliest_issue = INT64_MAX,
+	struct sgx_quote parsed;
+	struct err e = {0};
+
+	int r = sgx_quote_parse(quote, &parsed, &e);
+	if (r < 0)
+		return check_errno(result, "quote format", r, &e);
+	return dcap_check_parsed(d, &parsed, pck_chain, o, result, ret, ret_ca);
+}
+
+int dcap_check_parsed(struct dcap *d, const struct sgx_quote *quote, struct slice pck_chain,
+	const struct dcap_options *o, struct evidence_result *result, struct dcap_outcome *ret,
+	enum dcap_ca *ret_ca)
+{
+	struct dcap_outcome out = {.quote = *quote,
+		.earliest_issue = INT64_MAX,
 		.latest_issue = INT64_MIN,
 		.earliest_expiration = INT64_MAX};
 	struct dcap_platform *p = NULL;
 	struct err e = {0};
 
 	d->current = NULL;
-	int r = sgx_quote_parse(quote, &out.quote, &e);
-	r = check_errno(result, "quote format", r, &e);
+	int r = check_note(result, "quote format", true, NULL, NULL, NULL);
 	if (r == 0)
 		r = check_bytes(result, "QE vendor", slice_of(g_intel_qe_vendor, 16),
 			out.quote.qe_vendor_id, "the quote is not by Intel's quoting enclave");

@@ -81,6 +81,10 @@ enum dcap_ca { DCAP_CA_UNKNOWN, DCAP_CA_PROCESSOR, DCAP_CA_PLATFORM };
 must_check int dcap_check_quote(struct dcap *d, struct slice quote, struct slice pck_chain,
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_outcome *ret,
 	enum dcap_ca *ret_ca);
+/** dcap_check_parsed() - the same for a quote that was parsed already */
+must_check int dcap_check_parsed(struct dcap *d, const struct sgx_quote *quote,
+	struct slice pck_chain, const struct dcap_options *o, struct evidence_result *result,
+	struct dcap_outcome *ret, enum dcap_ca *ret_ca);
 
 /**
  * dcap_check_collateral() - the second path, for an outcome of dcap_check_quote()

@@ -145,6 +145,6 @@ int dcap_room_verify(const struct evidence_request *request, const char *tee, st
 			want_tdx ? "sgx" : "tdx", "the quote is of the other TEE");
 	r = get_pck_chain(request, &parsed, &pck_chain, result);
 	if (r == 0)
-		r = dcap_check_quote(g_dcap, quote, pck_chain, &o, result, ret, &ca);
+		r = dcap_check_parsed(g_dcap, &parsed, pck_chain, &o, result, ret, &ca);
 	return r == 0 ? check_second_path(request, tee, ca, &o, result, ret) : r;
 }

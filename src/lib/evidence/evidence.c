@@ -93,6 +93,21 @@ int check_note(struct evidence_result *r, const char *name, bool ok, const char 
 	return ok ? 0 : -EACCES;
 }
 
+int check_passed(struct evidence_result *r, const char *const *names, size_t count, json_t **cache)
+{
+	if (!*cache) {
+		json_t *notes = json_array();
+		for (size_t i = 0; i < count; i++) {
+			if (json_array_append_new(notes, passed_note(names[i])) < 0) {
+				json_decref(notes);
+				return -ENOMEM;
+			}
+		}
+		*cache = notes;
+	}
+	return json_array_extend(r->checks, *cache) < 0 ? -ENOMEM : 0;
+}
+
 int check_bytes(struct evidence_result *r, const char *name, struct slice expected,
 	struct slice actual, const char *detail)
 {

@@ -25,6 +25,12 @@ int evidence_tdx_verify(
  */
 must_check int check_note(struct evidence_result *r, const char *name, bool ok,
 	const char *expected, const char *actual, const char *detail);
+/**
+ * check_passed() - record @count passed checks at once
+ * @names: static; the array of notes is made once and kept in *@cache
+ */
+must_check int check_passed(
+	struct evidence_result *r, const char *const *names, size_t count, json_t **cache);
 /** check_bytes() - compare and record both sides as hex */
 must_check int check_bytes(struct evidence_result *r, const char *name, struct slice expected,
 	struct slice actual, const char *detail);
