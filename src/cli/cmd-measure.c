@@ -89,8 +89,9 @@ static void print_events(const json_t *doc)
 			json_string_value(json_object_get(e, "source")) ?: "",
 			json_string_value(json_object_get(e, "digest")) ?: "");
 	}
-	json_object_foreach ((json_t *)(uintptr_t)registers, name, value)
+	json_object_foreach ((json_t *)(uintptr_t)registers, name, value) {
 		printf("%-10s %s\n", name, json_string_value(value) ?: "");
+	}
 }
 
 static int register_values(struct cli *cli, const json_t *values)

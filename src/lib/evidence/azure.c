@@ -53,7 +53,7 @@ static int take_pcr(const json_t *v, uint8_t ret[32])
 
 static int decode_quote(const json_t *evidence, struct azure *a, struct err *reterr)
 {
-	json_t *quote, *pcrs;
+	json_t *quote = NULL, *pcrs = NULL;
 
 	int r = json_get_object(evidence, one_of(evidence, "tpm_quote", "quote"), &quote, reterr);
 	if (r == 0)

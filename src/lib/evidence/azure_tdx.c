@@ -11,7 +11,7 @@ int evidence_azure_tdx_verify(
 	cleanup_with(azure_done) struct azure a = {0};
 	cleanup_with(buf_done) struct buf quote = buf_init(SGX_QUOTE_SIZE_MAX);
 	struct dcap_outcome o = {0};
-	struct sgx_quote parsed;
+	struct sgx_quote parsed = {0};
 	struct err e = {0};
 
 	int r = azure_decode(request->evidence, HCL_TDX, &a, &e);

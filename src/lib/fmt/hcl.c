@@ -7,10 +7,10 @@
 
 int hcl_report_parse(struct slice in, struct hcl_report *ret, struct err *reterr)
 {
-	struct hcl_report h;
+	struct hcl_report h = {0};
 	struct rd r = rd_init(in);
-	struct slice magic;
-	uint32_t data_size, version, type, hash, variable_size;
+	struct slice magic = SLICE_EMPTY;
+	uint32_t data_size = 0, version = 0, type = 0, hash = 0, variable_size = 0;
 
 	if (in.size > HCL_REPORT_SIZE_MAX)
 		return err_set(reterr, -E2BIG, "HCL report is over %zu bytes", HCL_REPORT_SIZE_MAX);
