@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/explain.h"
 #include "crypto/hash.h"
+#include "evidence/collateral_file.h"
 #include "evidence/evidence.h"
 #include "fmt/initdata.h"
 #include "fmt/json.h"
@@ -155,19 +156,13 @@ static void print_records(const json_t *records)
 	}
 }
 
-static int read_collateral(const char *file, struct collateral_store **ret, struct err *reterr)
+static int read_collateral(const char *path, struct collateral_store **ret, struct err *reterr)
 {
 	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
-	cleanup_with(buf_done) struct buf text = buf_init(COLLATERAL_DOC_MAX);
-	cleanup(json_decref) json_t *doc = NULL;
 
-	int r = store ? file_read(file, COLLATERAL_DOC_MAX, &text, reterr) : -ENOMEM;
-	if (r == 0)
-		r = json_parse(buf_slice(&text), COLLATERAL_DOC_MAX, &doc, reterr);
-	if (r == 0)
-		r = collateral_store_load(store, doc, reterr);
+	int r = store ? collateral_store_read(store, path, reterr) : -ENOMEM;
 	if (r < 0)
-		return err_wrap(reterr, r, "collateral %s", file);
+		return r;
 	*ret = steal_ptr(store);
 	return 0;
 }
@@ -214,7 +209,8 @@ static const struct cli_option g_options[] = {
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},
 	{"collateral", .arg = "FILE",
-		.help = "what vendors publish: a bundle, or the output of Intel's PcsClientTool",
+		.help = "what vendors publish: a bundle, the output of Intel's PcsClientTool, or a "
+			"folder",
 		.complete = CLI_COMPLETE_FILE},
 	{"insecure-no-revocation-list",
 		.help = "accept SNP evidence without a list of what AMD has revoked"},

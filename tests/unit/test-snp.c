@@ -2,9 +2,13 @@
 /* SNP reports: golden vectors, their mutations, and what the parsers refuse. */
 #include "vectors.h"
 
+#include <fcntl.h>
+
 #include "base/clock.h"
 #include "base/enc.h"
+#include "base/path.h"
 #include "base/str.h"
+#include "evidence/collateral_file.h"
 #include "evidence/snp.h"
 
 #define TODAY 1795392000 /* 2026-11-23T00:00:00Z, the day that the vectors count from */
@@ -445,6 +449,67 @@ static void test_old_list(void **state)
 	material_done(&m);
 }
 
+static void put_file(const char *root, const char *folder, const char *name, struct slice content)
+{
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s/%s", root, folder);
+	assert_int_equal(path_make_dirs(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/%s/%s", root, folder, name);
+	assert_int_equal(file_write_atomic(path, content, 0600, NULL), 0);
+}
+
+static int read_folder(const char *root, struct collateral_store **ret, struct err *e)
+{
+	collateral_store_free(*ret);
+	*ret = collateral_store_new();
+	assert_non_null(*ret);
+	return collateral_store_read(*ret, root, e);
+}
+
+/* A folder as an operator fills it; what does not belong into it is not overlooked. */
+static void test_folder(void **state)
+{
+	char root[] = "/tmp/husk-collateral-XXXXXX", path[1024];
+	cleanup(collateral_store_free) struct collateral_store *store = NULL;
+	struct err e = {0};
+	struct slice item;
+	struct material m;
+
+	assert_non_null(mkdtemp(root));
+	material_load(&m, "synth-milan-v5-vcek");
+	put_file(root, "amd/milan/vcek", "crl.der", buf_slice(&m.crl));
+	put_file(root, "amd/milan/vcek", "chain.pem", m.certs.ask);
+	put_file(root, "vcek/some-chip", "vcek.der", m.certs.vek);
+	put_file(root, "intel/tdx/qe", "chain", SLICE_LIT("chain"));
+	put_file(root, "intel/tdx", "qe.json", SLICE_LIT("{}"));
+	assert_int_equal(read_folder(root, &store, &e), 0);
+	const struct collateral_provider *p = collateral_store_provider(store);
+	assert_int_equal(collateral_get(p, "intel/tdx/qe", &item), 0);
+	assert_int_equal(collateral_get(p, "intel/tdx/qe/chain", &item), 0);
+	assert_int_equal(collateral_get(p, "amd/milan/vcek/crl", &item), 0);
+	/* The chip's certificate lies where the report will look for it. */
+	assert_int_equal(collateral_store_put(store, "amd/milan/vcek/chain", SLICE_EMPTY), 0);
+	m.certs.vek = SLICE_EMPTY;
+	m.request.collateral = p;
+	m.request.insecure_no_revocation_list = false;
+	assert_int_equal(verify(&m, buf_slice(&m.report), NULL, NULL, NULL), 0);
+	material_done(&m);
+	snprintf(path, sizeof(path), "%s/link", root);
+	assert_int_equal(symlink("/dev/zero", path), 0);
+	assert_int_equal(read_folder(root, &store, &e), -EBADMSG);
+	assert_int_equal(unlink(path), 0);
+	put_file(root, "intel", "README", SLICE_LIT("text"));
+	assert_int_equal(read_folder(root, &store, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "README"));
+	snprintf(path, sizeof(path), "%s/intel/README", root);
+	assert_int_equal(unlink(path), 0);
+	put_file(root, "vcek/x", "bad.der", SLICE_LIT("no certificate"));
+	assert_int_equal(read_folder(root, &store, NULL), -EBADMSG);
+	assert_int_equal(path_remove_tree(AT_FDCWD, root), 0);
+	assert_int_equal(read_folder(root, &store, NULL), -ENOENT);
+}
+
 static void test_pins(void **state)
 {
 	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++) {
@@ -477,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_collateral_keys),
 		cmocka_unit_test(test_vek_from_store),
 		cmocka_unit_test(test_old_list),
+		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_pins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

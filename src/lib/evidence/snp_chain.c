@@ -44,7 +44,7 @@ static const char *product_word(enum snp_product p)
 	return p == SNP_MILAN ? "milan" : p == SNP_GENOA ? "genoa" : "turin";
 }
 
-static int load_cert(struct slice in, struct cert **ret, struct err *reterr)
+int snp_cert_load(struct slice in, struct cert **ret, struct err *reterr)
 {
 	if (in.size > SNP_CERT_SIZE_MAX)
 		return err_set(reterr, -E2BIG, "certificate is over %zu bytes", SNP_CERT_SIZE_MAX);
@@ -52,20 +52,6 @@ static int load_cert(struct slice in, struct cert **ret, struct err *reterr)
 		return cert_from_der(in, ret, reterr);
 	int r = certs_from_pem(in, ret, 1, reterr);
 	return r == 1 ? 0 : r < 0 ? r : err_set(reterr, -EBADMSG, "there is no certificate");
-}
-
-/* Product by the certificate's own word; it only steers the search for the rest of the chain. */
-static enum snp_product named_product(const struct cert *vek)
-{
-	struct slice name;
-	if (cert_extension(vek, "1.3.6.1.4.1.3704.1.2", &name) < 0 || name.size < 2)
-		return SNP_PRODUCT_NONE;
-	name = slice_cut(name, 2, name.size);
-	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++) {
-		if (slice_starts(name, slice_str(snp_product_name(p))))
-			return p;
-	}
-	return SNP_PRODUCT_NONE;
 }
 
 /* A version 2 report does not say its product; those that were out then are tried. */
@@ -116,8 +102,8 @@ static int find_inputs(const struct evidence_request *q, const struct snp_report
 	if (in->vek.size == 0)
 		r = find_vek(q, report, result, in);
 	if (r == 0 && in->hint == SNP_PRODUCT_NONE) {
-		r = check_errno(result, "certificate format", load_cert(in->vek, &vek, &e), &e);
-		in->hint = r == 0 ? named_product(vek) : in->hint;
+		r = check_errno(result, "certificate format", snp_cert_load(in->vek, &vek, &e), &e);
+		in->hint = r == 0 ? snp_cert_product(vek) : in->hint;
 	}
 	if (r < 0)
 		return r;
@@ -139,9 +125,9 @@ static int load_issuers(const struct inputs *in, struct chain *c, struct err *re
 	int r = 0;
 
 	if (in->ask.size > 0)
-		r = load_cert(in->ask, &c->ask, reterr);
+		r = snp_cert_load(in->ask, &c->ask, reterr);
 	if (r == 0 && in->ark.size > 0)
-		r = load_cert(in->ark, &c->ark, reterr);
+		r = snp_cert_load(in->ark, &c->ark, reterr);
 	if (r < 0 || (c->ask && c->ark))
 		return r;
 	int count = certs_from_pem(
@@ -276,7 +262,7 @@ static int build(const struct evidence_request *q, const struct inputs *in, stru
 	cleanup_with(chain_done) struct chain c = {0};
 	struct err e = {0};
 
-	int r = load_cert(in->vek, &c.vek, &e);
+	int r = snp_cert_load(in->vek, &c.vek, &e);
 	if (r == 0)
 		r = load_issuers(in, &c, &e);
 	r = check_errno(result, "certificate format", r, &e);

@@ -66,6 +66,13 @@ must_check int snp_vek_read(
 /** snp_vek_key() - key of the collateral that would hold the certificate for @report */
 void snp_vek_collateral_key(
 	const struct snp_report *report, enum snp_product p, char dst[COLLATERAL_KEY_SIZE]);
+/** snp_cert_load() - DER or PEM. Return: 0, -EBADMSG, -E2BIG. */
+must_check int snp_cert_load(struct slice in, struct cert **ret, struct err *reterr);
+/** snp_cert_product() - by the certificate's own word: good for a search, not for trust */
+enum snp_product snp_cert_product(const struct cert *vek);
+/** snp_cert_collateral_key() - where a VCEK or VLEK belongs among the collateral */
+must_check int snp_cert_collateral_key(
+	const struct cert *vek, char dst[COLLATERAL_KEY_SIZE], struct err *reterr);
 /** snp_trusted_root() - whether @pin is the SPKI digest of @p's ARK, or among the request's roots
  */
 bool snp_trusted_root(

@@ -82,22 +82,55 @@ int snp_vek_read(const struct cert *c, enum snp_product p, struct snp_vek *ret, 
 	return 0;
 }
 
+enum snp_product snp_cert_product(const struct cert *vek)
+{
+	struct slice name;
+	if (cert_extension(vek, AMD_ARC "2", &name) < 0 || name.size < 2)
+		return SNP_PRODUCT_NONE;
+	name = slice_cut(name, 2, name.size);
+	for (enum snp_product p = SNP_MILAN; p <= SNP_TURIN; p++) {
+		if (slice_starts(name, slice_str(snp_product_name(p))))
+			return p;
+	}
+	return SNP_PRODUCT_NONE;
+}
+
+static void make_key(enum snp_product p, enum snp_signing_key kind, const struct snp_tcb *t,
+	struct slice hwid, char dst[COLLATERAL_KEY_SIZE])
+{
+	char hex[2 * 64 + 1], tcb[48], fmc[12] = "";
+	const char *product = p == SNP_TURIN ? "turin" : p == SNP_GENOA ? "genoa" : "milan";
+
+	if (p == SNP_TURIN)
+		snprintf(fmc, sizeof(fmc), "_fmc%02u", t->fmc);
+	snprintf(tcb, sizeof(tcb), "bl%02u_tee%02u_snp%02u_ucode%02u%s", t->bootloader, t->tee,
+		t->snp, t->microcode, fmc);
+	if (kind == SNP_KEY_VLEK)
+		snprintf(dst, COLLATERAL_KEY_SIZE, "amd/%s/vlek/%s", product, tcb);
+	else
+		snprintf(dst, COLLATERAL_KEY_SIZE, "amd/%s/vcek/%s/%s", product,
+			hex_str(slice_cut(hwid, 0, p == SNP_TURIN ? SNP_HWID_TURIN_SIZE : 64), hex,
+				sizeof(hex)),
+			tcb);
+}
+
 void snp_vek_collateral_key(
 	const struct snp_report *report, enum snp_product p, char dst[COLLATERAL_KEY_SIZE])
 {
 	struct snp_tcb t = snp_tcb_decode(report->reported_tcb, p);
-	char hwid[2 * 64 + 1], tcb[48], fmc[12] = "";
-	const char *product = p == SNP_TURIN ? "turin" : p == SNP_GENOA ? "genoa" : "milan";
+	make_key(p, report->signing_key, &t, report->chip_id, dst);
+}
 
-	if (p == SNP_TURIN)
-		snprintf(fmc, sizeof(fmc), "_fmc%02u", t.fmc);
-	snprintf(tcb, sizeof(tcb), "bl%02u_tee%02u_snp%02u_ucode%02u%s", t.bootloader, t.tee, t.snp,
-		t.microcode, fmc);
-	if (report->signing_key == SNP_KEY_VLEK) {
-		snprintf(dst, COLLATERAL_KEY_SIZE, "amd/%s/vlek/%s", product, tcb);
-		return;
-	}
-	hex_str(slice_cut(report->chip_id, 0, p == SNP_TURIN ? SNP_HWID_TURIN_SIZE : 64), hwid,
-		sizeof(hwid));
-	snprintf(dst, COLLATERAL_KEY_SIZE, "amd/%s/vcek/%s/%s", product, hwid, tcb);
+int snp_cert_collateral_key(
+	const struct cert *vek, char dst[COLLATERAL_KEY_SIZE], struct err *reterr)
+{
+	enum snp_product p = snp_cert_product(vek);
+	struct snp_vek v = {0};
+
+	if (p == SNP_PRODUCT_NONE)
+		return err_set(reterr, -EBADMSG, "the certificate names no product of AMD's");
+	int r = snp_vek_read(vek, p, &v, reterr);
+	if (r == 0)
+		make_key(p, v.kind, &v.tcb, slice_of(v.hwid, v.hwid_size), dst);
+	return r;
 }

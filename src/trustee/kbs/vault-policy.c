@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "evidence/collateral.h"
+#include "evidence/collateral_file.h"
 #include "fmt/json.h"
 #include "trustee/as/as.h"
 #include "trustee/kbs/vault-internal.h"
@@ -49,13 +49,12 @@ int vault_load_collateral(struct vault *v, struct err *reterr)
 	v->collateral = buf_init(COLLATERAL_DOC_MAX);
 	if (!path)
 		return 0;
-	int r = store ? file_read(path, COLLATERAL_DOC_MAX, &v->collateral, reterr) : -ENOMEM;
-	if (r == 0)
-		r = json_parse(
-			buf_slice(&v->collateral), COLLATERAL_DOC_MAX, &doc, reterr);
-	if (r == 0)
-		r = collateral_store_load(store, doc, reterr);
-	return r < 0 ? err_wrap(reterr, r, "collateral %s", path) : 0;
+	int r = store ? collateral_store_read(store, path, reterr) : -ENOMEM;
+	if (r < 0)
+		return r;
+	doc = collateral_store_save(store);
+	r = doc ? json_write(doc, &v->collateral) : -ENOMEM;
+	return r < 0 ? err_set(reterr, r, "collateral %s", path) : 0;
 }
 
 static json_t *policy_header(const char *id)
