@@ -11,6 +11,7 @@
 #include "crypto/key.h"
 #include "fmt/jcs.h"
 #include "fmt/json.h"
+#include "fmt/tpm.h"
 #include "support/snp_sim.h"
 #include "trustee/as/as.h"
 
@@ -114,9 +115,8 @@ static struct snp_sim_report good_report(struct service *s)
 	return r;
 }
 
-static json_t *attest(struct service *s, const struct snp_sim_report *r)
+static json_t *attest_as(struct service *s, const char *tee, json_t *evidence)
 {
-	cleanup(json_decref) json_t *evidence = snp_sim_evidence(s->sim, r);
 	json_t *init = s->init_data
 			       ? json_pack("{s:s, s:s}", "format", "toml", "body", s->init_data)
 			       : json_null();
@@ -130,15 +130,20 @@ static json_t *attest(struct service *s, const struct snp_sim_report *r)
 	assert_int_equal(json_write(message, &body), 0);
 	assert_int_equal(as_set_references(s->as, s->references), 0);
 	const struct as_request request = {
-		.tee = "snp", .nonce = NONCE, .body = buf_slice(&body), .now = SNP_SIM_NOW};
+		.tee = tee, .nonce = NONCE, .body = buf_slice(&body), .now = SNP_SIM_NOW};
 	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
 	return outcome;
 }
 
-static void appraise(struct service *s, const struct snp_sim_report *r, const char *status,
-	int executables, int hardware, int configuration)
+static json_t *attest(struct service *s, const struct snp_sim_report *r)
 {
-	cleanup(json_decref) json_t *outcome = attest(s, r);
+	cleanup(json_decref) json_t *evidence = snp_sim_evidence(s->sim, r);
+	return attest_as(s, "snp", evidence);
+}
+
+static void check_vector(
+	const json_t *outcome, const char *status, int executables, int hardware, int configuration)
+{
 	const json_t *vector = json_object_get(outcome, "vector");
 	if (!json_is_true(json_object_get(outcome, "accepted")))
 		fail_msg("refused: %s", json_string_value(json_object_get(outcome, "reason")));
@@ -147,6 +152,13 @@ static void appraise(struct service *s, const struct snp_sim_report *r, const ch
 	assert_int_equal(
 		json_integer_value(json_object_get(vector, "configuration")), configuration);
 	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+}
+
+static void appraise(struct service *s, const struct snp_sim_report *r, const char *status,
+	int executables, int hardware, int configuration)
+{
+	cleanup(json_decref) json_t *outcome = attest(s, r);
+	check_vector(outcome, status, executables, hardware, configuration);
 }
 
 static void refuse(struct service *s, const struct snp_sim_report *r, const char *reason)
@@ -278,6 +290,119 @@ static void test_no_collateral(void **state)
 	assert_string_equal(json_string_value(json_array_get(missing, 0)), "amd/milan/vcek/crl");
 }
 
+/* A TPMS_ATTEST: quote over all PCRs, which are zero, of the SHA-256 bank. */
+static void make_quote(struct slice nonce, struct buf *out)
+{
+	static const uint8_t zero[24 * 32];
+	struct digest d;
+
+	assert_int_equal(hash_once(HASH_SHA256, slice_of(zero, sizeof(zero)), &d), 0);
+	buf_put_u32be(out, TPM_GENERATED_VALUE);
+	buf_put_u16be(out, TPM_ST_ATTEST_QUOTE);
+	buf_put_u16be(out, 0);
+	buf_put_u16be(out, (uint16_t)nonce.size);
+	buf_put_slice(out, nonce);
+	buf_put_zero(out, 16);
+	buf_put_u8(out, 1);
+	buf_put_zero(out, 8);
+	buf_put_u32be(out, 1);
+	buf_put_u16be(out, TPM_ALG_SHA256);
+	buf_put_u32be(out, 0x03FFFFFF);
+	buf_put_u16be(out, 32);
+	buf_put_slice(out, digest_slice(&d));
+}
+
+/* The paravisor's report: variable data that name the vTPM's key and the session, and an SNP report
+ * over them. */
+static void make_hcl(struct service *s, const struct pkey *ak, uint64_t policy, struct buf *out)
+{
+	cleanup_with(buf_done) struct buf data = buf_init(0), user = buf_init(0);
+	cleanup(json_decref) json_t *jwk = pkey_to_jwk(ak);
+	uint8_t report[SNP_REPORT_SIZE];
+	struct digest d;
+
+	hex_encode(&user, digest_slice(&s->report_data));
+	assert_int_equal(json_object_set_new(jwk, "kid", json_string("HCLAkPub")), 0);
+	cleanup(json_decref) json_t *variable =
+		json_pack("{s:[O], s:s}", "keys", jwk, "user-data", buf_str(&user));
+	assert_int_equal(json_write(variable, &data), 0);
+	assert_int_equal(hash_once(HASH_SHA256, buf_slice(&data), &d), 0);
+	const struct snp_sim_report r = {.policy = policy,
+		.report_data = digest_slice(&d),
+		.measurement = slice_of(s->measurement, sizeof(s->measurement))};
+	assert_int_equal(snp_sim_report(s->sim, &r, report), 0);
+	buf_put_str(out, "HCLA");
+	buf_put_zero(out, 28);
+	buf_put(out, report, sizeof(report));
+	buf_put_u32le(out, (uint32_t)data.size + 20);
+	buf_put_u32le(out, 1);
+	buf_put_u32le(out, 2);
+	buf_put_u32le(out, 1);
+	buf_put_u32le(out, (uint32_t)data.size);
+	buf_put_slice(out, buf_slice(&data));
+}
+
+static json_t *azure_evidence(struct service *s, const struct pkey *ak, uint64_t policy)
+{
+	cleanup_with(buf_done) struct buf quote = buf_init(0), signature = buf_init(0),
+					  hcl = buf_init(0);
+	json_t *pcrs = json_array(), *tpm = json_pack("{s:o}", "pcrs", pcrs),
+	       *evidence = json_pack("{s:i, s:o}", "version", 2, "tpm_quote", tpm);
+	char zero[65];
+
+	memset(zero, '0', 64);
+	zero[64] = 0;
+	for (size_t i = 0; i < 24; i++)
+		assert_int_equal(json_array_append_new(pcrs, json_string(zero)), 0);
+	s->report_data = binding(s);
+	make_quote(digest_slice(&s->report_data), &quote);
+	assert_int_equal(pkey_sign(ak, SIG_RS256, buf_slice(&quote), &signature), 0);
+	make_hcl(s, ak, policy, &hcl);
+	assert_int_equal(json_set_hex(tpm, "message", buf_slice(&quote)), 0);
+	assert_int_equal(json_set_hex(tpm, "signature", buf_slice(&signature)), 0);
+	assert_int_equal(json_set_b64(evidence, "hcl_report", buf_slice(&hcl), B64_URL), 0);
+	assert_int_equal(json_set_b64(evidence, "vcek", snp_sim_vek(s->sim), B64_URL), 0);
+	return evidence;
+}
+
+static void appraise_azure(struct service *s, const struct pkey *ak, uint64_t policy,
+	const char *status, int executables, int hardware, int configuration)
+{
+	cleanup(json_decref) json_t *evidence = azure_evidence(s, ak, policy);
+	cleanup(json_decref) json_t *outcome = attest_as(s, "az-snp-vtpm", evidence);
+	check_vector(outcome, status, executables, hardware, configuration);
+}
+
+static void refer_azure(struct service *s)
+{
+	static const char *const values[][2] = {{"tcb_bootloader", "4"}, {"tcb_microcode", "219"},
+		{"tcb_snp", "24"}, {"tcb_tee", "0"}, {"smt_enabled", "false"},
+		{"tsme_enabled", "false"}, {"abi_major", "0"}, {"abi_minor", "0"},
+		{"single_socket", "false"}, {"smt_allowed", "true"}};
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+
+	for (size_t i = 0; i < ARRAY_COUNT(values); i++)
+		refer(s, values[i][0], json_pack("[s]", values[i][1]));
+	b64_encode(&text, slice_of(s->measurement, sizeof(s->measurement)), B64_STD);
+	refer(s, "measurement", json_pack("[s]", buf_str(&text)));
+	refer(s, "snp_pcr11",
+		json_pack(
+			"[s]", "0000000000000000000000000000000000000000000000000000000000000000"));
+}
+
+static void test_azure(void **state)
+{
+	cleanup_with(service_done) struct service s = new_service(NULL);
+	cleanup(pkey_free) struct pkey *ak = NULL;
+
+	assert_int_equal(pkey_generate(KEY_RSA, 2048, &ak), 0);
+	appraise_azure(&s, ak, SMT_POLICY, "contraindicated", 33, 97, 36);
+	refer_azure(&s);
+	appraise_azure(&s, ak, SMT_POLICY, "affirming", 3, 2, 2);
+	appraise_azure(&s, ak, DEBUG_POLICY, "contraindicated", 3, 2, 96);
+	appraise_azure(&s, ak, MIGRATE_POLICY, "contraindicated", 3, 2, 96);
+}
+
 static void test_wrong_root(void **state)
 {
 	cleanup_with(service_done) struct service s = new_service(NULL), other = new_service(NULL);
@@ -296,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_worlds),
 		cmocka_unit_test(test_no_collateral),
+		cmocka_unit_test(test_azure),
 		cmocka_unit_test(test_wrong_root),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

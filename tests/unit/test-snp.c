@@ -314,6 +314,14 @@ static void test_certificate_mutations(void **state)
 	flip_all(&m, &m.certs.ask, 7);
 	flip_all(&m, &m.certs.ark, 7);
 	material_done(&m);
+	/* A changed list is none. */
+	material_load(&m, "synth-genoa-v2-vcek");
+	assert_int_equal(collateral_store_put(m.store, "amd/genoa/vcek/crl", SLICE_EMPTY), 0);
+	m.certs.crl = buf_slice(&m.crl);
+	m.request.insecure_no_revocation_list = false;
+	assert_int_equal(verify(&m, buf_slice(&m.report), NULL, NULL, NULL), 0);
+	flip_all(&m, &m.certs.crl, 1);
+	material_done(&m);
 }
 
 static int verify_json(

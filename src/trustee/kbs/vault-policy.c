@@ -187,7 +187,7 @@ static int read_upload(struct call *c, struct slice body, struct err *reterr)
 		r = err_set(reterr, -EBADMSG, "policy is not base64url text of at most %zu bytes",
 			STORE_POLICY_MAX);
 	if (r == 0) {
-		c->policy_id = strdup(id);
+		c->policy_id = id ? strdup(id) : NULL;
 		r = c->policy_id ? 0 : -ENOMEM;
 	}
 	json_decref(root);
