@@ -12,6 +12,7 @@
 #include "fmt/initdata.h"
 #include "fmt/json.h"
 #include "fmt/sgx_quote.h"
+#include "fmt/snp_report.h"
 
 #define EVIDENCE_MAX ((size_t)64 << 20)
 
@@ -48,10 +49,13 @@ static const char *guess_tee(const json_t *evidence)
 static json_t *wrap_quote(struct slice bytes)
 {
 	struct sgx_quote q;
+	struct snp_report r;
 	json_t *evidence = json_object();
+	const char *name = sgx_quote_parse(bytes, &q, NULL) == 0    ? "quote"
+			   : snp_report_parse(bytes, &r, NULL) == 0 ? "attestation_report"
+								    : NULL;
 
-	if (sgx_quote_parse(bytes, &q, NULL) < 0 ||
-		json_set_b64(evidence, "quote", bytes, B64_STD) < 0) {
+	if (!name || json_set_b64(evidence, name, bytes, B64_STD) < 0) {
 		json_decref(evidence);
 		return NULL;
 	}

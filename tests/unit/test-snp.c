@@ -364,6 +364,17 @@ static void test_evidence_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(c, "measurement")),
 		json_string_value(json_object_get(fields, "measurement")));
 	evidence_result_done(&result);
+	/* The report's bytes instead of its structure; one byte too few. */
+	for (size_t cut = 0; cut < 2; cut++) {
+		cleanup(json_decref) json_t *raw = json_copy(j);
+		assert_int_equal(
+			json_set_b64(raw, "attestation_report",
+				slice_cut(buf_slice(&m.report), 0, SNP_REPORT_SIZE - cut), B64_STD),
+			0);
+		assert_int_equal(verify_json(raw, &m.request, &result), 0);
+		assert_int_equal(result.verdict, cut ? EVIDENCE_DENY : EVIDENCE_ACCEPT);
+		evidence_result_done(&result);
+	}
 	data[63] ^= 1;
 	assert_int_equal(verify_json(j, &m.request, &result), 0);
 	assert_int_equal(result.verdict, EVIDENCE_DENY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of SEV-SNP guests: {"attestation_report": {...}, "cert_chain": null | [{"cert_type",
- * "data"}]}.
+ * Evidence of SEV-SNP guests: {"attestation_report": {...} | base64, "cert_chain": null |
+ * [{"cert_type", "data"}]}.
  *
  * The certificates may be all, some or none of the chain; see snp_chain.h for where the rest comes
  * from. The initdata is in HOST_DATA. Whether the guest may be debugged, migrated and so on is in
@@ -57,13 +57,31 @@ static int take_cert(struct snp_evidence *s, const json_t *item, struct err *ret
 	return json_get_bytes(item, "data", to->max, to, reterr);
 }
 
+/* Trustee's structure, or the bytes themselves in base64. */
+static int decode_report(const json_t *evidence, struct snp_evidence *s, struct err *reterr)
+{
+	static const char name[] = "attestation_report";
+	cleanup_with(buf_done) struct buf bytes = buf_init(SNP_REPORT_SIZE);
+	json_t *report = NULL;
+
+	if (!json_is_string(json_object_get(evidence, name))) {
+		int r = json_get_object(evidence, name, &report, reterr);
+		return r == 0 ? snp_report_from_json(report, s->report, reterr) : r;
+	}
+	int r = json_get_b64(evidence, name, &bytes, reterr);
+	if (r == 0 && bytes.size != SNP_REPORT_SIZE)
+		r = err_at(reterr, -EBADMSG, bytes.size, name, "report has %zu bytes, not %zu",
+			bytes.size, SNP_REPORT_SIZE);
+	if (r == 0)
+		memcpy(s->report, bytes.data, SNP_REPORT_SIZE);
+	return r;
+}
+
 static int decode(const json_t *evidence, struct snp_evidence *s, struct err *reterr)
 {
-	json_t *report, *chain = json_object_get(evidence, "cert_chain");
+	json_t *chain = json_object_get(evidence, "cert_chain");
 
-	int r = json_get_object(evidence, "attestation_report", &report, reterr);
-	if (r == 0)
-		r = snp_report_from_json(report, s->report, reterr);
+	int r = decode_report(evidence, s, reterr);
 	if (r < 0 || !chain || json_is_null(chain))
 		return r;
 	r = json_get_array(evidence, "cert_chain", CERTS_MAX, &chain, reterr);
