@@ -153,8 +153,7 @@ static int run(const struct options *o)
 	if (m == (void *)-1)
 		return 1;
 	shmctl(segment, IPC_RMID, NULL); /* goes with the last process */
-	r = kbs_server_start(&s, o->program,
-		"auth_rate = 0\nsessions_pending_max = 100000\n");
+	r = kbs_server_start(&s, o->program, "auth_rate = 0\nsessions_pending_max = 100000\n");
 	if (r < 0) {
 		fprintf(stderr, "rcar-load: the broker does not start: %s\n", strerror(-r));
 		kbs_server_remove(&s);

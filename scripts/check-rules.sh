@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 bad=0
 complain() {
 	if [ -n "$2" ]; then
-		printf '%s\n' "$2" | sed "s,^,rule: $1: ,"
+		printf '%s\n' "$2" | sed "s|^|rule: $1: |"
 		bad=1
 	fi
 }

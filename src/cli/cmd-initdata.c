@@ -113,7 +113,7 @@ static int run_show(struct cli *cli)
 	cleanup_with(initdata_done) struct initdata i = {0};
 	cleanup(json_decref) json_t *doc = json_object();
 	char hex[2 * HASH_SIZE_MAX + 1];
-	struct digest d;
+	struct digest d = {0};
 	struct err e = {0};
 	const char *name;
 	json_t *value;

@@ -134,7 +134,7 @@ static int policy_get(struct cli *cli, const char *id)
 	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
 	cleanup_with(buf_done) struct buf path = buf_init(8192);
 	cleanup(json_decref) json_t *policy = NULL;
-	const char *text;
+	const char *text = NULL;
 	struct err e = {0};
 	int code;
 

@@ -108,7 +108,7 @@ static int build_options(const struct cli *cli, struct oci_build_options *o, str
 
 static int build_rootfs(const struct cli *cli, struct image_loc *out, const char *rootfs)
 {
-	struct oci_build_options o;
+	struct oci_build_options o = {0};
 	struct oci_build_stats stats;
 	struct oci_descriptor d;
 	struct err e = {0};

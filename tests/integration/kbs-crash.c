@@ -78,8 +78,7 @@ static void killer(const struct kbs_server *s, unsigned after_ms)
 	_exit(0);
 }
 
-static int run_round(
-	struct kbs_server *s, const char *program, unsigned round, struct acked *a)
+static int run_round(struct kbs_server *s, const char *program, unsigned round, struct acked *a)
 {
 	struct kbs_client c;
 	/* Spread over the whole range, the same in every run. */

@@ -136,8 +136,7 @@ static void assert_error(const struct kbs_client *c, int status, const char *var
 static void attest_with(struct kbs_client *c, char *message)
 {
 	assert_non_null(message);
-	assert_int_equal(
-		kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
+	assert_int_equal(kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
 	free(message);
 }
 
@@ -146,8 +145,8 @@ static void attest_sample(struct kbs_client *c)
 	char nonce[64];
 
 	assert_int_equal(kbs_client_auth(c, "sample", nonce), 0);
-	attest_with(c, kbs_attestation(nonce, g_tee_key,
-			       kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+	attest_with(c,
+		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
 }
 
 static json_t *token_claims(const struct kbs_client *c)
@@ -177,8 +176,8 @@ static void assert_status(const struct kbs_client *c, const char *want)
 
 		fail_msg("%s", text);
 	}
-	assert_string_equal(json_string_value(json_object_get(claims, "iss")),
-		"CoCo-Attestation-Service");
+	assert_string_equal(
+		json_string_value(json_object_get(claims, "iss")), "CoCo-Attestation-Service");
 	assert_string_equal(json_string_value(json_object_get(claims, "eat_profile")),
 		"tag:github.com,2024:confidential-containers/Trustee");
 	assert_int_equal(json_integer_value(json_object_get(claims, "exp")) -
@@ -347,8 +346,8 @@ static void test_replay(void **state)
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	assert_int_equal(kbs_server_client(&g_server, false, &other), 0);
 	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
-	message = kbs_attestation(
-		nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL);
+	message =
+		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL);
 	copy = strdup(message);
 	attest_with(&c, message);
 	assert_int_equal(c.status, 200);
@@ -391,14 +390,14 @@ static void test_evidence_is_bound(void **state)
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	/* Evidence made for another key. */
 	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
-	attest_with(&c, kbs_attestation(
-				nonce, g_tee_key, kbs_sample_evidence(nonce, other, ""), NULL));
+	attest_with(
+		&c, kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, other, ""), NULL));
 	assert_error(&c, 401, "AttestationError");
 	assert_why(&c, "evidence", "");
 	/* Evidence of another TEE than the handshake named. */
 	assert_int_equal(kbs_client_auth(&c, "tpm", nonce), 0);
-	attest_with(&c, kbs_attestation(nonce, g_tee_key,
-				kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+	attest_with(&c,
+		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
 	assert_error(&c, 401, "AttestationError");
 	/* A TEE that cannot be verified here. */
 	assert_int_equal(kbs_client_auth(&c, "sev", nonce), 0);
@@ -470,15 +469,15 @@ static void test_bearer_token(void **state)
 	assert_released(&bearer);
 	/* One bit of the signature. */
 	bearer.bearer[strlen(bearer.bearer) - 10] ^= 1;
-	assert_int_equal(kbs_client_request(
-				 &bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
+	assert_int_equal(
+		kbs_client_request(&bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
 		0);
 	assert_error(&bearer, 401, "Token Verifier error");
 	/* The admin's token is not an attestation token. */
 	free(bearer.bearer);
 	bearer.bearer = strdup(g_server.admin_token);
-	assert_int_equal(kbs_client_request(
-				 &bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
+	assert_int_equal(
+		kbs_client_request(&bearer, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY),
 		0);
 	assert_error(&bearer, 401, "Token Verifier error");
 	kbs_client_done(&c);
@@ -512,8 +511,7 @@ static void register_tpm(struct swtpm *t)
 	for (size_t i = 0; i < ARRAY_COUNT(pcrs); i++) {
 		uint8_t value[64];
 
-		assert_int_equal(
-			tpm_pcr_read(&t->tpm, TPM_ALG_SHA256, pcrs[i], value, NULL), 0);
+		assert_int_equal(tpm_pcr_read(&t->tpm, TPM_ALG_SHA256, pcrs[i], value, NULL), 0);
 		buf_printf(&text, ",\"tpm_pcr%02u\":[\"", pcrs[i]);
 		hex_encode(&text, slice_of(value, 32));
 		buf_put_str(&text, "\"]");
@@ -607,10 +605,8 @@ static void test_tpm(void **state)
 		fail_msg("%s", json_dumps(record, JSON_INDENT(1)));
 	assert_string_equal(
 		json_string_value(json_object_get(finding, "reference_state")), "present");
-	assert_int_equal(
-		strlen(json_string_value(json_object_get(finding, "actual"))), 64);
-	assert_int_equal(
-		strlen(json_string_value(json_object_get(finding, "nearest"))), 64);
+	assert_int_equal(strlen(json_string_value(json_object_get(finding, "actual"))), 64);
+	assert_int_equal(strlen(json_string_value(json_object_get(finding, "nearest"))), 64);
 	assert_non_null(strstr(json_string_value(json_object_get(finding, "fix")), "tpm_pcr09"));
 	json_decref(record);
 	assert_int_equal(
@@ -645,8 +641,7 @@ static void test_other_endpoints(void **state)
 	assert_int_equal(
 		kbs_client_request(&c, "DELETE", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
 	assert_int_equal(c.status, 200);
-	assert_int_equal(
-		kbs_client_request(&c, "GET", "/kbs/v0/admin/why/0000", SLICE_EMPTY), 0);
+	assert_int_equal(kbs_client_request(&c, "GET", "/kbs/v0/admin/why/0000", SLICE_EMPTY), 0);
 	assert_int_equal(c.status, 404);
 	kbs_client_done(&c);
 }

@@ -20,7 +20,9 @@
 
 int kbs_client_init(struct kbs_client *c, uint16_t port, const char *ca)
 {
-	*c = (struct kbs_client){.port = port, .fd = -1, .answer = buf_init(ANSWER_MAX),
+	*c = (struct kbs_client){.port = port,
+		.fd = -1,
+		.answer = buf_init(ANSWER_MAX),
 		.received = buf_init(ANSWER_MAX)};
 	if (!ca)
 		return 0;
@@ -115,7 +117,7 @@ static void take_header(struct kbs_client *c, struct slice line, size_t *ret_len
 		(void)!parse_u64(slice_cut(line, strlen(length), 20), 0, ANSWER_MAX, &v);
 		*ret_length = (size_t)v;
 	} else if (line.size > strlen(cookie) &&
-		strncasecmp((const char *)line.data, cookie, strlen(cookie)) == 0) {
+		   strncasecmp((const char *)line.data, cookie, strlen(cookie)) == 0) {
 		struct slice value = slice_cut(line, strlen(cookie), sizeof(c->cookie) - 1);
 		const uint8_t *end = memchr(value.data, ';', value.size);
 

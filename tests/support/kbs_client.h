@@ -15,7 +15,7 @@ struct kbs_client {
 	char host[64];
 	uint16_t port;
 	char cookie[64];
-	char *bearer;	       /* owned; sent as Authorization when set */
+	char *bearer;		/* owned; sent as Authorization when set */
 	struct ssl_ctx_st *tls; /* NULL: plain HTTP */
 	struct ssl_st *ssl;
 	int fd;
@@ -45,8 +45,8 @@ json_t *kbs_tee_key(const struct pkey *key);
 /** kbs_sample_evidence() - {"svn":"1","report_data":...} */
 json_t *kbs_sample_evidence(const char *nonce, const json_t *tee_key, const char *extra);
 /** kbs_attestation() - text of the attestation message; free() it. @evidence is consumed. */
-char *kbs_attestation(const char *nonce, const json_t *tee_key, json_t *evidence,
-	const char *init_data);
+char *kbs_attestation(
+	const char *nonce, const json_t *tee_key, json_t *evidence, const char *init_data);
 
 /* --- a broker of one's own, in a temporary folder --- */
 struct kbs_server {
@@ -70,5 +70,4 @@ int kbs_server_stop(struct kbs_server *s);
 /** kbs_server_remove() - delete its folder */
 void kbs_server_remove(struct kbs_server *s);
 /** kbs_server_client() - a client for it; with the admin token when @admin */
-must_check int kbs_server_client(
-	const struct kbs_server *s, bool admin, struct kbs_client *ret);
+must_check int kbs_server_client(const struct kbs_server *s, bool admin, struct kbs_client *ret);

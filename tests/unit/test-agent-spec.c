@@ -174,10 +174,10 @@ static void test_users(void **state)
 	} table[] = {
 		{"", 0, 0, 0, 0, "HOME=/root"},
 		{"0", 0, 0, 0, 0, "HOME=/root"},
-		{"web", 0, 33, 34, 2, "HOME=/srv/web"},
-		{"33", 0, 33, 34, 2, "HOME=/srv/web"},
-		{"web:www", 0, 33, 40, 0, "HOME=/srv/web"},
-		{"web:77", 0, 33, 77, 0, "HOME=/srv/web"},
+		{"web", 0, 33, 34, 2, "HOME=/var/web"},
+		{"33", 0, 33, 34, 2, "HOME=/var/web"},
+		{"web:www", 0, 33, 40, 0, "HOME=/var/web"},
+		{"web:77", 0, 33, 77, 0, "HOME=/var/web"},
 		{"1234", 0, 1234, 0, 0, "HOME=/"},
 		{"1234:1", 0, 1234, 1, 0, "HOME=/"},
 		{"nobody", -ENOENT, 0, 0, 0, NULL},
@@ -192,7 +192,7 @@ static void test_users(void **state)
 	assert_int_equal(mkdir(path, 0755), 0);
 	snprintf(path, sizeof(path), "%s/etc/passwd", dir);
 	write_file(path, "root:x:0:0::/root:/bin/sh\nbroken:x:a:b::/:\n\nx\n"
-			 "web:x:33:34::/srv/web:/bin/false");
+			 "web:x:33:34::/var/web:/bin/false");
 	snprintf(path, sizeof(path), "%s/etc/group", dir);
 	write_file(path, "www:x:40:web,other\nbad:x:y:web\nextra:x:41:other,web\nno:x:42:webx\n");
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

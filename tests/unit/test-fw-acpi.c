@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/str.h"
 #include "firmware/acpi_loader.h"
 
 #define TABLES_SIZE 64
@@ -20,15 +21,15 @@ static int g_loaded;
 
 static int op_size(void *context, const char *name, uint32_t *ret_size)
 {
-	if (strcmp(name, "tables") == 0)
+	if (streq(name, "tables"))
 		*ret_size = TABLES_SIZE;
-	else if (strcmp(name, "rsdp") == 0)
+	else if (streq(name, "rsdp"))
 		*ret_size = RSDP_SIZE;
-	else if (strcmp(name, "vmgenid_addr") == 0)
+	else if (streq(name, "vmgenid_addr"))
 		*ret_size = sizeof(g_vmgenid);
-	else if (strcmp(name, "empty") == 0)
+	else if (streq(name, "empty"))
 		*ret_size = 0;
-	else if (strcmp(name, "huge") == 0)
+	else if (streq(name, "huge"))
 		*ret_size = ACPI_FILE_SIZE_MAX + 1;
 	else if (strncmp(name, "full", 4) == 0)
 		*ret_size = ACPI_FILE_SIZE_MAX;
@@ -40,7 +41,7 @@ static int op_size(void *context, const char *name, uint32_t *ret_size)
 static int op_load(void *context, const char *name, uint32_t size, uint32_t align,
 	uint8_t **ret_data, uint64_t *ret_address)
 {
-	bool tables = strcmp(name, "rsdp") != 0;
+	bool tables = !streq(name, "rsdp");
 	*ret_data = tables ? g_tables : g_rsdp;
 	*ret_address = tables ? TABLES_ADDRESS : RSDP_ADDRESS;
 	return 0;

@@ -55,8 +55,8 @@ static void test_resource(void **state)
 	assert_int_equal(
 		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("one"), false, &version, NULL), 0);
 	assert_int_equal(version, 1);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("two"), false, &version,
-				 NULL),
+	assert_int_equal(
+		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("two"), false, &version, NULL),
 		-EEXIST);
 	assert_int_equal(
 		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("two"), true, &version, NULL), 0);
@@ -163,16 +163,15 @@ static void test_verdicts_are_bounded(void **state)
 	assert_int_equal(store_verdict_get(s, id, &record, NULL), -ENOENT);
 	assert_int_equal(store_verdict_list(s, 1000, &list, NULL), 0);
 	assert_true(json_array_size(list) <= 64 + 64);
-	assert_int_equal(
-		json_integer_value(json_object_get(json_array_get(list, 0), "time")), 299);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "time")), 299);
 	json_decref(list);
 	/* A durable write in between takes the verdicts along, a failing one keeps them. */
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL),
-		0);
+	assert_int_equal(
+		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL), 0);
 	snprintf(id, sizeof(id), "%032x", 1000);
 	assert_int_equal(store_verdict_add(s, id, 1, "resource", "", "refused", "{}", 64, NULL), 0);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL),
-		-EEXIST);
+	assert_int_equal(
+		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL), -EEXIST);
 	assert_int_equal(store_verdict_get(s, id, &record, NULL), 0);
 	json_decref(record);
 }
@@ -188,7 +187,8 @@ static void test_survives_reopening(void **state)
 	assert_int_equal(store_open(path, &s, &e), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 077, 0);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
+	assert_int_equal(
+		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
 	/* One writer only. */
 	assert_int_equal(store_open(path, &second, &e), -EBUSY);
 	store_close(s);
@@ -218,11 +218,11 @@ static void test_audit(void **state)
 	assert_int_equal(store_open(path, &s, &e), 0);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(store_audit_add(s, &g_by, "test", "object", "detail", &e), 0);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
+	assert_int_equal(
+		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
 	assert_int_equal(store_audit_list(s, 100, &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 6);
-	assert_string_equal(
-		json_string_value(json_object_get(json_array_get(list, 0), "action")),
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "action")),
 		"resource.set");
 	json_decref(list);
 	assert_int_equal(store_audit_check(s, &e), 0);

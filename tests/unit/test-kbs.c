@@ -69,10 +69,10 @@ static void test_routes(void **state)
 	for (int r = ROUTE_NONE; r < ROUTE_MAX_; r++) {
 		enum route_need need = kbs_route_need((enum kbs_route)r);
 
-		if (r >= ROUTE_ADMIN_WHY || r == ROUTE_RESOURCE_SET ||
-			r == ROUTE_RESOURCE_DELETE || r == ROUTE_REFERENCE_SET ||
-			r == ROUTE_REFERENCE_GET || r == ROUTE_ATTESTATION_POLICY_SET ||
-			r == ROUTE_RESOURCE_POLICY_SET || r == ROUTE_RESOURCE_POLICY_LIST)
+		if (r >= ROUTE_ADMIN_WHY || r == ROUTE_RESOURCE_SET || r == ROUTE_RESOURCE_DELETE ||
+			r == ROUTE_REFERENCE_SET || r == ROUTE_REFERENCE_GET ||
+			r == ROUTE_ATTESTATION_POLICY_SET || r == ROUTE_RESOURCE_POLICY_SET ||
+			r == ROUTE_RESOURCE_POLICY_LIST)
 			assert_int_equal(need, NEED_ADMIN);
 		else
 			assert_int_not_equal(need, NEED_ADMIN);
@@ -258,8 +258,7 @@ static void test_wire(void **state)
 	assert_true(slice_eq_str(body, "body"));
 	json_decref(got);
 	for (size_t n = 0; n < out.size - 4; n++)
-		assert_int_not_equal(
-			wire_unpack(slice_cut(buf_slice(&out), 0, n), &got, &body), 0);
+		assert_int_not_equal(wire_unpack(slice_cut(buf_slice(&out), 0, n), &got, &body), 0);
 	assert_string_equal(wire_str(header, "absent"), "");
 	assert_int_equal(wire_int(header, "id"), 7);
 	json_decref(header);
@@ -338,10 +337,9 @@ static void test_pool(void **state)
 	assert_int_equal(g_last_error, -ETIMEDOUT);
 }
 
-#define CONFIG_BASE                                                                            \
-	"[http_server]\ninsecure_http = true\n[husk]\nstore = \"/tmp/x.db\"\n[admin]\n"
-#define CONFIG_PROVIDER                                                                        \
-	"authorization_mode = \"AuthenticatedAuthorization\"\n"                                \
+#define CONFIG_BASE "[http_server]\ninsecure_http = true\n[husk]\nstore = \"/tmp/x.db\"\n[admin]\n"
+#define CONFIG_PROVIDER                                         \
+	"authorization_mode = \"AuthenticatedAuthorization\"\n" \
 	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
 
 static void test_config(void **state)
@@ -461,10 +459,20 @@ static void test_tiers(void **state)
 		int claim;
 		enum ear_tier tier;
 	} rows[] = {
-		{-128, EAR_CONTRAINDICATED}, {-97, EAR_CONTRAINDICATED}, {-96, EAR_WARNING},
-		{-33, EAR_WARNING}, {-32, EAR_AFFIRMING}, {-2, EAR_AFFIRMING}, {-1, EAR_NONE},
-		{0, EAR_NONE}, {1, EAR_NONE}, {2, EAR_AFFIRMING}, {31, EAR_AFFIRMING},
-		{32, EAR_WARNING}, {95, EAR_WARNING}, {96, EAR_CONTRAINDICATED},
+		{-128, EAR_CONTRAINDICATED},
+		{-97, EAR_CONTRAINDICATED},
+		{-96, EAR_WARNING},
+		{-33, EAR_WARNING},
+		{-32, EAR_AFFIRMING},
+		{-2, EAR_AFFIRMING},
+		{-1, EAR_NONE},
+		{0, EAR_NONE},
+		{1, EAR_NONE},
+		{2, EAR_AFFIRMING},
+		{31, EAR_AFFIRMING},
+		{32, EAR_WARNING},
+		{95, EAR_WARNING},
+		{96, EAR_CONTRAINDICATED},
 		{127, EAR_CONTRAINDICATED},
 	};
 
@@ -504,19 +512,17 @@ static void test_ear(void **state)
 {
 	static const struct ear_issuer issuer = {"i", "d", "b", "p", 300};
 	json_t *vector = json_pack("{s:i}", "hardware", 2);
-	json_t *evidence = json_pack("{s:{}, s:{s:s, s:s}}", "tpm", "runtime_data_claims",
-		"nonce", "n", "additional-evidence", "long");
-	json_t *ext = json_pack("[{s:s, s:i, s:{}}]", "name", "ear.trustee.identifiers", "key", -18,
-		"value");
-	json_t *twice = json_pack("[{s:s, s:i, s:s}]", "name", "ear.status", "key", 1, "value",
-		"affirming");
+	json_t *evidence = json_pack("{s:{}, s:{s:s, s:s}}", "tpm", "runtime_data_claims", "nonce",
+		"n", "additional-evidence", "long");
+	json_t *ext = json_pack(
+		"[{s:s, s:i, s:{}}]", "name", "ear.trustee.identifiers", "key", -18, "value");
+	json_t *twice = json_pack(
+		"[{s:s, s:i, s:s}]", "name", "ear.status", "key", 1, "value", "affirming");
 	json_t *submod = NULL, *submods, *claims = NULL;
 	const json_t *kept;
 
-	assert_int_equal(
-		ear_submod(vector, EAR_AFFIRMING, ext, evidence, true, &submod, NULL), 0);
-	assert_string_equal(
-		json_string_value(json_object_get(submod, "ear.status")), "affirming");
+	assert_int_equal(ear_submod(vector, EAR_AFFIRMING, ext, evidence, true, &submod, NULL), 0);
+	assert_string_equal(json_string_value(json_object_get(submod, "ear.status")), "affirming");
 	assert_non_null(json_object_get(submod, "ear.trustee.identifiers"));
 	submods = json_pack("{s:o}", "cpu0", submod);
 	assert_int_equal(ear_claims(&issuer, 1000, submods, &claims), 0);
@@ -527,10 +533,9 @@ static void test_ear(void **state)
 	assert_int_equal(
 		ear_submod(vector, EAR_WARNING, twice, evidence, true, &submod, NULL), -EBADMSG);
 	/* Short tokens drop the device evidence, and the original keeps it. */
-	assert_int_equal(
-		ear_submod(vector, EAR_WARNING, NULL, evidence, false, &submod, NULL), 0);
-	kept = json_object_get(json_object_get(submod, "ear.veraison.annotated-evidence"),
-		"runtime_data_claims");
+	assert_int_equal(ear_submod(vector, EAR_WARNING, NULL, evidence, false, &submod, NULL), 0);
+	kept = json_object_get(
+		json_object_get(submod, "ear.veraison.annotated-evidence"), "runtime_data_claims");
 	assert_null(json_object_get(kept, "additional-evidence"));
 	assert_non_null(json_object_get(kept, "nonce"));
 	assert_non_null(json_object_get(

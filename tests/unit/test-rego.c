@@ -56,13 +56,13 @@ static void test_dialects(void **state)
 		REGO_VALUE, "[1,2,3]");
 	check("package p\ndefault allow = false\nallow { input.a; not input.b }\n", "{\"a\":1}",
 		"data.p.allow", REGO_VALUE, "true");
-	check("package p\nq[x] { x := [1, 2][_] }\nr[k] = v { v := {\"a\": 1}[k] }\n", NULL, "data.p",
-		REGO_VALUE, "{\"q\":[1,2],\"r\":{\"a\":1}}");
+	check("package p\nq[x] { x := [1, 2][_] }\nr[k] = v { v := {\"a\": 1}[k] }\n", NULL,
+		"data.p", REGO_VALUE, "{\"q\":[1,2],\"r\":{\"a\":1}}");
 	struct rego_compile_options o = {.dialect = REGO_DIALECT_V1};
 	cleanup(rego_compiler_free) struct rego_compiler *c = rego_compiler_new(&o);
 	struct err e = {0};
-	assert_int_equal(rego_compiler_module(c, "a.rego",
-				 SLICE_LIT("package p\n\nallow { true }\n"), &e),
+	assert_int_equal(
+		rego_compiler_module(c, "a.rego", SLICE_LIT("package p\n\nallow { true }\n"), &e),
 		REGO_ERR_SYNTAX);
 	assert_string_equal(e.field, "rego_parse_error");
 	assert_int_equal(strncmp(e.text, "a.rego:3:1: ", 12), 0);
@@ -84,12 +84,13 @@ static void test_compile_errors(void **state)
 		"rego_unsafe_var_error", "t.rego:3:2: var x is unsafe");
 	expect_compile_error("package p\nq if not r[_]\nr := [1]", REGO_ERR_COMPILE,
 		"rego_unsafe_var_error", "t.rego:2:12: var _ is unsafe");
-	expect_compile_error("package p\na if b\nb if a\n", REGO_ERR_COMPILE, "rego_recursion_error",
+	expect_compile_error("package p\na if b\nb if a\n", REGO_ERR_COMPILE,
+		"rego_recursion_error",
 		"t.rego:2:1: rule data.p.a is recursive: data.p.a -> data.p.b -> data.p.a");
 	expect_compile_error("package p\nq if nope(1)\n", REGO_ERR_COMPILE, "rego_type_error",
 		"t.rego:2:6: undefined function nope");
-	expect_compile_error("package p\nq := [1, 2\n", REGO_ERR_SYNTAX, "rego_parse_error",
-		"t.rego:3:1: ");
+	expect_compile_error(
+		"package p\nq := [1, 2\n", REGO_ERR_SYNTAX, "rego_parse_error", "t.rego:3:1: ");
 	expect_compile_error("package p\nq := 1\nq contains 2", REGO_ERR_COMPILE, "rego_type_error",
 		"t.rego:3:1: conflicting rules data.p.q found");
 }
@@ -124,12 +125,13 @@ static void test_budgets(void **state)
 	o = (struct rego_eval_options){.max_time_ms = 100, .clock_ms = fake_clock};
 	assert_int_equal(eval_error(loop, &o, &e), REGO_ERR_TIME);
 	o = (struct rego_eval_options){.max_depth = 3};
-	assert_int_equal(eval_error("package p\nq := a\na := b\nb := c\nc := d\nd := 1 if input.x\n",
-				 &o, &e),
+	assert_int_equal(
+		eval_error(
+			"package p\nq := a\na := b\nb := c\nc := d\nd := 1 if input.x\n", &o, &e),
 		REGO_ERR_DEPTH);
 	o = (struct rego_eval_options){0};
-	assert_int_equal(eval_error("package p\nq := x if some x in [1, 2]", &o, &e),
-		REGO_ERR_CONFLICT);
+	assert_int_equal(
+		eval_error("package p\nq := x if some x in [1, 2]", &o, &e), REGO_ERR_CONFLICT);
 	assert_string_equal(e.field, "eval_conflict_error");
 	assert_int_equal(eval_error("package p\nq := 1 / 0", &o, &e), 0);
 	o.strict_errors = true;
@@ -159,8 +161,7 @@ static void test_explain(void **state)
 	cleanup(rego_program_free) struct rego_program *p = NULL;
 	struct err e = {0};
 	assert_int_equal(rego_compiler_builtin(c, "query_reference_value", 1, reference), 0);
-	assert_int_equal(
-		rego_compiler_module(c, "policy.rego", slice_str(tpm_policy), &e), 0);
+	assert_int_equal(rego_compiler_module(c, "policy.rego", slice_str(tpm_policy), &e), 0);
 	assert_int_equal(rego_compiler_finish(c, &p, &e), 0);
 	char values[] = "[\"aa\", \"bb\"]";
 	struct rego_eval_options o = {.cookie = values};
@@ -180,8 +181,8 @@ static void test_explain(void **state)
 		"query_reference_value(\"tpm_pcr09\"): \"cc\" is not in [\"aa\", \"bb\"]\n");
 	const struct rego_value *x = rego_explanation(ev);
 	assert_int_equal(rego_count(x), 3);
-	assert_true(slice_eq_str(rego_text(rego_member(rego_item(x, 1), "rule")),
-		"data.policy.executables"));
+	assert_true(slice_eq_str(
+		rego_text(rego_member(rego_item(x, 1), "rule")), "data.policy.executables"));
 	assert_true(slice_eq_str(rego_text(rego_member(rego_item(x, 2), "result")), "default"));
 	const struct rego_value *expr = rego_item(rego_member(rego_item(x, 1), "expressions"), 0);
 	assert_true(slice_eq_str(rego_text(rego_member(expr, "left")), "cc"));

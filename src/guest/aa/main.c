@@ -52,8 +52,8 @@ static int configure(struct aa *aa, struct slice payload, struct err *reterr)
 {
 	cleanup(json_decref) json_t *message = NULL;
 	cleanup(json_decref) json_t *toml = NULL;
-	const char *aa_toml, *initdata, *url, *cert;
-	json_t *tokens, *kbs;
+	const char *aa_toml = NULL, *initdata = NULL, *url = NULL, *cert = NULL;
+	json_t *tokens = NULL, *kbs = NULL;
 	if (aa->rcar != NULL)
 		return err_set(reterr, -EPROTO, "configured twice");
 	int r = json_parse(payload, CHILD_PAYLOAD_MAX, &message, reterr);

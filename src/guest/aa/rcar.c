@@ -269,7 +269,7 @@ int rcar_get_resource(struct rcar *r, const char *uri, struct buf *ret, char ret
 {
 	cleanup_with(http_answer_done) struct http_answer answer = {0};
 	char url[URL_MAX];
-	const char *path;
+	const char *path = NULL;
 	ret_id[0] = '\0';
 	int rc = resource_path(r, uri, &path, reterr);
 	if (rc < 0)

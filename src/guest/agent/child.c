@@ -133,7 +133,7 @@ int child_recv(int fd, enum child_type *ret_type, struct buf *payload)
 int child_get_resource(int fd, const char *uri, struct buf *ret, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf answer = buf_init_secret(CHILD_PAYLOAD_MAX);
-	enum child_type type;
+	enum child_type type = 0;
 	int r = child_send(fd, CHILD_GET_RESOURCE, slice_str(uri));
 	if (r < 0)
 		return err_set(reterr, r, "cannot ask the attestation agent for %s", uri);

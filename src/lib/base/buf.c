@@ -33,7 +33,7 @@ static int grow(struct buf *b, size_t extra)
 	if (extra > max || b->size > max - extra)
 		return -E2BIG;
 	size_t need = b->size + extra + 1; /* the NUL */
-	if (need <= b->capacity)
+	if (b->data && need <= b->capacity)
 		return 0;
 	size_t capacity = b->capacity ? b->capacity : 64;
 	while (capacity < need)
@@ -44,7 +44,7 @@ static int grow(struct buf *b, size_t extra)
 		data = malloc(capacity);
 		if (!data)
 			return -ENOMEM;
-		if (b->size > 0)
+		if (b->data)
 			memcpy(data, b->data, b->size);
 		release(b);
 	} else {

@@ -52,7 +52,8 @@ int hex_decode_fixed(uint8_t *dst, size_t size, struct slice in)
 			return -EBADMSG;
 	}
 	for (size_t i = 0; i < size; i++)
-		dst[i] = (uint8_t)(hex_digit(in.data[2 * i]) << 4 | hex_digit(in.data[2 * i + 1]));
+		dst[i] = (uint8_t)((unsigned)hex_digit(in.data[2 * i]) << 4 |
+				   (unsigned)hex_digit(in.data[2 * i + 1]));
 	return 0;
 }
 

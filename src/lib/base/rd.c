@@ -5,7 +5,7 @@ int rd_slice(struct rd *r, size_t size, struct slice *ret)
 {
 	if (size > rd_left(r))
 		return -ENODATA;
-	*ret = (struct slice){r->in.data ? r->in.data + r->pos : NULL, size};
+	*ret = (struct slice){size || r->in.data ? r->in.data + r->pos : NULL, size};
 	r->pos += size;
 	return 0;
 }

@@ -47,11 +47,13 @@ static inline bool slice_starts(struct slice a, struct slice prefix)
 /* Bytes [from, from+size) cut to what exists; never reads past the end. */
 static inline struct slice slice_cut(struct slice a, size_t from, size_t size)
 {
+	if (a.size == 0)
+		return SLICE_EMPTY;
 	if (from > a.size)
 		from = a.size;
 	if (size > a.size - from)
 		size = a.size - from;
-	return (struct slice){a.size ? a.data + from : NULL, size};
+	return (struct slice){a.data + from, size};
 }
 
 /* "%.*s" arguments for a slice of text. */

@@ -47,7 +47,7 @@ int gcm_encrypt(struct slice key, struct slice iv, struct slice aad, struct slic
 	if (EVP_EncryptFinal_ex(c, room + n, &last) != 1 ||
 		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_SIZE, ret_tag) != 1)
 		return -EIO;
-	buf_commit(out, (size_t)(n + last));
+	buf_commit(out, (size_t)n + (size_t)last);
 	return 0;
 }
 
@@ -80,7 +80,7 @@ int gcm_decrypt(struct slice key, struct slice iv, struct slice aad, struct slic
 		explicit_bzero(room, in.size + 16);
 		return -EKEYREJECTED;
 	}
-	buf_commit(out, (size_t)(n + last));
+	buf_commit(out, (size_t)n + (size_t)last);
 	return 0;
 }
 
@@ -157,7 +157,7 @@ static int wrap_run(bool encrypt, struct slice kek, struct slice in, struct buf 
 	if (EVP_CipherUpdate(c, room, &n, in.data, (int)in.size) != 1 ||
 		EVP_CipherFinal_ex(c, room + n, &last) != 1)
 		return encrypt ? -EIO : -EKEYREJECTED;
-	buf_commit(out, (size_t)(n + last));
+	buf_commit(out, (size_t)n + (size_t)last);
 	return 0;
 }
 

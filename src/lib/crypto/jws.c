@@ -54,7 +54,7 @@ static int decode(struct slice part, struct buf *out, const char *what, struct e
 static int parse_into(struct slice text, struct jws *j, struct err *reterr)
 {
 	struct slice parts[3];
-	const char *alg;
+	const char *alg = NULL;
 	cleanup_with(buf_done) struct buf header = buf_init(JWS_SIZE_MAX);
 
 	if (text.size > JWS_SIZE_MAX)

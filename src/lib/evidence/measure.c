@@ -183,7 +183,7 @@ static int check_input(const struct measure_input *in, struct err *reterr)
 
 static int measure_firmware(struct measurement *m, struct slice firmware, struct err *reterr)
 {
-	struct slice version;
+	struct slice version = SLICE_EMPTY;
 	int r = measure_firmware_version(firmware, &version, reterr);
 	if (r == 0)
 		r = add_data(m, 0, TCG2_EV_S_CRTM_VERSION, MEASURE_FIRMWARE_VERSION, version);

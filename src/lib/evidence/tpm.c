@@ -110,7 +110,7 @@ static int check_quote(
 {
 	cleanup(pkey_free) struct pkey *ak = NULL;
 	struct tpm_signature sig;
-	struct digest pcr_digest;
+	struct digest pcr_digest = {0};
 	struct err e = {0};
 
 	int r = pkey_from_spki(buf_slice(&t->ak), &ak, &e);

@@ -129,7 +129,7 @@ int hostlink_hello_parse(struct slice in, struct hostlink_hello *ret, struct err
 	static const char *const members[] = {"protocol", "version"};
 	cleanup(json_decref) json_t *doc = NULL;
 	struct hostlink_hello m = {0};
-	uint64_t protocol;
+	uint64_t protocol = 0;
 	int r = hostlink_json_load(in, members, ARRAY_COUNT(members), &doc, reterr);
 	if (r < 0)
 		return r;
@@ -184,7 +184,7 @@ int hostlink_exit_parse(struct slice in, struct hostlink_exit *ret, struct err *
 	static const char *const members[] = {"code", "reason"};
 	cleanup(json_decref) json_t *doc = NULL;
 	struct hostlink_exit m = {0};
-	uint64_t code;
+	uint64_t code = 0;
 	int r = hostlink_json_load(in, members, ARRAY_COUNT(members), &doc, reterr);
 	if (r < 0)
 		return r;
@@ -260,7 +260,7 @@ int hostlink_signal_parse(struct slice in, struct hostlink_signal *ret, struct e
 {
 	static const char *const members[] = {"signo"};
 	cleanup(json_decref) json_t *doc = NULL;
-	uint64_t signo;
+	uint64_t signo = 0;
 	int r = hostlink_json_load(in, members, ARRAY_COUNT(members), &doc, reterr);
 	if (r < 0)
 		return r;

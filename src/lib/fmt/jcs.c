@@ -56,7 +56,7 @@ static int write_real(double v, struct buf *out)
 			break;
 	}
 	const char *e = strchr(text, 'e');
-	char digits[24];
+	char digits[24] = {0};
 	size_t count = 0;
 	for (const char *p = text; p < e && count < sizeof(digits) - 1; p++) {
 		if (*p != '.')

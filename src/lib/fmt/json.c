@@ -153,7 +153,7 @@ int json_get_array(
 
 int json_get_b64(const json_t *o, const char *name, struct buf *out, struct err *reterr)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = json_get_str(o, name, &text, reterr);
 	if (r < 0)
 		return r;
@@ -164,7 +164,7 @@ int json_get_b64(const json_t *o, const char *name, struct buf *out, struct err 
 
 int json_get_hex(const json_t *o, const char *name, struct buf *out, struct err *reterr)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = json_get_str(o, name, &text, reterr);
 	if (r < 0)
 		return r;

@@ -82,7 +82,7 @@ static int run(const struct tpm *t, struct command *c, uint32_t *ret_code, struc
 
 static int run_ok(const struct tpm *t, struct command *c, struct rd *ret, struct err *reterr)
 {
-	uint32_t code;
+	uint32_t code = 0;
 	int r = run(t, c, &code, ret, reterr);
 	if (r == 0 && code != 0)
 		return err_set(reterr, -EIO, "TPM refused %s with code 0x%03x", c->name, code);
@@ -93,7 +93,7 @@ int tpm_startup(const struct tpm *t, struct err *reterr)
 {
 	cleanup_with(command_done) struct command c = {0};
 	struct rd in;
-	uint32_t code;
+	uint32_t code = 0;
 
 	begin(&c, "TPM2_Startup", ST_NO_SESSIONS, CC_STARTUP);
 	buf_put_u16be(&c.bytes, 0);
@@ -266,7 +266,7 @@ int tpm_read_public(const struct tpm *t, uint32_t handle, struct buf *out, struc
 {
 	cleanup_with(command_done) struct command c = {0};
 	struct rd in;
-	uint32_t code;
+	uint32_t code = 0;
 	uint16_t size;
 	struct slice area;
 

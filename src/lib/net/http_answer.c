@@ -296,7 +296,7 @@ static int take_head(struct reader *r, struct http_head *h, bool *ret_started)
 
 static int take_answer(struct reader *r, bool *ret_keep, bool *ret_started)
 {
-	struct http_head h;
+	struct http_head h = {0};
 	int e, skipped = 0;
 
 	do {

@@ -62,9 +62,9 @@ static int make_tls(const struct http_server_options *o, SSL_CTX **ret, struct e
 	/* TLS 1.2 only with forward secrecy and AEAD. */
 	if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
 		r = tls_error(reterr, "cipher list", "");
-	SSL_CTX_set_options(ctx,
-		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-			SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+					 SSL_OP_CIPHER_SERVER_PREFERENCE |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	/* Frees 34 KiB of buffers per idle connection. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -179,9 +179,9 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 	evhttp_set_max_headers_size(s->http, (ssize_t)options->header_max);
 	evhttp_set_max_body_size(s->http, (ssize_t)options->body_max);
 	evhttp_set_default_content_type(s->http, NULL);
-	evhttp_set_allowed_methods(s->http,
-		EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-			EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
+	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+						    EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD |
+						    EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
 	*ret = steal_ptr(s);
 	return 0;
 }
@@ -198,8 +198,8 @@ void http_server_free(struct http_server *s)
 	free(s);
 }
 
-static int split_address(const char *address, char *host, size_t size, uint32_t *ret_port,
-	struct err *reterr)
+static int split_address(
+	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr)
 {
 	const char *colon = strrchr(address, ':');
 	struct slice name;
@@ -218,10 +218,10 @@ int http_server_listen(
 	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
 {
 	struct evhttp_bound_socket *sock;
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = {0};
 	socklen_t size = sizeof(bound);
 	char host[256];
-	uint32_t port;
+	uint32_t port = 0;
 	int on = 1;
 	int r = split_address(address, host, sizeof(host), &port, reterr);
 
@@ -231,18 +231,19 @@ int http_server_listen(
 		return err_set(reterr, -E2BIG, "more than %d sockets", LISTENERS_MAX);
 	sock = evhttp_bind_socket_with_handle(s->http, host, (ev_uint16_t)port);
 	if (!sock)
-		return err_set(reterr, errno ? -errno : -EADDRINUSE, "cannot listen on %s: %m",
-			address);
+		return err_set(
+			reterr, errno ? -errno : -EADDRINUSE, "cannot listen on %s: %m", address);
 	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(sock), on_accept_error);
 	/* Connections inherit it. Without it a kept connection waits 40 ms for the client's delayed
 	 * acknowledgement between head and body of each answer. */
-	(void)setsockopt(evhttp_bound_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(
+		evhttp_bound_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->sockets[s->socket_count++] = sock;
 	if (ret_port && getsockname(evhttp_bound_socket_get_fd(sock), (struct sockaddr *)&bound,
 				&size) == 0)
 		*ret_port = ntohs(bound.ss_family == AF_INET6
-				? ((struct sockaddr_in6 *)&bound)->sin6_port
-				: ((struct sockaddr_in *)&bound)->sin_port);
+					  ? ((struct sockaddr_in6 *)&bound)->sin6_port
+					  : ((struct sockaddr_in *)&bound)->sin_port);
 	return 0;
 }
 

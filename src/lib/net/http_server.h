@@ -41,8 +41,8 @@ DEFINE_CLEANUP(struct http_server *, http_server_free);
  * http_server_listen() - listen on "ADDRESS:PORT" or "[ADDRESS]:PORT"; port 0 picks one
  * @ret_port: the port in use; may be NULL
  */
-must_check int http_server_listen(struct http_server *s, const char *address, uint16_t *ret_port,
-	struct err *reterr);
+must_check int http_server_listen(
+	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr);
 /** http_server_pause() - stop accepting; running requests go on */
 void http_server_pause(struct http_server *s);
 size_t http_server_open_requests(const struct http_server *s);

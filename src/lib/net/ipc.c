@@ -196,7 +196,9 @@ int ipc_send_fd(int sock, int fd, uint32_t tag)
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {0};
 	struct iovec iov = {.iov_base = &tag, .iov_len = sizeof(tag)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	ssize_t n;
@@ -219,7 +221,9 @@ int ipc_recv_fd(int sock, int *ret_fd, uint32_t *ret_tag)
 	} control = {0};
 	uint32_t tag;
 	struct iovec iov = {.iov_base = &tag, .iov_len = sizeof(tag)};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes)};
 	struct cmsghdr *c;
 	ssize_t n;

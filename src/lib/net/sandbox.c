@@ -42,21 +42,22 @@ int sandbox_basic(struct err *reterr)
 #define FILE_READ (LANDLOCK_ACCESS_FS_READ_FILE)
 #define DIR_READ (FILE_READ | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FILE_WRITE (FILE_READ | LANDLOCK_ACCESS_FS_WRITE_FILE)
-#define DIR_WRITE                                                                      \
-	(DIR_READ | FILE_WRITE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+#define DIR_WRITE                                                                 \
+	(DIR_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | \
+		LANDLOCK_ACCESS_FS_REMOVE_FILE)
 /* Everything of Landlock's first version is refused unless a rule gives it back. */
-#define FS_FIRST                                                                              \
-	(LANDLOCK_ACCESS_FS_EXECUTE | DIR_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR |             \
-		LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                  \
-		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                 \
+#define FS_FIRST                                                                  \
+	(LANDLOCK_ACCESS_FS_EXECUTE | DIR_WRITE | LANDLOCK_ACCESS_FS_REMOVE_DIR | \
+		LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |      \
+		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |     \
 		LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
 /* Linking between folders is always refused unless a rule gives it back; the second version of
  * Landlock (Linux 5.19) has the right for it. */
 static uint64_t all_rights(void)
 {
-	long version = syscall(
-		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	return version >= 2 ? FS_FIRST | LANDLOCK_ACCESS_FS_REFER : FS_FIRST;
 }
 
@@ -92,8 +93,7 @@ static int add_path(int ruleset, const struct sandbox_path *p, struct err *reter
 int sandbox_files(const struct sandbox_path *paths, size_t count, struct err *reterr)
 {
 	const struct landlock_ruleset_attr attr = {.handled_access_fs = all_rights()};
-	cleanup_fd int ruleset =
-		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	cleanup_fd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 
 	if (ruleset < 0) {
 		if (errno == ENOSYS || errno == EOPNOTSUPP)
@@ -261,8 +261,8 @@ static int allow(scmp_filter_ctx ctx, const int *calls, size_t count)
 static int allow_checked(scmp_filter_ctx ctx, unsigned groups)
 {
 	/* Memory may be mapped and re-protected, but never be made executable. */
-	int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	int r = seccomp_rule_add(
+		ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,

@@ -25,8 +25,7 @@ struct sandbox_path {
  * Return: 0; -EOPNOTSUPP when the kernel has no Landlock (the caller decides whether the
  * system-call list is enough); other negative errno.
  */
-must_check int sandbox_files(
-	const struct sandbox_path *paths, size_t count, struct err *reterr);
+must_check int sandbox_files(const struct sandbox_path *paths, size_t count, struct err *reterr);
 
 /**
  * Groups of system calls. Every group adds to SANDBOX_BASE: memory, signals, time, reading and
@@ -34,12 +33,12 @@ must_check int sandbox_files(
  */
 enum sandbox_group {
 	SANDBOX_BASE = 0,
-	SANDBOX_EVENTS = 1 << 0,   /* epoll, eventfd, pipes: an event loop */
-	SANDBOX_SOCKETS = 1 << 1,  /* accept, send, receive, socket options; no connect, no socket */
-	SANDBOX_FILES = 1 << 2,	   /* open, stat, rename, unlink, fsync, locks: a database */
-	SANDBOX_FDPASS = 1 << 3,   /* receive descriptors */
-	SANDBOX_CONNECT = 1 << 4,  /* open IPv4 and IPv6 sockets and connect them: a client */
-	SANDBOX_TREES = 1 << 5,	   /* make, link, list and remove everything but device nodes */
+	SANDBOX_EVENTS = 1 << 0,  /* epoll, eventfd, pipes: an event loop */
+	SANDBOX_SOCKETS = 1 << 1, /* accept, send, receive, socket options; no connect, no socket */
+	SANDBOX_FILES = 1 << 2,	  /* open, stat, rename, unlink, fsync, locks: a database */
+	SANDBOX_FDPASS = 1 << 3,  /* receive descriptors */
+	SANDBOX_CONNECT = 1 << 4, /* open IPv4 and IPv6 sockets and connect them: a client */
+	SANDBOX_TREES = 1 << 5,	  /* make, link, list and remove everything but device nodes */
 };
 
 /**

@@ -68,7 +68,7 @@ static int parse_parameters(struct parameters *ret, struct slice text, struct er
 	/* What containers/image passes on when the user wrote no parameters. */
 	if (slice_eq_str(text, "Enabled"))
 		return 0;
-	while (text.size > 0) {
+	while (text.data && text.size > 0) {
 		const uint8_t *sep = memmem(text.data, text.size, "::", 2);
 		struct slice part =
 			slice_of(text.data, sep ? (size_t)(sep - text.data) : text.size);

@@ -58,8 +58,8 @@ static void add_builtin(void *arg)
 	a->c->host = h;
 }
 
-int rego_compiler_builtin(struct rego_compiler *c, const char *name, unsigned arity,
-	rego_builtin_fn fn)
+int rego_compiler_builtin(
+	struct rego_compiler *c, const char *name, unsigned arity, rego_builtin_fn fn)
 {
 	if (arity > 16 || !fn)
 		return -EINVAL;
@@ -92,8 +92,8 @@ static int check_utf8(struct slice source, const char *file, struct err *reterr)
 	return err_at(reterr, REGO_ERR_SYNTAX, 0, "rego_parse_error", "%s: not UTF-8 text", file);
 }
 
-int rego_compiler_module(struct rego_compiler *c, const char *file, struct slice source,
-	struct err *reterr)
+int rego_compiler_module(
+	struct rego_compiler *c, const char *file, struct slice source, struct err *reterr)
 {
 	struct add_source a = {c, file, source};
 	int r = check_utf8(source, file, reterr);
@@ -114,8 +114,8 @@ static void add_query(void *arg)
 	c->query_count++;
 }
 
-int rego_compiler_query(struct rego_compiler *c, struct slice query, unsigned *ret_id,
-	struct err *reterr)
+int rego_compiler_query(
+	struct rego_compiler *c, struct slice query, unsigned *ret_id, struct err *reterr)
 {
 	struct add_source a = {c, "query", query};
 	int r = check_utf8(query, "query", reterr);
@@ -174,8 +174,8 @@ int rego_compiler_finish(struct rego_compiler *c, struct rego_program **ret, str
 	return 0;
 }
 
-int rego_compile(const char *file, struct slice source, struct rego_program **ret,
-	struct err *reterr)
+int rego_compile(
+	const char *file, struct slice source, struct rego_program **ret, struct err *reterr)
 {
 	cleanup(rego_compiler_free) struct rego_compiler *c = rego_compiler_new(NULL);
 	if (!c)

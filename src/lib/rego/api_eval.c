@@ -117,7 +117,7 @@ int rego_eval_data(struct rego_eval *e, const struct rego_value *data)
 
 int rego_eval_input_json(struct rego_eval *e, struct slice json, struct err *reterr)
 {
-	const struct rego_value *v;
+	const struct rego_value *v = NULL;
 	int r = rego_make_json(e, json, &v, reterr);
 	if (r < 0)
 		return r;
@@ -127,7 +127,7 @@ int rego_eval_input_json(struct rego_eval *e, struct slice json, struct err *ret
 
 int rego_eval_data_json(struct rego_eval *e, struct slice json, struct err *reterr)
 {
-	const struct rego_value *v;
+	const struct rego_value *v = NULL;
 	int r = rego_make_json(e, json, &v, reterr);
 	if (r < 0)
 		return r;

@@ -52,10 +52,10 @@ struct literal {
 	enum lit_kind kind;
 	bool negated;
 	struct loc loc;
-	struct node *expr;   /* LIT_EXPR; for `some x in xs` the membership call */
-	struct node **decl;  /* LIT_SOME: declared variables or patterns */
+	struct node *expr;  /* LIT_EXPR; for `some x in xs` the membership call */
+	struct node **decl; /* LIT_SOME: declared variables or patterns */
 	uint32_t decl_count;
-	struct node *key;    /* LIT_EVERY, may be NULL */
+	struct node *key; /* LIT_EVERY, may be NULL */
 	struct node *val;
 	struct node *domain;
 	struct body *body;
@@ -69,26 +69,26 @@ struct body {
 };
 
 struct rule {
-	struct rule *next;   /* in the module, in order of the source */
+	struct rule *next; /* in the module, in order of the source */
 	struct rule *orelse;
 	struct module *module;
 	struct loc loc;
-	struct node *head;   /* NODE_VAR or NODE_REF: name and path */
+	struct node *head; /* NODE_VAR or NODE_REF: name and path */
 	struct node **arg;
 	uint32_t arg_count;
 	bool is_function;
 	bool is_default;
-	bool is_contains;    /* key holds the element */
+	bool is_contains; /* key holds the element */
 	bool has_if;
 	struct node *key;
-	struct node *value;  /* NULL: true */
-	struct body *body;   /* NULL: true */
+	struct node *value; /* NULL: true */
+	struct body *body;  /* NULL: true */
 };
 
 struct import {
 	struct import *next;
 	struct loc loc;
-	struct node *path;   /* NODE_REF or NODE_VAR beginning with data or input */
+	struct node *path; /* NODE_REF or NODE_VAR beginning with data or input */
 	struct slice alias;
 	bool used;
 };
@@ -102,7 +102,7 @@ struct module {
 	struct rule *rules;
 	struct rule **rules_end;
 	bool kw_in, kw_every, kw_if, kw_contains; /* active keywords */
-	bool v1;	      /* `if` and `contains` are compulsory */
+	bool v1;				  /* `if` and `contains` are compulsory */
 	bool lenient;
 	struct loc package_loc;
 	struct program_module *frozen; /* its name and text in the program */
@@ -112,8 +112,8 @@ struct module {
 enum token {
 	TOK_EOF,
 	TOK_IDENT,
-	TOK_STRING, /* .value */
-	TOK_NUMBER, /* .value */
+	TOK_STRING,   /* .value */
+	TOK_NUMBER,   /* .value */
 	TOK_TEMPLATE, /* the lexer stands after the opening quote */
 	TOK_DOT,
 	TOK_COMMA,
@@ -152,9 +152,9 @@ struct lexer {
 	struct loc loc;
 	struct slice text;
 	rv value;
-	bool space_before;   /* blank, comment or newline */
+	bool space_before; /* blank, comment or newline */
 	bool newline_before;
-	bool template_raw;   /* TOK_TEMPLATE: in backquotes */
+	bool template_raw; /* TOK_TEMPLATE: in backquotes */
 };
 
 void lex_next(struct lexer *l);

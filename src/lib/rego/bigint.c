@@ -273,7 +273,8 @@ struct big big_divmod(struct mem *m, struct big a, struct big b, struct big *ret
 	for (uint32_t j = steps + 1; j-- > 0;) {
 		uint64_t num = (uint64_t)w.limb[j + n] << 32 | w.limb[j + n - 1];
 		uint64_t qhat = num / v.limb[n - 1], rhat = num % v.limb[n - 1];
-		while (qhat > UINT32_MAX || qhat * v.limb[n - 2] > (rhat << 32 | w.limb[j + n - 2])) {
+		while (qhat > UINT32_MAX ||
+			qhat * v.limb[n - 2] > (rhat << 32 | w.limb[j + n - 2])) {
 			qhat--;
 			rhat += v.limb[n - 1];
 			if (rhat > UINT32_MAX)

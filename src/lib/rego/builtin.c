@@ -2,10 +2,20 @@
 #include "rego/builtin.h"
 
 static const struct builtin_table *const tables[] = {
-	&builtin_compare_table, &builtin_number_table, &builtin_aggregate_table,
-	&builtin_collection_table, &builtin_object_table, &builtin_string_table,
-	&builtin_type_table, &builtin_encode_table, &builtin_regex_table, &builtin_misc_table, &builtin_units_table,
-	&builtin_net_table, &builtin_glob_table, &builtin_json_table,
+	&builtin_compare_table,
+	&builtin_number_table,
+	&builtin_aggregate_table,
+	&builtin_collection_table,
+	&builtin_object_table,
+	&builtin_string_table,
+	&builtin_type_table,
+	&builtin_encode_table,
+	&builtin_regex_table,
+	&builtin_misc_table,
+	&builtin_units_table,
+	&builtin_net_table,
+	&builtin_glob_table,
+	&builtin_json_table,
 };
 
 const struct builtin *builtin_find(struct slice name)

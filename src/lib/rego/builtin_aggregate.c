@@ -139,8 +139,7 @@ static bool set_of_sets(struct call *c, const rv *arg)
 		return false;
 	for (uint32_t i = 0; i < arg[0]->count; i++)
 		if (arg[0]->item[i]->type != REGO_SET) {
-			call_operand_error(c, 1,
-				"must be set of sets but got set containing %s",
+			call_operand_error(c, 1, "must be set of sets but got set containing %s",
 				value_type_name(arg[0]->item[i]));
 			return false;
 		}

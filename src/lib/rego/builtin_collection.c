@@ -16,7 +16,8 @@ static rv array_concat(struct call *c, const rv *arg, uint32_t count)
 static rv array_slice(struct call *c, const rv *arg, uint32_t count)
 {
 	int64_t from, to;
-	if (!arg_is(c, arg, 1, REGO_ARRAY) || !arg_int(c, arg, 2, &from) || !arg_int(c, arg, 3, &to))
+	if (!arg_is(c, arg, 1, REGO_ARRAY) || !arg_int(c, arg, 2, &from) ||
+		!arg_int(c, arg, 3, &to))
 		return NULL;
 	int64_t size = arg[0]->count;
 	from = MAX(from, 0);
@@ -117,14 +118,14 @@ static void walk_paths(struct paths *p, rv node)
 	rv next = neighbours(p->graph, node);
 	bool end = true;
 	for (uint32_t i = 0; next && i < next->count; i++) {
-		if (value_find_pair(p->graph, next->item[i]) < 0 || on_path(&p->path, next->item[i]))
+		if (value_find_pair(p->graph, next->item[i]) < 0 ||
+			on_path(&p->path, next->item[i]))
 			continue;
 		end = false;
 		walk_paths(p, next->item[i]);
 	}
 	if (end || (next && next->count == 0))
-		list_push(p->c->m, &p->found,
-			value_array(p->c->m, p->path.item, p->path.count));
+		list_push(p->c->m, &p->found, value_array(p->c->m, p->path.item, p->path.count));
 	p->path.count--;
 }
 

@@ -26,7 +26,9 @@ static rv path_of(struct call *c, rv v, rv operand)
 		for (size_t i = 0; i < part.size; i++) {
 			bool escape = part.data[i] == '~' && i + 1 < part.size &&
 				      (part.data[i + 1] == '0' || part.data[i + 1] == '1');
-			text[n++] = !escape ? (char)part.data[i] : part.data[++i] == '1' ? '/' : '~';
+			text[n++] = !escape		    ? (char)part.data[i]
+				    : part.data[++i] == '1' ? '/'
+							    : '~';
 		}
 		list_push(c->m, &l, value_string(c->m, slice_of(text, n)));
 		from = end + 1;
@@ -94,8 +96,8 @@ static rv choose(struct select *s, rv v, uint32_t depth, const bool *live)
 		for (uint32_t k = 0; k < n; k++)
 			next[k] = live[k] && same_key(s->paths->item[k]->item[depth], key);
 		call_charge(s->c, 1 + n / 8);
-		rv e = choose(s, v->type == REGO_OBJECT ? v->pair[i].val : v->item[i], depth + 1,
-			next);
+		rv e = choose(
+			s, v->type == REGO_OBJECT ? v->pair[i].val : v->item[i], depth + 1, next);
 		if (!e)
 			continue;
 		if (v->type == REGO_OBJECT)
@@ -172,7 +174,8 @@ static int64_t index_of(rv key, uint32_t count)
 		return count;
 	n = 0;
 	for (uint32_t i = 0; i < key->count; i++) {
-		if (key->text[i] < '0' || key->text[i] > '9' || (key->count > 1 && key->text[0] == '0'))
+		if (key->text[i] < '0' || key->text[i] > '9' ||
+			(key->count > 1 && key->text[0] == '0'))
 			return -1;
 		n = n * 10 + (key->text[i] - '0');
 	}

@@ -55,7 +55,6 @@ static bool parse_v6(struct slice s, u128 *ret)
 			parse_v4(slice_cut(s, start, s.size), &v4)) {
 			part[count++] = (uint16_t)(v4 >> 16);
 			part[count++] = (uint16_t)v4;
-			at = s.size;
 			break;
 		}
 		if (at == start || at - start > 4 || count == 8)
@@ -198,7 +197,8 @@ static size_t put_ip(char *out, size_t size, const struct cidr *a)
 			i += best_size - 1;
 			continue;
 		}
-		n += (size_t)snprintf(out + n, size - n, "%s%x", i && i != best + best_size ? ":" : "",
+		n += (size_t)snprintf(out + n, size - n, "%s%x",
+			i && i != best + best_size ? ":" : "",
 			(unsigned)(uint16_t)(a->addr >> (112 - 16 * i)));
 	}
 	return n;
@@ -234,7 +234,8 @@ static rv expand(struct call *c, const rv *arg, uint32_t count)
 /* --- cidr_contains_matches --- */
 
 /* Element @i of an operand: what identifies it, and its text. */
-static bool element(struct call *c, const rv *arg, unsigned pos, uint32_t i, rv *ret_id, rv *ret_text)
+static bool element(
+	struct call *c, const rv *arg, unsigned pos, uint32_t i, rv *ret_id, rv *ret_text)
 {
 	rv v = arg[pos - 1], e;
 	if (v->type == REGO_STRING) {
@@ -259,8 +260,8 @@ static rv contains_matches(struct call *c, const rv *arg, uint32_t count)
 	struct list l = {0};
 	for (unsigned pos = 1; pos <= 2; pos++)
 		if (arg[pos - 1]->type != REGO_STRING && !value_is_collection(arg[pos - 1]))
-			return call_type_error(c, pos, "one of {string, array, set, object}",
-				arg[pos - 1]);
+			return call_type_error(
+				c, pos, "one of {string, array, set, object}", arg[pos - 1]);
 	uint32_t n = arg[0]->type == REGO_STRING ? 1 : arg[0]->count;
 	uint32_t k = arg[1]->type == REGO_STRING ? 1 : arg[1]->count;
 	for (uint32_t i = 0; i < n; i++) {

@@ -156,8 +156,8 @@ static bool shift_args(struct call *c, const rv *arg, struct big *ret, uint32_t 
 	if (!whole(c, arg, 1) || !whole(c, arg, 2))
 		return false;
 	if (num_sign(arg[1]) < 0) {
-		call_operand_error(c, 2,
-			"must be an unsigned integer number but got a negative integer");
+		call_operand_error(
+			c, 2, "must be an unsigned integer number but got a negative integer");
 		return false;
 	}
 	if (!num_to_i64(arg[1], &bits) || bits > BIG_MAX_BITS || !num_to_big(c->m, arg[0], ret)) {

@@ -80,8 +80,8 @@ static rv merge(struct mem *m, rv a, rv b)
 		} else if (order > 0) {
 			pair[n++] = b->pair[k++];
 		} else {
-			pair[n++] = (struct pair){a->pair[i].key,
-				merge(m, a->pair[i].val, b->pair[k].val)};
+			pair[n++] = (struct pair){
+				a->pair[i].key, merge(m, a->pair[i].val, b->pair[k].val)};
 			i++;
 			k++;
 		}

@@ -103,8 +103,8 @@ static rv group_text(struct collect *k, const size_t *slots, uint32_t i)
 {
 	if (slots[2 * i] == RE_NONE || slots[2 * i + 1] == RE_NONE)
 		return value_string(k->c->m, SLICE_EMPTY);
-	return value_string(k->c->m,
-		slice_cut(k->s, slots[2 * i], slots[2 * i + 1] - slots[2 * i]));
+	return value_string(
+		k->c->m, slice_cut(k->s, slots[2 * i], slots[2 * i + 1] - slots[2 * i]));
 }
 
 static void collect_match(void *cookie, const size_t *slots)
@@ -239,7 +239,10 @@ static rv replace(struct call *c, const rv *arg, uint32_t count)
 	struct regex *re = pattern_arg(c, arg, 2);
 	if (!re)
 		return NULL;
-	struct collect k = {.c = c, .re = re, .s = value_slice(arg[0]), .template = arg[2],
+	struct collect k = {.c = c,
+		.re = re,
+		.s = value_slice(arg[0]),
+		.template = arg[2],
 		.text = buf_init(0)};
 	int r = mem_guard(c->m, run_replace, &k, c->m->reterr);
 	buf_put_slice(&k.text, slice_cut(k.s, k.last, k.s.size));
@@ -273,7 +276,8 @@ static rv template_match(struct call *c, const rv *arg, uint32_t count)
 			out[n++] = '(';
 		} else if (ch == close && --level <= 0) {
 			if (level < 0)
-				return call_fail(c, "unbalanced braces in %.*s", (int)t.size, t.data);
+				return call_fail(
+					c, "unbalanced braces in %.*s", (int)t.size, t.data);
 			out[n++] = ')';
 		} else {
 			if (level == 0 && strchr("\\.+*?()|[]{}^$", ch))

@@ -38,9 +38,7 @@ static void pad(struct buf *out, const struct spec *f, struct slice s, bool nume
 static const char *go_type(rv v)
 {
 	if (v->type == REGO_NUMBER)
-		return v->sub == NUM_INT	    ? "int"
-		       : num_is_plain_integer(v) ? "*big.Int"
-						 : "float64";
+		return v->sub == NUM_INT ? "int" : num_is_plain_integer(v) ? "*big.Int" : "float64";
 	return "string";
 }
 
@@ -72,7 +70,10 @@ static rv integer_text(struct call *c, rv v, char verb, const struct spec *f)
 	struct big b;
 	if (!num_to_big(c->m, v, &b))
 		return value_cstr(c->m, "?");
-	unsigned base = verb == 'd' || verb == 'v' ? 10 : verb == 'b' ? 2 : (verb | 0x20) == 'o' ? 8 : 16;
+	unsigned base = verb == 'd' || verb == 'v' ? 10
+			: verb == 'b'		   ? 2
+			: (verb | 0x20) == 'o'	   ? 8
+						   : 16;
 	char *text = big_text(c->m, b, base);
 	bool neg = text[0] == '-';
 	const char *prefix = "";
@@ -85,7 +86,11 @@ static rv integer_text(struct call *c, rv v, char verb, const struct spec *f)
 	struct rego_value *out = value_string_new(c->m, strlen(text) + strlen(prefix) + 1);
 	char *p = (char *)(uintptr_t)out->text;
 	int n = snprintf(p, strlen(text) + strlen(prefix) + 2, "%s%s%s",
-		neg ? "-" : f->plus ? "+" : f->space ? " " : "", prefix, text + neg);
+		neg	   ? "-"
+		: f->plus  ? "+"
+		: f->space ? " "
+			   : "",
+		prefix, text + neg);
 	if (verb == 'X')
 		for (int i = 0; i < n; i++)
 			p[i] = (char)strings_upper((uint8_t)p[i]);

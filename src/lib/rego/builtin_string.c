@@ -310,7 +310,8 @@ static rv trim_fn(struct call *c, const rv *arg, uint32_t count)
 
 static rv trim_left_fn(struct call *c, const rv *arg, uint32_t count)
 {
-	return two_strings(c, arg) ? value_string(c->m, trim_left(text(arg[0]), text(arg[1]))) : NULL;
+	return two_strings(c, arg) ? value_string(c->m, trim_left(text(arg[0]), text(arg[1])))
+				   : NULL;
 }
 
 static rv trim_right_fn(struct call *c, const rv *arg, uint32_t count)
@@ -342,14 +343,15 @@ static rv trim_suffix(struct call *c, const rv *arg, uint32_t count)
 static rv trim_space(struct call *c, const rv *arg, uint32_t count)
 {
 	/* What Go calls white space. */
-	static const char blanks[] = " \t\n\v\f\r\xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x80\xe2\x80\x81"
-				     "\xe2\x80\x82\xe2\x80\x83\xe2\x80\x84\xe2\x80\x85\xe2\x80\x86"
-				     "\xe2\x80\x87\xe2\x80\x88\xe2\x80\x89\xe2\x80\x8a\xe2\x80\xa8"
-				     "\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\x9f\xe3\x80\x80";
+	static const char blanks[] =
+		" \t\n\v\f\r\xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x80\xe2\x80\x81"
+		"\xe2\x80\x82\xe2\x80\x83\xe2\x80\x84\xe2\x80\x85\xe2\x80\x86"
+		"\xe2\x80\x87\xe2\x80\x88\xe2\x80\x89\xe2\x80\x8a\xe2\x80\xa8"
+		"\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\x9f\xe3\x80\x80";
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
-	return value_string(c->m,
-		trim_right(trim_left(text(arg[0]), slice_str(blanks)), slice_str(blanks)));
+	return value_string(
+		c->m, trim_right(trim_left(text(arg[0]), slice_str(blanks)), slice_str(blanks)));
 }
 
 /* --- case --- */

@@ -2,10 +2,10 @@
 /* Types and casts. */
 #include "rego/builtin.h"
 
-#define IS(fn, t)                                                        \
-	static rv fn(struct call *c, const rv *arg, uint32_t count)      \
-	{                                                                \
-		return value_bool(arg[0]->type == (t));                  \
+#define IS(fn, t)                                                   \
+	static rv fn(struct call *c, const rv *arg, uint32_t count) \
+	{                                                           \
+		return value_bool(arg[0]->type == (t));             \
 	}
 IS(is_null, REGO_NULL)
 IS(is_boolean, REGO_BOOL)

@@ -82,9 +82,19 @@ static bool no_spaces(struct slice s)
 static rv parse_units(struct call *c, struct slice s, bool bytes)
 {
 	static const struct unit_name names[] = {
-		{"", 0, false}, {"k", 1, false}, {"m", 2, false}, {"g", 3, false}, {"t", 4, false},
-		{"p", 5, false}, {"e", 6, false}, {"ki", 1, true}, {"mi", 2, true}, {"gi", 3, true},
-		{"ti", 4, true}, {"pi", 5, true}, {"ei", 6, true},
+		{"", 0, false},
+		{"k", 1, false},
+		{"m", 2, false},
+		{"g", 3, false},
+		{"t", 4, false},
+		{"p", 5, false},
+		{"e", 6, false},
+		{"ki", 1, true},
+		{"mi", 2, true},
+		{"gi", 3, true},
+		{"ti", 4, true},
+		{"pi", 5, true},
+		{"ei", 6, true},
 	};
 	const char *what = bytes ? "byte amount" : "amount";
 	s = without_quotes(s);
@@ -246,9 +256,11 @@ static rv semver_compare(struct call *c, const rv *arg, uint32_t count)
 		if (!arg_is(c, arg, i, REGO_STRING))
 			return NULL;
 	if (!parse_semver(value_slice(arg[0]), &a))
-		return call_fail(c, "operand 1: string \"%.100s\" is not a valid SemVer", arg[0]->text);
+		return call_fail(
+			c, "operand 1: string \"%.100s\" is not a valid SemVer", arg[0]->text);
 	if (!parse_semver(value_slice(arg[1]), &b))
-		return call_fail(c, "operand 2: string \"%.100s\" is not a valid SemVer", arg[1]->text);
+		return call_fail(
+			c, "operand 2: string \"%.100s\" is not a valid SemVer", arg[1]->text);
 	int order = 0;
 	for (int i = 0; i < 3 && order == 0; i++)
 		order = compare_digits(a.core[i], b.core[i]);

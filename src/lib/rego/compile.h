@@ -59,7 +59,7 @@ struct stmt_with {
 	struct term *path; /* WITH_INPUT, WITH_DATA: reference */
 	int32_t id;	   /* of the replaced builtin or group */
 	struct term *value;
-	struct cgroup *group; /* replacing function, NULL: value */
+	struct cgroup *group;	       /* replacing function, NULL: value */
 	const struct builtin *builtin; /* replacing built-in */
 	int32_t builtin_id;
 };
@@ -127,7 +127,7 @@ struct cquery {
 };
 
 struct rego_compiler {
-	struct mem mem;  /* trees */
+	struct mem mem;	 /* trees */
 	struct mem pmem; /* the program */
 	struct rego_compile_options options;
 	struct rego_program *program;

@@ -2,8 +2,7 @@
 /* Definitions to blocks, groups with their definitions, queries. */
 #include "rego/compile.h"
 
-static void start_unit(struct unit *u, struct rego_compiler *c, struct module *m,
-	struct cgroup *g)
+static void start_unit(struct unit *u, struct rego_compiler *c, struct module *m, struct cgroup *g)
 {
 	*u = (struct unit){.c = c, .m = &c->mem, .module = m, .group = g};
 	if (m) {
@@ -183,7 +182,8 @@ static void compile_group(struct rego_compiler *c, struct cgroup *g)
 	g->group->def = list;
 	g->group->def_count = i;
 	if (g->fallback)
-		g->group->fallback = g->fallback->def = compile_def(c, g->fallback, g->fallback->rule);
+		g->group->fallback = g->fallback->def =
+			compile_def(c, g->fallback, g->fallback->rule);
 	g->group->plain_set = plain(g, 0, true);
 	g->group->plain_object = plain(g, 1, false);
 	g->group->same_constant = same_constant(g);

@@ -71,8 +71,8 @@ static void path_text(struct buf *out, const struct cnode *n)
 	bool plain = n->key->count > 0 && !(n->key->text[0] >= '0' && n->key->text[0] <= '9');
 	for (uint32_t i = 0; i < n->key->count; i++) {
 		char ch = n->key->text[i];
-		plain = plain && (ch == '_' || (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-					 (ch >= 'A' && ch <= 'Z'));
+		plain = plain && (ch == '_' || (ch >= '0' && ch <= '9') ||
+					 (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z'));
 	}
 	if (plain)
 		buf_put_u8(out, '.');
@@ -97,8 +97,8 @@ static const char *node_path(struct rego_compiler *c, const struct cnode *n)
 	return text;
 }
 
-static struct cgroup *new_group(struct rego_compiler *c, struct cnode *n, enum group_kind kind,
-	const struct rule *r)
+static struct cgroup *new_group(
+	struct rego_compiler *c, struct cnode *n, enum group_kind kind, const struct rule *r)
 {
 	struct cgroup *g = mem_new(&c->mem, struct cgroup);
 	g->group = mem_new(&c->pmem, struct group);
@@ -136,9 +136,9 @@ static void add_def(struct rego_compiler *c, struct cnode *package, struct rule 
 	if (r->is_function && i < count)
 		source_fail(&c->mem, r->module->file, r->loc, REGO_ERR_COMPILE, "rego_type_error",
 			"the name of a function must not hold variables");
-	enum group_kind kind = r->is_function			? GROUP_FUNCTION
+	enum group_kind kind = r->is_function		     ? GROUP_FUNCTION
 			       : r->is_contains || i < count ? GROUP_PARTIAL
-								: GROUP_COMPLETE;
+							     : GROUP_COMPLETE;
 	struct cgroup *g = n->group;
 	if (!g)
 		g = new_group(c, n, kind, r);

@@ -56,7 +56,7 @@ static bool run_every(struct rego_eval *ev, struct frame *f, const struct insn *
 		bool object = src->type == REGO_OBJECT;
 		f->slot[in->n] = object ? src->pair[i].val : src->item[i];
 		if (in->a != NONE)
-			f->slot[in->a] = object			? src->pair[i].key
+			f->slot[in->a] = object			 ? src->pair[i].key
 					 : src->type == REGO_SET ? src->item[i]
 								 : value_int(&ev->mem, (int64_t)i);
 		if (eval_run(ev, f, pc + 1) != RUN_STOP)
@@ -65,8 +65,8 @@ static bool run_every(struct rego_eval *ev, struct frame *f, const struct insn *
 	return true;
 }
 
-static rv run_comprehension(struct rego_eval *ev, struct frame *f, const struct insn *in,
-	uint32_t pc)
+static rv run_comprehension(
+	struct rego_eval *ev, struct frame *f, const struct insn *in, uint32_t pc)
 {
 	struct acc acc = {0}, *outer = f->acc;
 	f->acc = &acc;
@@ -77,8 +77,8 @@ static rv run_comprehension(struct rego_eval *ev, struct frame *f, const struct 
 		return value_array(&ev->mem, l->item, l->count);
 	if (in->n == NODE_SET_COMP)
 		return value_set(&ev->mem, l->item, l->count);
-	rv v = value_object_unique(&ev->mem, (const struct pair *)(const void *)l->item,
-		l->count / 2);
+	rv v = value_object_unique(
+		&ev->mem, (const struct pair *)(const void *)l->item, l->count / 2);
 	if (!v)
 		mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
 			"object keys must be unique");
@@ -128,7 +128,8 @@ static rv run_path(struct rego_eval *ev, rv v, const struct insn *in)
 		rv key = ev->p->constant[~ev->p->list[in->c + (int32_t)i]];
 		rv next = value_get(v, key);
 		/* OPA's store knows only string keys. */
-		if (!next && in->op == OP_BASE && key->type == REGO_NUMBER && v->type == REGO_OBJECT)
+		if (!next && in->op == OP_BASE && key->type == REGO_NUMBER &&
+			v->type == REGO_OBJECT)
 			next = value_get(v, value_to_json(&ev->mem, key));
 		v = next;
 	}
@@ -170,10 +171,10 @@ static rv call_mock(struct rego_eval *ev, const struct mock *m, const rv *arg, u
 	inner.mocks = NULL;
 	inner.cache = mem_array(&ev->mem, ev->p->group_count + 1, sizeof(*inner.cache));
 	ev->ctx = &inner;
-	rv v = m->group ? (m->group->kind == GROUP_FUNCTION
-				  ? eval_function(ev, m->group, arg, count)
-				  : eval_rule(ev, m->group))
-			: eval_builtin(ev, m->builtin, arg, count);
+	rv v = m->group
+		       ? (m->group->kind == GROUP_FUNCTION ? eval_function(ev, m->group, arg, count)
+							   : eval_rule(ev, m->group))
+		       : eval_builtin(ev, m->builtin, arg, count);
 	ev->ctx = ctx;
 	return v;
 }
@@ -193,8 +194,9 @@ static rv run_call(struct rego_eval *ev, struct frame *f, const struct insn *in)
 	if (in->op == OP_FUNCTION)
 		return eval_function(ev, ev->p->group[in->b], arg, in->n);
 	ev->at_def = f->def;
-	ev->at_row = f->block->expr_count ? f->block->expr[f->block->expr_of[in - f->block->code]].row
-					  : f->def->row;
+	ev->at_row = f->block->expr_count
+			     ? f->block->expr[f->block->expr_of[in - f->block->code]].row
+			     : f->def->row;
 	return eval_builtin(ev, ev->p->builtin[in->b], arg, in->n);
 }
 
@@ -204,8 +206,8 @@ static enum run run_return(struct rego_eval *ev, struct frame *f, const struct i
 	if (f->result && !value_eq(f->result, v)) {
 		const struct group *g = f->def->group;
 		mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-			"%s:%u: eval_conflict_error: %s must not produce multiple outputs%s: %s", f->def->module->file,
-			f->def->row,
+			"%s:%u: eval_conflict_error: %s must not produce multiple outputs%s: %s",
+			f->def->module->file, f->def->row,
 			g && g->kind == GROUP_FUNCTION ? "functions" : "complete rules",
 			g && g->kind == GROUP_FUNCTION ? " for same inputs" : "",
 			g ? g->path : "query");
@@ -235,11 +237,11 @@ static void refuel(struct rego_eval *ev)
 	ev->fuel = FUEL;
 }
 
-#define FAIL(left, right)                                               \
-	do {                                                            \
-		if (f->trace)                                           \
-			explain_fail(ev, f, pc, (left), (right));       \
-		return RUN_NEXT;                                        \
+#define FAIL(left, right)                                         \
+	do {                                                      \
+		if (f->trace)                                     \
+			explain_fail(ev, f, pc, (left), (right)); \
+		return RUN_NEXT;                                  \
 	} while (0)
 
 enum run eval_run(struct rego_eval *ev, struct frame *f, uint32_t pc)

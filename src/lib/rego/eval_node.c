@@ -132,8 +132,8 @@ static noreturn_fn void key_conflict(struct rego_eval *ev, const struct group *g
 {
 	const struct def *d = g->def_count ? g->def[0] : g->fallback;
 	mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-		"%s:%u: eval_conflict_error: object keys must be unique: %s", d ? d->module->file : "",
-		d ? d->row : 0, g->path);
+		"%s:%u: eval_conflict_error: object keys must be unique: %s",
+		d ? d->module->file : "", d ? d->row : 0, g->path);
 }
 
 static int compare_entries(const struct entry *a, const struct entry *b, uint32_t depth)
@@ -221,8 +221,8 @@ static void run_partial(struct rego_eval *ev, const struct def *def, struct acc 
 	eval_pop(ev, mark, f.slot);
 }
 
-static const rv *join_keys(struct rego_eval *ev, const rv *prefix, uint32_t count, const rv *more,
-	uint32_t more_count)
+static const rv *join_keys(
+	struct rego_eval *ev, const rv *prefix, uint32_t count, const rv *more, uint32_t more_count)
 {
 	rv *key = mem_array(&ev->mem, count + more_count + 1, sizeof(rv));
 	if (count)
@@ -245,8 +245,8 @@ static void collect_defs(struct rego_eval *ev, const struct group *g, const rv *
 		run_partial(ev, d, &acc);
 		uint32_t each = d->path_count + 1u;
 		for (uint32_t k = 0; k + each <= acc.list.count; k += each) {
-			const rv *key = join_keys(ev, prefix, count, acc.list.item + k,
-				d->path_count);
+			const rv *key =
+				join_keys(ev, prefix, count, acc.list.item + k, d->path_count);
 			push_entry(&ev->mem, out,
 				(struct entry){.key = key,
 					.count = count + d->path_count,

@@ -59,8 +59,8 @@ static noreturn_fn void conflict(struct rego_eval *ev, const struct def *def)
 	bool fn = g->kind == GROUP_FUNCTION;
 	mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
 		"%s:%u: eval_conflict_error: %s must not produce multiple outputs%s: %s",
-		def->module->file, def->row,
-		fn ? "functions" : "complete rules", fn ? " for same inputs" : "", g->path);
+		def->module->file, def->row, fn ? "functions" : "complete rules",
+		fn ? " for same inputs" : "", g->path);
 }
 
 static rv run_defs(struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
@@ -137,6 +137,7 @@ rv eval_builtin(struct rego_eval *ev, const struct builtin *b, const rv *arg, ui
 	if (b->host)
 		return call_host(ev, b, arg, count);
 	struct call c = {.m = &ev->mem, .ev = ev, .b = b};
+	/* cppcheck-suppress returnDanglingLifetime; the value lives in the arena */
 	return b->fn(&c, arg, count);
 }
 
@@ -196,8 +197,7 @@ bool arg_int(struct call *c, const rv *arg, unsigned pos, int64_t *ret)
 	if (!arg_is(c, arg, pos, REGO_NUMBER))
 		return false;
 	if (!num_is_integer(arg[pos - 1])) {
-		call_operand_error(c, pos,
-			"must be integer number but got floating-point number");
+		call_operand_error(c, pos, "must be integer number but got floating-point number");
 		return false;
 	}
 	if (!num_to_i64(arg[pos - 1], ret)) {

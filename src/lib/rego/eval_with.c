@@ -26,8 +26,8 @@ rv value_patch(struct mem *m, rv doc, const rv *key, uint32_t count, rv value)
 	return value_object_sorted(m, pair, old + 1);
 }
 
-static void replace_data(struct rego_eval *ev, struct context *ctx, const rv *key, uint32_t count,
-	rv value)
+static void replace_data(
+	struct rego_eval *ev, struct context *ctx, const rv *key, uint32_t count, rv value)
 {
 	const struct tree_node *n = ev->p->root;
 	for (uint32_t i = 0; n && i < count; i++) {

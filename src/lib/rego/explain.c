@@ -118,8 +118,8 @@ static void put_input_path(struct rego_eval *ev, struct buf *out, const struct i
 	}
 }
 
-static void put_reason(struct rego_eval *ev, struct buf *out, const struct trace *t,
-	const struct seen *s)
+static void put_reason(
+	struct rego_eval *ev, struct buf *out, const struct trace *t, const struct seen *s)
 {
 	const struct insn *in = &t->def->block.code[s->pc];
 	static const char *const relation[] = {
@@ -158,8 +158,7 @@ static void put_reason(struct rego_eval *ev, struct buf *out, const struct trace
 		buf_printf(out, "%s is undefined", ev->p->group[in->b]->path);
 		break;
 	case OP_FUNCTION:
-		buf_printf(out, "%s has no value for these arguments",
-			ev->p->group[in->b]->path);
+		buf_printf(out, "%s has no value for these arguments", ev->p->group[in->b]->path);
 		break;
 	case OP_BUILTIN:
 		if (s->error[0])
@@ -264,7 +263,9 @@ static rv expr_value(struct rego_eval *e, const struct trace *t, uint32_t i)
 	put_field(m, &f, "line", value_int(m, t->def->block.expr[i].row));
 	put_field(m, &f, "text", value_string(m, expr_text(t, i)));
 	put_field(m, &f, "result",
-		value_cstr(m, failed ? "failed" : i <= t->reached ? "true" : "not reached"));
+		value_cstr(m, failed		? "failed"
+			      : i <= t->reached ? "true"
+						: "not reached"));
 	if (s->tries) {
 		put_field(m, &f, "tries", value_int(m, s->tries));
 		put_field(m, &f, "left", eval_force(e, s->left));
@@ -279,11 +280,11 @@ static rv trace_value(struct rego_eval *e, const struct trace *t)
 	struct mem *m = &e->mem;
 	struct fields f = {0};
 	const struct def *d = t->def;
-	const char *result = !t->ended		       ? "error"
-			     : t->is_default	       ? "default"
-			     : !t->result	       ? "undefined"
+	const char *result = !t->ended			 ? "error"
+			     : t->is_default		 ? "default"
+			     : !t->result		 ? "undefined"
 			     : t->result == &value_false ? "false"
-						       : "value";
+							 : "value";
 	put_field(m, &f, "rule", d->group ? value_cstr(m, d->group->path) : NULL);
 	put_field(m, &f, "file", value_cstr(m, d->module->file));
 	put_field(m, &f, "line", value_int(m, d->row));

@@ -67,8 +67,8 @@ struct f64 f64_add(struct f64 a, struct f64 b)
 
 struct f64 f64_mul(struct f64 a, struct f64 b)
 {
-	return normal(a.neg != b.neg, (unsigned __int128)a.mant * b.mant, (int64_t)a.exp + b.exp,
-		false);
+	return normal(
+		a.neg != b.neg, (unsigned __int128)a.mant * b.mant, (int64_t)a.exp + b.exp, false);
 }
 
 struct f64 f64_div(struct f64 a, struct f64 b)
@@ -239,8 +239,8 @@ static size_t shortest(struct mem *m, struct f64 f, unsigned bits, char *out, in
 }
 
 /* digits 0.d1d2d3... * 10^point as Go prints them: plain, or with an exponent. */
-static rv print_digits(struct mem *m, bool neg, const char *digits, size_t count, int32_t point,
-	bool plain)
+static rv print_digits(
+	struct mem *m, bool neg, const char *digits, size_t count, int32_t point, bool plain)
 {
 	size_t room = count + (size_t)(point < 0 ? -point : point) + 32;
 	char *text = mem_alloc(m, room);
@@ -255,8 +255,8 @@ static rv print_digits(struct mem *m, bool neg, const char *digits, size_t count
 			n += count - 1;
 		}
 		int32_t e = point - 1;
-		n += (size_t)snprintf(text + n, room - n, "e%c%02d", e < 0 ? '-' : '+',
-			e < 0 ? -e : e);
+		n += (size_t)snprintf(
+			text + n, room - n, "e%c%02d", e < 0 ? '-' : '+', e < 0 ? -e : e);
 		return num_from_text(m, slice_of(text, n));
 	}
 	if (point <= 0) {

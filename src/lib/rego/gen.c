@@ -96,7 +96,8 @@ uint32_t gen_emit(struct unit *u, enum opcode op, uint32_t n, int32_t a, int32_t
 int32_t gen_slot(struct unit *u)
 {
 	if (u->slots >= UINT16_MAX)
-		unit_fail(u, (struct loc){0}, "rego_compile_error", "a rule has too many variables");
+		unit_fail(
+			u, (struct loc){0}, "rego_compile_error", "a rule has too many variables");
 	return (int32_t)u->slots++;
 }
 

@@ -145,7 +145,7 @@ static void gen_with(struct unit *u, struct stmt *s)
 		item[n++] = (int32_t)w->kind;
 		item[n++] = w->id;
 		item[n++] = w->value ? gen_term(u, w->value, NONE) : NONE;
-		item[n++] = w->group	   ? (int32_t)w->group->group->id
+		item[n++] = w->group	 ? (int32_t)w->group->group->id
 			    : w->builtin ? ~w->builtin_id
 					 : NONE;
 		if (w->group)

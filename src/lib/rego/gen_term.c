@@ -79,8 +79,8 @@ static int32_t gen_step(struct unit *u, int32_t base, struct term *key, int32_t 
 }
 
 /* Rules that a reference with variables above them can reach. */
-static void depends_dynamic(struct unit *u, const struct cnode *n, const struct term *t,
-	uint32_t used)
+static void depends_dynamic(
+	struct unit *u, const struct cnode *n, const struct term *t, uint32_t used)
 {
 	if (n->group)
 		gen_depends(u, n->group);
@@ -104,7 +104,8 @@ static void depends_below(struct unit *u, const struct cnode *n)
 }
 
 /* The constant string keys from @from on, as many as there are. */
-static uint32_t constant_keys(struct unit *u, const struct term *t, uint32_t from, int32_t *ret_list)
+static uint32_t constant_keys(
+	struct unit *u, const struct term *t, uint32_t from, int32_t *ret_list)
 {
 	uint32_t count = 0;
 	while (from + count < t->count && t->item[from + count]->kind == NODE_CONST)
@@ -145,8 +146,8 @@ static int32_t gen_data(struct unit *u, struct term *t, uint32_t *ret_used, bool
 		gen_emit(u, OP_RULE, 0, dst, (int32_t)n->group->group->id, 0);
 		return dst;
 	}
-	bool base_only = used < t->count &&
-			 (n->child_count == 0 || t->item[used]->kind == NODE_CONST);
+	bool base_only =
+		used < t->count && (n->child_count == 0 || t->item[used]->kind == NODE_CONST);
 	if (base_only) {
 		uint32_t count = constant_keys(u, t, 1, &list);
 		gen_emit(u, OP_BASE, count, dst, 0, list);
@@ -299,7 +300,8 @@ int32_t gen_term(struct unit *u, struct term *t, int32_t dst)
 	case NODE_OBJECT:
 		return gen_collection(u, t, OP_OBJECT, dst);
 	case NODE_TEMPLATE:
-		return gen_variadic(u, t, builtin_use(u->c, builtin_find(SLICE_LIT("internal.template_string"))),
+		return gen_variadic(u, t,
+			builtin_use(u->c, builtin_find(SLICE_LIT("internal.template_string"))),
 			dst);
 	default:
 		return gen_comprehension(u, t, dst);

@@ -109,7 +109,8 @@ static void match_elements(struct unit *u, struct term *t, int32_t value)
 		}
 	} while (left > 0 && left < before);
 	if (left > 0)
-		unit_fail(u, t->loc, "rego_unsafe_var_error", "a variable of the pattern is unsafe");
+		unit_fail(
+			u, t->loc, "rego_unsafe_var_error", "a variable of the pattern is unsafe");
 }
 
 void gen_match(struct unit *u, struct term *pattern, int32_t value)

@@ -5,8 +5,8 @@
 #include "rego/ast.h"
 #include "rego/number.h"
 
-static noreturn_fn format_printf(6, 0) void vfail(struct mem *m, const char *file, struct loc loc, int error,
-	const char *code, const char *fmt, va_list ap)
+static noreturn_fn format_printf(6, 0) void vfail(struct mem *m, const char *file, struct loc loc,
+	int error, const char *code, const char *fmt, va_list ap)
 {
 	if (m->reterr) {
 		char text[ERR_TEXT_SIZE - 128];
@@ -23,14 +23,16 @@ noreturn_fn void source_fail(struct mem *m, const char *file, struct loc loc, in
 	va_list ap;
 	va_start(ap, fmt);
 	vfail(m, file, loc, error, code, fmt, ap);
+	/* cppcheck-suppress va_end_missing; vfail() does not return */
 }
 
-noreturn_fn void lex_fail(struct lexer *l, struct loc loc, int error, const char *code,
-	const char *fmt, ...)
+noreturn_fn void lex_fail(
+	struct lexer *l, struct loc loc, int error, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	vfail(l->m, l->file, loc, error, code, fmt, ap);
+	/* cppcheck-suppress va_end_missing; vfail() does not return */
 }
 
 static noreturn_fn void fail_here(struct lexer *l, const char *what)
@@ -80,7 +82,7 @@ static int hex4(struct lexer *l)
 	int v = 0;
 	for (int i = 0; i < 4; i++) {
 		int c = at(l, 0);
-		int d = digit(c)				       ? c - '0'
+		int d = digit(c)				 ? c - '0'
 			: (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
 								 : -1;
 		if (d < 0)
@@ -245,12 +247,31 @@ static void lex_punctuation(struct lexer *l, int c)
 		char text[3];
 		uint8_t tok;
 	} table[] = {
-		{":=", TOK_ASSIGN}, {"==", TOK_EQ}, {"!=", TOK_NE}, {"<=", TOK_LE}, {">=", TOK_GE},
-		{".", TOK_DOT}, {",", TOK_COMMA}, {":", TOK_COLON}, {";", TOK_SEMICOLON},
-		{"{", TOK_LBRACE}, {"}", TOK_RBRACE}, {"[", TOK_LBRACKET}, {"]", TOK_RBRACKET},
-		{"(", TOK_LPAREN}, {")", TOK_RPAREN}, {"=", TOK_UNIFY}, {"<", TOK_LT},
-		{">", TOK_GT}, {"+", TOK_PLUS}, {"-", TOK_MINUS}, {"*", TOK_MUL}, {"/", TOK_DIV},
-		{"%", TOK_REM}, {"&", TOK_AND}, {"|", TOK_OR},
+		{":=", TOK_ASSIGN},
+		{"==", TOK_EQ},
+		{"!=", TOK_NE},
+		{"<=", TOK_LE},
+		{">=", TOK_GE},
+		{".", TOK_DOT},
+		{",", TOK_COMMA},
+		{":", TOK_COLON},
+		{";", TOK_SEMICOLON},
+		{"{", TOK_LBRACE},
+		{"}", TOK_RBRACE},
+		{"[", TOK_LBRACKET},
+		{"]", TOK_RBRACKET},
+		{"(", TOK_LPAREN},
+		{")", TOK_RPAREN},
+		{"=", TOK_UNIFY},
+		{"<", TOK_LT},
+		{">", TOK_GT},
+		{"+", TOK_PLUS},
+		{"-", TOK_MINUS},
+		{"*", TOK_MUL},
+		{"/", TOK_DIV},
+		{"%", TOK_REM},
+		{"&", TOK_AND},
+		{"|", TOK_OR},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
 		if (table[i].text[0] != c || (table[i].text[1] && table[i].text[1] != at(l, 1)))

@@ -59,7 +59,8 @@ rv num_from_text(struct mem *m, struct slice text)
 	v->type = REGO_NUMBER;
 	v->sub = NUM_DEC;
 	v->count = (uint32_t)text.size;
-	memcpy((char *)(uintptr_t)v->text, text.data, text.size);
+	if (text.data)
+		memcpy((char *)(uintptr_t)v->text, text.data, text.size);
 	return v;
 }
 

@@ -31,8 +31,8 @@ void parse_expect(struct parse *p, enum token tok, const char *what);
 
 struct node *parse_new(struct parse *p, enum node_kind kind, struct loc loc);
 struct node *parse_const(struct parse *p, rv value, struct loc loc);
-struct node *parse_operator(struct parse *p, const char *name, struct node *a, struct node *b,
-	struct node *c);
+struct node *parse_operator(
+	struct parse *p, const char *name, struct node *a, struct node *b, struct node *c);
 struct nodes {
 	struct node **item;
 	uint32_t count, capacity;

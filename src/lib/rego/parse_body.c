@@ -41,10 +41,10 @@ static void parse_some(struct parse *p, struct literal *lit)
 			parse_fail(p, "at most a key and a value before \"in\"");
 		lex_next(&p->lex);
 		struct node *domain = parse_relation(p);
-		lit->expr = l.count == 1
-				    ? parse_operator(p, "internal.member_2", l.item[0], domain, NULL)
-				    : parse_operator(p, "internal.member_3", l.item[0], l.item[1],
-					      domain);
+		lit->expr = l.count == 1 ? parse_operator(
+						   p, "internal.member_2", l.item[0], domain, NULL)
+					 : parse_operator(p, "internal.member_3", l.item[0],
+						   l.item[1], domain);
 		return;
 	}
 	for (uint32_t i = 0; i < l.count; i++)
@@ -104,8 +104,7 @@ struct node *parse_pair_member(struct parse *p, struct node *key, struct node **
 	if (p->module->kw_in && parse_is_keyword(p, "in")) {
 		lex_next(&p->lex);
 		struct node *domain = parse_relation(p);
-		return parse_more_in(p,
-			parse_operator(p, "internal.member_3", key, val, domain));
+		return parse_more_in(p, parse_operator(p, "internal.member_3", key, val, domain));
 	}
 	*ret_second = val;
 	return NULL;

@@ -41,8 +41,7 @@ static void parse_package(struct parse *p)
 	struct node *ref = data_ref(p, loc);
 	struct nodes l = {ref->item, ref->count, ref->count};
 	if (name->kind == NODE_VAR) {
-		nodes_push(p->m, &l,
-			parse_const(p, value_string(p->m, name->name), name->loc));
+		nodes_push(p->m, &l, parse_const(p, value_string(p->m, name->name), name->loc));
 	} else {
 		nodes_push(p->m, &l,
 			parse_const(p, value_string(p->m, name->item[0]->name), name->loc));
@@ -107,9 +106,8 @@ static void parse_import(struct parse *p, struct import ***tail)
 			"unexpected import path, must begin with one of: {data, future, input, rego}, "
 			"got: %.*s",
 			(int)MIN(root.size, (size_t)60), (const char *)root.data);
-	imp->alias = path->kind == NODE_VAR
-			     ? path->name
-			     : value_slice(path->item[path->count - 1]->value);
+	imp->alias = path->kind == NODE_VAR ? path->name
+					    : value_slice(path->item[path->count - 1]->value);
 	if (parse_is_word(p, "as")) {
 		lex_next(&p->lex);
 		if (!parse_is(p, TOK_IDENT))
@@ -334,11 +332,12 @@ static void set_dialect(struct module *m, enum rego_dialect dialect)
 	m->kw_in = m->kw_every = m->kw_if = m->kw_contains = dialect != REGO_DIALECT_V0;
 }
 
-static void start(struct parse *p, struct mem *m, const char *file, struct slice source,
-	unsigned max_depth)
+static void start(
+	struct parse *p, struct mem *m, const char *file, struct slice source, unsigned max_depth)
 {
 	if (source.size > UINT32_MAX / 4)
-		mem_fail(m, REGO_ERR_MEMORY, "rego_parse_error", "%s: the source is too large", file);
+		mem_fail(m, REGO_ERR_MEMORY, "rego_parse_error", "%s: the source is too large",
+			file);
 	p->m = m;
 	p->max_depth = max_depth;
 	p->lex = (struct lexer){.m = m, .file = file, .source = source, .row = 1};

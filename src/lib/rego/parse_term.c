@@ -103,8 +103,8 @@ void parse_finish(struct parse *p, struct node *n, struct nodes *l)
 		n->loc.end = l->item[l->count - 1]->loc.end;
 }
 
-struct node *parse_operator(struct parse *p, const char *name, struct node *a, struct node *b,
-	struct node *c)
+struct node *parse_operator(
+	struct parse *p, const char *name, struct node *a, struct node *b, struct node *c)
 {
 	struct node *n = parse_new(p, NODE_CALL, a->loc);
 	struct nodes l = {0};
@@ -337,8 +337,8 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 			if (!parse_is(p, TOK_IDENT))
 				parse_fail(p, "a name after \".\"");
 			struct loc loc = p->lex.loc;
-			base = append_ref(p, base,
-				parse_const(p, value_string(p->m, p->lex.text), loc));
+			base = append_ref(
+				p, base, parse_const(p, value_string(p->m, p->lex.text), loc));
 		} else if (parse_is(p, TOK_LBRACKET)) {
 			bool no_or = p->no_or;
 			lex_next(&p->lex);
@@ -377,8 +377,7 @@ static struct node *parse_negative(struct parse *p)
 		parse_fail(p, "a number after \"-\"");
 	char scratch[24];
 	struct slice digits = p->lex.text;
-	char *text = digits.size < sizeof(scratch) - 1 ? scratch
-						       : mem_alloc(p->m, digits.size + 1);
+	char *text = digits.size < sizeof(scratch) - 1 ? scratch : mem_alloc(p->m, digits.size + 1);
 	text[0] = '-';
 	memcpy(text + 1, digits.data, digits.size);
 	loc.end = p->lex.loc.end;

@@ -17,7 +17,8 @@ void print_json_string(struct buf *out, struct slice s)
 			continue;
 		/* U+2028 and U+2029 are escaped, because JavaScript takes them for line ends. */
 		if (c == 0xe2) {
-			if (s.size - i < 3 || s.data[i + 1] != 0x80 || (s.data[i + 2] & 0xfe) != 0xa8)
+			if (s.size - i < 3 || s.data[i + 1] != 0x80 ||
+				(s.data[i + 2] & 0xfe) != 0xa8)
 				continue;
 			buf_put(out, s.data + from, i - from);
 			buf_put_str(out, s.data[i + 2] == 0xa8 ? "\\u2028" : "\\u2029");

@@ -20,38 +20,38 @@
 
 enum opcode {
 	OP_FAIL,
-	OP_MOVE,	/* a = b */
-	OP_INPUT,	/* a = input, then n keys from list c */
-	OP_BASE,	/* a = base document, then n keys from list c */
-	OP_GET,		/* a = b[c] */
-	OP_SCAN,	/* for key a, value c in b; NONE where not wanted */
-	OP_EQ,		/* test b == c, likewise below */
+	OP_MOVE,  /* a = b */
+	OP_INPUT, /* a = input, then n keys from list c */
+	OP_BASE,  /* a = base document, then n keys from list c */
+	OP_GET,	  /* a = b[c] */
+	OP_SCAN,  /* for key a, value c in b; NONE where not wanted */
+	OP_EQ,	  /* test b == c, likewise below */
 	OP_NE,
 	OP_LT,
 	OP_LE,
 	OP_GT,
 	OP_GE,
-	OP_IN,		/* test b in c */
-	OP_TRUE,	/* test: b is not false */
-	OP_IS_ARRAY,	/* test: b is an array of c elements */
-	OP_IS_OBJECT,	/* test: b is an object of c pairs */
-	OP_ARRAY,	/* a = [n operands from list c] */
+	OP_IN,	      /* test b in c */
+	OP_TRUE,      /* test: b is not false */
+	OP_IS_ARRAY,  /* test: b is an array of c elements */
+	OP_IS_OBJECT, /* test: b is an object of c pairs */
+	OP_ARRAY,     /* a = [n operands from list c] */
 	OP_SET,
-	OP_OBJECT,	/* n operands: keys and values in turn */
-	OP_BUILTIN,	/* a = builtin b(n operands from list c) */
-	OP_FUNCTION,	/* a = group b(n operands from list c) */
-	OP_RULE,	/* a = group b */
-	OP_NODE,	/* a = tree node b, not yet a value */
-	OP_FORCE,	/* a = the value of b, which may be a node */
-	OP_NOT,		/* the block up to c must have no solution */
-	OP_COMP,	/* a = comprehension of kind n over the block up to c */
-	OP_EVERY,	/* key a, value n in b: each must solve the block up to c */
-	OP_WITH,	/* n replacements from list c, until OP_WITH_END */
+	OP_OBJECT,   /* n operands: keys and values in turn */
+	OP_BUILTIN,  /* a = builtin b(n operands from list c) */
+	OP_FUNCTION, /* a = group b(n operands from list c) */
+	OP_RULE,     /* a = group b */
+	OP_NODE,     /* a = tree node b, not yet a value */
+	OP_FORCE,    /* a = the value of b, which may be a node */
+	OP_NOT,	     /* the block up to c must have no solution */
+	OP_COMP,     /* a = comprehension of kind n over the block up to c */
+	OP_EVERY,    /* key a, value n in b: each must solve the block up to c */
+	OP_WITH,     /* n replacements from list c, until OP_WITH_END */
 	OP_WITH_END,
-	OP_DONE,	/* end of NOT and EVERY: a solution */
-	OP_EMIT,	/* end of COMP: element b, or key b and value c */
-	OP_RETURN,	/* end of a rule: value b; n: it cannot have another value */
-	OP_PUT,		/* end of a partial rule: n operands from list c: path and leaf */
+	OP_DONE,   /* end of NOT and EVERY: a solution */
+	OP_EMIT,   /* end of COMP: element b, or key b and value c */
+	OP_RETURN, /* end of a rule: value b; n: it cannot have another value */
+	OP_PUT,	   /* end of a partial rule: n operands from list c: path and leaf */
 };
 
 #define NONE INT32_MIN
@@ -65,9 +65,9 @@ struct insn {
 };
 
 enum with_kind {
-	WITH_INPUT,    /* path from list */
+	WITH_INPUT, /* path from list */
 	WITH_DATA,
-	WITH_BUILTIN,  /* id replaced by group (value < 0) or value */
+	WITH_BUILTIN, /* id replaced by group (value < 0) or value */
 	WITH_FUNCTION,
 };
 
@@ -100,9 +100,9 @@ struct def {
 	const struct program_module *module;
 	struct block block;
 	uint32_t row, col, offset, end;
-	uint16_t path_count;  /* partial rules: keys before the leaf */
+	uint16_t path_count; /* partial rules: keys before the leaf */
 	bool leaf_is_set;
-	rv const_value;	      /* the value when it does not depend on the body */
+	rv const_value; /* the value when it does not depend on the body */
 	/* For indexing: the rule can only hold when this input (or argument) equals the constant. */
 	const struct index_key *guard;
 	rv guard_value;
@@ -115,7 +115,7 @@ enum group_kind {
 };
 
 struct index_key {
-	int32_t arg;	 /* argument number, or -1: a path of the input */
+	int32_t arg; /* argument number, or -1: a path of the input */
 	uint16_t count;
 	const rv *key;
 };
@@ -139,9 +139,9 @@ struct group {
 	const struct def *const *def;
 	uint32_t def_count;
 	const struct def *fallback; /* default rule */
-	bool same_constant;  /* all definitions have one and the same constant value */
-	bool plain_set;	     /* partial: nothing but elements */
-	bool plain_object;   /* partial: nothing but one key and a value */
+	bool same_constant;	    /* all definitions have one and the same constant value */
+	bool plain_set;		    /* partial: nothing but elements */
+	bool plain_object;	    /* partial: nothing but one key and a value */
 	bool has_children;
 	const struct rule_index *index;
 };
@@ -162,7 +162,7 @@ struct builtin {
 	const char *name;
 	uint8_t arity;
 	uint8_t variadic; /* print only */
-	bool relation; /* returns all its results as an array */
+	bool relation;	  /* returns all its results as an array */
 	bool nondeterministic;
 	builtin_fn fn;
 	rego_builtin_fn host;

@@ -46,8 +46,8 @@ struct regex {
 	uint32_t count;
 	struct re_class *class;
 	uint32_t class_count;
-	uint32_t groups; /* capture groups, the whole match included */
-	bool anchored;	 /* begins with \A */
+	uint32_t groups;     /* capture groups, the whole match included */
+	bool anchored;	     /* begins with \A */
 	struct slice prefix; /* every match begins with these bytes */
 	struct re_scratch *scratch;
 	struct slice *name; /* of groups; empty when unnamed */

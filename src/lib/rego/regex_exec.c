@@ -48,7 +48,8 @@ static struct re_scratch *scratch(struct mem *m, struct regex *re)
 
 static bool is_word(int c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_';
 }
 
 static bool assertion(const struct machine *k, uint32_t kind, size_t at)
@@ -178,7 +179,8 @@ static size_t find_prefix(const struct regex *re, struct slice text, size_t from
 {
 	struct slice p = re->prefix;
 	while (from + p.size <= text.size) {
-		const uint8_t *hit = memchr(text.data + from, p.data[0], text.size - p.size - from + 1);
+		const uint8_t *hit =
+			memchr(text.data + from, p.data[0], text.size - p.size - from + 1);
 		if (!hit)
 			break;
 		from = (size_t)(hit - text.data);

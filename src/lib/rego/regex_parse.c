@@ -10,9 +10,9 @@ struct frag {
 };
 
 enum {
-	FLAG_FOLD = 1,	/* i */
-	FLAG_LINES = 2, /* m */
-	FLAG_DOT_NL = 4, /* s */
+	FLAG_FOLD = 1,	   /* i */
+	FLAG_LINES = 2,	   /* m */
+	FLAG_DOT_NL = 4,   /* s */
 	FLAG_UNGREEDY = 8, /* U */
 };
 
@@ -241,7 +241,8 @@ static bool char_escape(struct parser *p, uint32_t *ret)
 		*ret = v;
 		return true;
 	}
-	bool alnum = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c >= 0x80;
+	bool alnum =
+		(c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c >= 0x80;
 	if (alnum)
 		return false;
 	p->at++;
@@ -280,7 +281,8 @@ static bool unicode_escape(struct parser *p, struct re_ranges *r, bool negate)
 }
 
 /* One member of [...]; false: an error. *ret_code is set when it can begin a range. */
-static bool class_member(struct parser *p, struct re_ranges *r, uint32_t *ret_code, bool *ret_single)
+static bool class_member(
+	struct parser *p, struct re_ranges *r, uint32_t *ret_code, bool *ret_single)
 {
 	*ret_single = false;
 	if (peek(p) == '[' && p->at + 1 < p->s.size && p->s.data[p->at + 1] == ':') {

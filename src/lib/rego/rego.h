@@ -96,9 +96,9 @@ enum rego_dialect {
 
 struct rego_compile_options {
 	enum rego_dialect dialect;
-	size_t max_memory; /* bytes for source trees and program; 0: 256 MiB */
+	size_t max_memory;  /* bytes for source trees and program; 0: 256 MiB */
 	unsigned max_depth; /* nesting of source; 0: 256 */
-	bool strict; /* also refuse unused locals and imports, as `opa check --strict` */
+	bool strict;	    /* also refuse unused locals and imports, as `opa check --strict` */
 };
 
 /** rego_compiler_new() - @options may be NULL (all zero). Return: NULL on ENOMEM. */
@@ -125,8 +125,8 @@ typedef int (*rego_builtin_fn)(struct rego_call *call, const struct rego_value *
  * @arity: number of arguments
  * Return: 0, -EINVAL (arity above 16), -ENOMEM.
  */
-must_check int rego_compiler_builtin(struct rego_compiler *c, const char *name, unsigned arity,
-	rego_builtin_fn fn);
+must_check int rego_compiler_builtin(
+	struct rego_compiler *c, const char *name, unsigned arity, rego_builtin_fn fn);
 
 /**
  * rego_compiler_module() - parse one module and keep it
@@ -134,28 +134,28 @@ must_check int rego_compiler_builtin(struct rego_compiler *c, const char *name, 
  * @source: UTF-8 text; copied
  * Return: 0, REGO_ERR_SYNTAX, REGO_ERR_DEPTH, REGO_ERR_MEMORY, -ENOMEM.
  */
-must_check int rego_compiler_module(struct rego_compiler *c, const char *file, struct slice source,
-	struct err *reterr);
+must_check int rego_compiler_module(
+	struct rego_compiler *c, const char *file, struct slice source, struct err *reterr);
 
 /**
  * rego_compiler_query() - parse a query, e.g. "data.policy.allow = x", and keep it
  * @ret_id: number of the query, for rego_eval_query()
  * Return: as rego_compiler_module().
  */
-must_check int rego_compiler_query(struct rego_compiler *c, struct slice query, unsigned *ret_id,
-	struct err *reterr);
+must_check int rego_compiler_query(
+	struct rego_compiler *c, struct slice query, unsigned *ret_id, struct err *reterr);
 
 /**
  * rego_compiler_finish() - check all modules together and make the program
  * The compiler can only be freed afterwards; the program does not need it.
  * Return: 0, REGO_ERR_COMPILE, REGO_ERR_SYNTAX, REGO_ERR_DEPTH, REGO_ERR_MEMORY, -ENOMEM.
  */
-must_check int rego_compiler_finish(struct rego_compiler *c, struct rego_program **ret,
-	struct err *reterr);
+must_check int rego_compiler_finish(
+	struct rego_compiler *c, struct rego_program **ret, struct err *reterr);
 
 /** rego_compile() - one module to one program, with default options; ANY dialect */
-must_check int rego_compile(const char *file, struct slice source, struct rego_program **ret,
-	struct err *reterr);
+must_check int rego_compile(
+	const char *file, struct slice source, struct rego_program **ret, struct err *reterr);
 
 void rego_program_free(struct rego_program *p);
 DEFINE_CLEANUP(struct rego_program *, rego_program_free);
@@ -173,22 +173,22 @@ enum rego_outcome {
 };
 
 struct rego_eval_options {
-	uint64_t max_steps;	/* instructions; 0: 50 million */
-	size_t max_memory;	/* bytes of the arena; 0: 256 MiB */
-	unsigned max_depth;	/* nested rule and function calls; 0: 512 */
-	unsigned max_time_ms;	/* wall time, needs @clock_ms; 0: no limit */
+	uint64_t max_steps;		    /* instructions; 0: 50 million */
+	size_t max_memory;		    /* bytes of the arena; 0: 256 MiB */
+	unsigned max_depth;		    /* nested rule and function calls; 0: 512 */
+	unsigned max_time_ms;		    /* wall time, needs @clock_ms; 0: no limit */
 	uint64_t (*clock_ms)(void *cookie); /* monotonic milliseconds */
-	int64_t now_ns;		/* what time.now_ns() returns */
-	uint64_t seed;		/* for rand.intn and uuid.rfc4122 */
-	bool strict_errors;	/* a failing built-in is an error, not undefined */
-	void *cookie;		/* for clock_ms, print and the embedder's built-ins */
+	int64_t now_ns;			    /* what time.now_ns() returns */
+	uint64_t seed;			    /* for rand.intn and uuid.rfc4122 */
+	bool strict_errors;		    /* a failing built-in is an error, not undefined */
+	void *cookie;			    /* for clock_ms, print and the embedder's built-ins */
 	/* One line of print(); NULL drops it. */
 	void (*print)(void *cookie, struct slice line);
 };
 
 /** rego_eval_new() - @p is borrowed and must outlive it; @options may be NULL; copied */
-struct rego_eval *rego_eval_new(const struct rego_program *p,
-	const struct rego_eval_options *options);
+struct rego_eval *rego_eval_new(
+	const struct rego_program *p, const struct rego_eval_options *options);
 void rego_eval_free(struct rego_eval *e);
 DEFINE_CLEANUP(struct rego_eval *, rego_eval_free);
 /** rego_eval_reset() - forget documents, results and caches; keeps options and some memory */
@@ -218,16 +218,16 @@ must_check int rego_eval_data(struct rego_eval *e, const struct rego_value *data
  * Return: 0, -EINVAL (bad path), REGO_ERR_CONFLICT, REGO_ERR_BUILTIN, REGO_ERR_STEPS,
  * REGO_ERR_MEMORY, REGO_ERR_DEPTH, REGO_ERR_TIME, or what a built-in of the embedder returned.
  */
-must_check int rego_eval_path(struct rego_eval *e, const char *path,
-	enum rego_outcome *ret_outcome, const struct rego_value **ret, struct err *reterr);
+must_check int rego_eval_path(struct rego_eval *e, const char *path, enum rego_outcome *ret_outcome,
+	const struct rego_value **ret, struct err *reterr);
 
 /**
  * rego_eval_query() - all solutions of a compiled query
  * @ret: array of objects, one per solution, variable name to value; empty when undefined
  * Return: as rego_eval_path(); -EINVAL for an unknown @id.
  */
-must_check int rego_eval_query(struct rego_eval *e, unsigned id, const struct rego_value **ret,
-	struct err *reterr);
+must_check int rego_eval_query(
+	struct rego_eval *e, unsigned id, const struct rego_value **ret, struct err *reterr);
 
 /** rego_eval_steps(), rego_eval_memory() - spent by the last evaluation */
 uint64_t rego_eval_steps(const struct rego_eval *e);
@@ -263,18 +263,18 @@ void rego_explain_text(struct rego_eval *e, struct buf *out);
 /* --- making values: in an evaluator before evaluating, or in an embedder's built-in ---------- */
 
 /** rego_make_json() - parse; errors as rego_eval_input_json() */
-must_check int rego_make_json(struct rego_eval *e, struct slice json,
-	const struct rego_value **ret, struct err *reterr);
+must_check int rego_make_json(
+	struct rego_eval *e, struct slice json, const struct rego_value **ret, struct err *reterr);
 /* These return NULL when the memory budget is spent. Strings must be UTF-8 and are copied. */
 const struct rego_value *rego_make_null(void);
 const struct rego_value *rego_make_bool(bool v);
 const struct rego_value *rego_make_int(struct rego_eval *e, int64_t v);
 const struct rego_value *rego_make_string(struct rego_eval *e, struct slice s);
-const struct rego_value *rego_make_array(struct rego_eval *e, const struct rego_value *const *items,
-	size_t count);
+const struct rego_value *rego_make_array(
+	struct rego_eval *e, const struct rego_value *const *items, size_t count);
 /** rego_make_object() - @pairs holds key, value, key, value...; the last of equal keys wins */
-const struct rego_value *rego_make_object(struct rego_eval *e,
-	const struct rego_value *const *pairs, size_t count);
+const struct rego_value *rego_make_object(
+	struct rego_eval *e, const struct rego_value *const *pairs, size_t count);
 
 /** rego_call_eval() - the running evaluator, for rego_make_*() */
 struct rego_eval *rego_call_eval(struct rego_call *call);

@@ -177,8 +177,8 @@ static void fold(struct unit *u, struct term *t)
 	else if (t->kind == NODE_SET)
 		t->value = value_set(u->m, item, t->count);
 	else
-		t->value = value_object_unique(u->m, (const struct pair *)(const void *)item,
-			t->count / 2);
+		t->value = value_object_unique(
+			u->m, (const struct pair *)(const void *)item, t->count / 2);
 	if (!t->value)
 		unit_fail(u, t->loc, "rego_compile_error", "object keys must be unique");
 	t->kind = NODE_CONST;

@@ -20,7 +20,8 @@ int32_t builtin_use(struct rego_compiler *c, const struct builtin *b)
 			return (int32_t)i;
 	if (c->builtin_count == c->builtin_capacity) {
 		uint32_t capacity = c->builtin_capacity ? c->builtin_capacity * 2 : 16;
-		const struct builtin **more = mem_array(&c->mem, capacity, sizeof(struct builtin *));
+		const struct builtin **more =
+			mem_array(&c->mem, capacity, sizeof(struct builtin *));
 		if (c->builtin_count)
 			memcpy(more, c->builtin, c->builtin_count * sizeof(struct builtin *));
 		c->builtin = more;
@@ -109,8 +110,8 @@ void resolve_call(struct unit *u, const struct node *n, struct term *t)
 	uint32_t arity = t->builtin->arity;
 	if (!t->builtin->variadic && t->count != arity && t->count != arity + 1)
 		unit_fail(u, t->loc, "rego_type_error",
-			"%.*s: arity mismatch: have %u arguments, want %u", name_size, name, t->count,
-			arity);
+			"%.*s: arity mismatch: have %u arguments, want %u", name_size, name,
+			t->count, arity);
 	t->builtin_id = builtin_use(u->c, t->builtin);
 }
 

@@ -86,9 +86,8 @@ void sort_pairs(struct mem *m, struct pair *pair, size_t count)
 			size_t a = i, mid = MIN(i + width, count), b = mid;
 			size_t end = MIN(i + 2 * width, count);
 			for (size_t k = i; k < end; k++) {
-				bool left = a < mid &&
-					    (b >= end ||
-						    value_compare(from[a].key, from[b].key) <= 0);
+				bool left = a < mid && (b >= end || value_compare(from[a].key,
+									    from[b].key) <= 0);
 				to[k] = left ? from[a++] : from[b++];
 			}
 		}

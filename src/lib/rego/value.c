@@ -10,7 +10,10 @@ const struct rego_value value_empty_array = {.type = REGO_ARRAY, .depth = 1};
 const struct rego_value value_empty_object = {.type = REGO_OBJECT, .depth = 1};
 const struct rego_value value_empty_set = {.type = REGO_SET, .depth = 1};
 
-#define N1(v) {.type = REGO_NUMBER, .sub = NUM_INT, .i = (v)}
+#define N1(v)                                                 \
+	{                                                     \
+		.type = REGO_NUMBER, .sub = NUM_INT, .i = (v) \
+	}
 #define N4(v) N1(v), N1((v) + 1), N1((v) + 2), N1((v) + 3)
 #define N16(v) N4(v), N4((v) + 4), N4((v) + 8), N4((v) + 12)
 #define N64(v) N16(v), N16((v) + 16), N16((v) + 32), N16((v) + 48)
@@ -275,9 +278,8 @@ rv value_clone(struct mem *m, rv v)
 		copy = mem_alloc(m, sizeof(*v) + v->count * sizeof(struct pair));
 		memcpy(copy, v, sizeof(*v));
 		for (uint32_t i = 0; i < v->count; i++)
-			((struct pair *)(uintptr_t)copy->pair)[i] =
-				(struct pair){value_clone(m, v->pair[i].key),
-					value_clone(m, v->pair[i].val)};
+			((struct pair *)(uintptr_t)copy->pair)[i] = (struct pair){
+				value_clone(m, v->pair[i].key), value_clone(m, v->pair[i].val)};
 		return copy;
 	case REGO_BOOL:
 		return value_bool(v->sub);

@@ -39,8 +39,7 @@ DEFINE_CLEANUP(struct as *, as_free);
  * as_check_policy() - whether a policy may be installed: it compiles and defines its rule
  * Return: 0, -EBADMSG, -EINVAL, -ENOENT (rule missing) and other errno; @reterr says where.
  */
-must_check int as_check_policy(
-	struct slice text, enum as_policy_kind kind, struct err *reterr);
+must_check int as_check_policy(struct slice text, enum as_policy_kind kind, struct err *reterr);
 /** as_set_policy() - compile @text and use it as @id from now on; the old one stays on failure */
 must_check int as_set_policy(struct as *as, const char *id, struct slice text, struct err *reterr);
 /** as_set_references() - replace all reference values by an array of RVPS records */

@@ -22,11 +22,11 @@
 struct attest {
 	struct as *as;
 	const struct as_request *request;
-	json_t *root;	      /* the message */
-	json_t *tee_key;      /* borrowed from root */
-	json_t *primary;      /* borrowed from root */
-	const char *extra;    /* additional evidence, borrowed from root; "" when absent */
-	json_t *devices;      /* parsed additional evidence */
+	json_t *root;	   /* the message */
+	json_t *tee_key;   /* borrowed from root */
+	json_t *primary;   /* borrowed from root */
+	const char *extra; /* additional evidence, borrowed from root; "" when absent */
+	json_t *devices;   /* parsed additional evidence */
 	json_t *init_claims;
 	struct digest init_digest;
 	json_t *submods, *checks, *findings, *vector, *missing;
@@ -35,8 +35,7 @@ struct attest {
 	const char *stage;
 };
 
-static const char *const g_classes[] = {
-	"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu"};
+static const char *const g_classes[] = {"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu"};
 
 static void attest_done(struct attest *a)
 {
@@ -104,7 +103,7 @@ static int read_init_data(struct attest *a, struct err *reterr)
 {
 	cleanup_with(initdata_done) struct initdata init = {0};
 	const json_t *member = json_object_get(a->root, "init-data");
-	const char *format, *body;
+	const char *format = NULL, *body = NULL;
 	enum hash_alg alg;
 	int r;
 
@@ -152,8 +151,8 @@ static json_t *runtime_data(const struct attest *a, bool primary)
 }
 
 /* Moves @name out of the claims and, if it was there, puts what it stands for beside it. */
-static int lift(json_t *input, json_t *claims, const char *name, const char *claims_name,
-	json_t *meaning)
+static int lift(
+	json_t *input, json_t *claims, const char *name, const char *claims_name, json_t *meaning)
 {
 	json_t *value = json_object_get(claims, name);
 
@@ -206,7 +205,8 @@ static int run_rule(struct rego_eval *e, const char *rule, json_t **ret, struct 
 		return err_set(reterr, -EBADMSG, "%s is undefined for this evidence", rule);
 	*ret = as_to_json(value);
 	return *ret ? 0
-		    : err_set(reterr, -EBADMSG, "%s holds a number that does not fit 64 bits", rule);
+		    : err_set(reterr, -EBADMSG, "%s holds a number that does not fit 64 bits",
+			      rule);
 }
 
 static void explain(struct attest *a, struct rego_eval *e, struct slice input, const char *tee)
@@ -298,8 +298,8 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 }
 
 /* Verifies and appraises one piece of evidence. */
-static int take_evidence(struct attest *a, const char *tee, const json_t *evidence, bool primary,
-	struct err *reterr)
+static int take_evidence(
+	struct attest *a, const char *tee, const json_t *evidence, bool primary, struct err *reterr)
 {
 	cleanup_with(evidence_result_done) struct evidence_result result = {0};
 	const struct evidence_tee *room = evidence_find(tee);
@@ -354,8 +354,7 @@ static int take_all(struct attest *a, struct err *reterr)
 	return r;
 }
 
-int as_attest(
-	struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)
+int as_attest(struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)
 {
 	cleanup_with(attest_done) struct attest a = {.as = as,
 		.request = request,
@@ -375,9 +374,10 @@ int as_attest(
 	else
 		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O, s:O, s:O, s:O}", "accepted", 1,
 			"status", ear_tier_name(a.worst), "stage", "appraisal", "reason",
-			a.worst == EAR_AFFIRMING ? "the evidence is affirmed"
-						 : "the evidence is authentic, but not all of it is "
-						   "affirmed",
+			a.worst == EAR_AFFIRMING
+				? "the evidence is affirmed"
+				: "the evidence is authentic, but not all of it is "
+				  "affirmed",
 			"submods", a.submods, "checks", a.checks, "findings", a.findings, "vector",
 			a.vector);
 	/* json_pack() fails on text that is not UTF-8: a reason that quotes the evidence, cut. */

@@ -22,7 +22,7 @@ static int run(struct rego_eval *e, struct slice claims, struct slice data, bool
 		return r;
 	*ret_allowed = outcome == REGO_VALUE && rego_is_true(value);
 	*ret_reason = outcome == REGO_RULE_MISSING ? "the policy has no rule allow"
-		: outcome == REGO_UNDEFINED	   ? "allow is undefined for these claims"
+		      : outcome == REGO_UNDEFINED  ? "allow is undefined for these claims"
 						   : "allow is not true for these claims";
 	return 0;
 }
@@ -52,8 +52,7 @@ int as_authorize(struct as *as, const char *id, struct slice claims, struct slic
 
 		/* The second run is only for its record; its verdict is not used. */
 		if (run(e, claims, data, true, &again, &same, NULL) == 0)
-			findings = explain_findings(
-				rego_explanation(e), NULL, as->references, now);
+			findings = explain_findings(rego_explanation(e), NULL, as->references, now);
 	}
 	*ret = json_pack("{s:b, s:s, s:o*}", "accepted", allowed, "reason",
 		allowed ? "allowed by policy" : reason, "findings", findings);

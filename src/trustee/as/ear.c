@@ -116,11 +116,10 @@ int ear_submod(const json_t *vector, enum ear_tier status, const json_t *extensi
 	return 0;
 }
 
-int ear_claims(
-	const struct ear_issuer *issuer, int64_t now, const json_t *submods, json_t **ret)
+int ear_claims(const struct ear_issuer *issuer, int64_t now, const json_t *submods, json_t **ret)
 {
 	*ret = json_pack("{s:s, s:I, s:I, s:s, s:{s:s, s:s}, s:O}", "eat_profile", issuer->profile,
-		"iat", (json_int_t)now, "exp", (json_int_t)(now + issuer->life_s), "iss",
+		"iat", (json_int_t)now, "exp", (json_int_t)now + issuer->life_s, "iss",
 		issuer->issuer, "ear.verifier-id", "developer", issuer->developer, "build",
 		issuer->build, "submods", submods);
 	return *ret ? 0 : -ENOMEM;

@@ -21,8 +21,7 @@ const char *ear_tier_name(enum ear_tier tier);
  * @ret_worst: the worst tier in it
  * Return: 0, -EBADMSG; @reterr names the claim.
  */
-must_check int ear_vector_check(
-	const json_t *vector, enum ear_tier *ret_worst, struct err *reterr);
+must_check int ear_vector_check(const json_t *vector, enum ear_tier *ret_worst, struct err *reterr);
 
 /**
  * ear_submod() - the appraisal of one piece of evidence

@@ -126,7 +126,9 @@ static void add_reference(json_t *finding, const char *name, const json_t *actua
 
 	json_object_set_new(finding, "reference_value", json_string(name));
 	json_object_set_new(finding, "reference_state",
-		json_string(expected ? "present" : expired ? "expired" : "absent"));
+		json_string(expected  ? "present"
+			    : expired ? "expired"
+				      : "absent"));
 	if (expected) {
 		json_t *copy = json_copy((json_t *)(uintptr_t)expected);
 
@@ -159,8 +161,8 @@ static json_t *member_json(const struct rego_value *object, const char *name)
 	return v ? as_to_json(v) : NULL;
 }
 
-static void set_member(json_t *finding, const char *to, const struct rego_value *object,
-	const char *from)
+static void set_member(
+	json_t *finding, const char *to, const struct rego_value *object, const char *from)
 {
 	json_t *v = member_json(object, from);
 
@@ -171,8 +173,8 @@ static void set_member(json_t *finding, const char *to, const struct rego_value 
 /* `input.NAME` alone, asking whether the evidence is of another TEE than this one. */
 static bool asks_for_other_tee(const char *text, const char *tee)
 {
-	static const char *const tees[] = {"sample", "sampledevice", "tpm", "snp", "tdx", "sgx", "se",
-		"csv", "cca", "hygondcu", "nvidia", "nvidiadpu"};
+	static const char *const tees[] = {"sample", "sampledevice", "tpm", "snp", "tdx", "sgx",
+		"se", "csv", "cca", "hygondcu", "nvidia", "nvidiadpu"};
 	const char *name;
 
 	if (!tee || !str_starts(text, "input."))

@@ -8,5 +8,4 @@
 #include "fmt/initdata.h"
 
 /** initdata_claims() - new object. Return: 0, -EBADMSG (an entry that must be TOML is not). */
-must_check int initdata_claims(
-	const struct initdata *init, json_t **ret, struct err *reterr);
+must_check int initdata_claims(const struct initdata *init, json_t **ret, struct err *reterr);

@@ -17,10 +17,10 @@ struct as_policy {
 struct as {
 	struct as_policy policies[AS_POLICIES_MAX];
 	size_t policy_count;
-	struct rvps_snapshot *references; /* owned; NULL while none were pushed */
+	struct rvps_snapshot *references;    /* owned; NULL while none were pushed */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
-	struct digest insecure_intel_root; /* size 0: Intel's */
-	struct digest insecure_amd_root;   /* size 0: AMD's */
+	struct digest insecure_intel_root;   /* size 0: Intel's */
+	struct digest insecure_amd_root;     /* size 0: AMD's */
 };
 
 /* What query_reference_value() needs while a policy runs. */
@@ -29,8 +29,8 @@ struct as_host {
 	int64_t now;
 };
 
-must_check int as_compile(const char *id, struct slice text, struct rego_program **ret,
-	struct err *reterr);
+must_check int as_compile(
+	const char *id, struct slice text, struct rego_program **ret, struct err *reterr);
 /* A fresh evaluator with the service's budgets; @host must outlive it. */
 struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host);
 const struct as_policy *as_find_policy(const struct as *as, const char *id);

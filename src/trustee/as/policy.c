@@ -28,8 +28,7 @@ static int query_reference_value(struct rego_call *call, const struct rego_value
 	return rego_make_json(rego_call_eval(call), slice_str(dump), ret, NULL);
 }
 
-int as_compile(
-	const char *id, struct slice text, struct rego_program **ret, struct err *reterr)
+int as_compile(const char *id, struct slice text, struct rego_program **ret, struct err *reterr)
 {
 	cleanup(rego_compiler_free) struct rego_compiler *c = NULL;
 	static const struct rego_compile_options options = {
@@ -73,8 +72,8 @@ struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host
 
 int as_check_policy(struct slice text, enum as_policy_kind kind, struct err *reterr)
 {
-	const char *rule = kind == AS_POLICY_RESOURCE ? "data.policy.allow"
-						      : "data.policy.trust_claims";
+	const char *rule =
+		kind == AS_POLICY_RESOURCE ? "data.policy.allow" : "data.policy.trust_claims";
 	cleanup(rego_program_free) struct rego_program *program = NULL;
 	cleanup(rego_eval_free) struct rego_eval *e = NULL;
 	struct as_host host = {0};

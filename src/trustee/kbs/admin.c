@@ -13,9 +13,9 @@
 
 struct admin_key {
 	const struct config_provider *provider;
-	struct pkey *key;  /* owned */
-	enum sig_alg alg;  /* SIG_NONE: whatever fits the key */
-	char *kid;	   /* owned; NULL: matches every token */
+	struct pkey *key; /* owned */
+	enum sig_alg alg; /* SIG_NONE: whatever fits the key */
+	char *kid;	  /* owned; NULL: matches every token */
 };
 
 struct admin {
@@ -70,8 +70,8 @@ static int load_pem(struct admin *a, const struct config_provider *p, struct err
 	return 0;
 }
 
-static int load_jwk(struct admin *a, const struct config_provider *p, const json_t *jwk,
-	struct err *reterr)
+static int load_jwk(
+	struct admin *a, const struct config_provider *p, const json_t *jwk, struct err *reterr)
 {
 	struct admin_key *k = next_key(a, p, reterr);
 	const char *kid = json_string_value(json_object_get(jwk, "kid"));
@@ -133,8 +133,8 @@ int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr
 		const struct config_acl *acl = &c->admin.acls[i];
 
 		if (regcomp(&a->acls[i].re, acl->allowed_endpoints, REG_EXTENDED | REG_NOSUB) != 0)
-			r = err_set(reterr, -EINVAL, "bad regular expression for role %s",
-				acl->role);
+			r = err_set(
+				reterr, -EINVAL, "bad regular expression for role %s", acl->role);
 		else
 			a->acl_count++;
 		a->acls[i].role = acl->role;
@@ -159,9 +159,9 @@ static enum sig_alg fitting_alg(const struct admin_key *k, enum sig_alg said)
 		return said == SIG_EDDSA ? said : SIG_NONE;
 	case KEY_RSA:
 		return said == SIG_RS256 || said == SIG_RS384 || said == SIG_RS512 ||
-				said == SIG_PS256 || said == SIG_PS384 || said == SIG_PS512
-			? said
-			: SIG_NONE;
+				       said == SIG_PS256 || said == SIG_PS384 || said == SIG_PS512
+			       ? said
+			       : SIG_NONE;
 	default:
 		return SIG_NONE;
 	}
@@ -204,8 +204,7 @@ static bool token_good(
 
 		if (alg == SIG_NONE || (k->kid && !streq_null(kid, k->kid)))
 			continue;
-		if (jws_check(jws, k->key, alg, NULL) == 0 &&
-			claims_good(k->provider, claims, now))
+		if (jws_check(jws, k->key, alg, NULL) == 0 && claims_good(k->provider, claims, now))
 			return true;
 	}
 	return false;
@@ -223,8 +222,8 @@ static enum admin_verdict check_acls(
 	return ADMIN_DENY;
 }
 
-static enum admin_verdict check_token(const struct admin *a, struct slice token,
-	const char *target, int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
+static enum admin_verdict check_token(const struct admin *a, struct slice token, const char *target,
+	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
 {
 	cleanup_with(jws_done) struct jws jws = {0};
 	enum admin_verdict verdict = ADMIN_DENY;
@@ -237,8 +236,8 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 	}
 	if (jws_parse(token, &jws, reterr) < 0)
 		return ADMIN_DENY;
-	claims = json_loadb((const char *)jws.payload.data, jws.payload.size,
-		JSON_REJECT_DUPLICATES, NULL);
+	claims = json_loadb(
+		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
 	claimed = json_string_value(json_object_get(claims, "role"));
 	if (!token_good(a, &jws, claims, now))
 		(void)err_set(reterr, -EACCES, "Cannot verify token with any of the issuers");

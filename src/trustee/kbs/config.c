@@ -25,13 +25,31 @@ struct section {
 };
 
 #define AT(member) offsetof(struct kbs_config, member)
-#define STR(n, member, dflt) {.name = n, .type = KEY_STR, .offset = AT(member), .text = dflt}
-#define BOOL(n, member) {.name = n, .type = KEY_BOOL, .offset = AT(member)}
-#define NUM(n, member, lo, hi, dflt)                                                     \
-	{.name = n, .type = KEY_U32, .offset = AT(member), .min = lo, .max = hi, .preset = dflt}
-#define LIST(n, member) {.name = n, .type = KEY_LIST, .offset = AT(member)}
-#define TABLE(n) {.name = n, .type = KEY_TABLE}
-#define UNSUPPORTED(n, why) {.name = n, .type = KEY_UNSUPPORTED, .text = why}
+#define STR(n, member, dflt)                                                   \
+	{                                                                      \
+		.name = n, .type = KEY_STR, .offset = AT(member), .text = dflt \
+	}
+#define BOOL(n, member)                                           \
+	{                                                         \
+		.name = n, .type = KEY_BOOL, .offset = AT(member) \
+	}
+#define NUM(n, member, lo, hi, dflt)                                                    \
+	{                                                                               \
+		.name = n, .type = KEY_U32, .offset = AT(member), .min = lo, .max = hi, \
+		.preset = dflt                                                          \
+	}
+#define LIST(n, member)                                           \
+	{                                                         \
+		.name = n, .type = KEY_LIST, .offset = AT(member) \
+	}
+#define TABLE(n)                             \
+	{                                    \
+		.name = n, .type = KEY_TABLE \
+	}
+#define UNSUPPORTED(n, why)                                     \
+	{                                                       \
+		.name = n, .type = KEY_UNSUPPORTED, .text = why \
+	}
 
 static const struct key g_http[] = {
 	LIST("sockets", http.sockets),
@@ -212,7 +230,7 @@ static int read_section(
 	return 0;
 }
 
-#define SECTION(n, table)                                                          \
+#define SECTION(n, table) \
 	(&(const struct section){.name = n, .keys = table, .count = ARRAY_COUNT(table)})
 
 /* Optional string member of an object inside an array of tables. */
@@ -222,8 +240,8 @@ static int member_str(const json_t *obj, const char *name, const char **ret, str
 
 	*ret = json_string_value(v);
 	if (v && !*ret)
-		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, name, "[admin] %s must be a string",
-			name);
+		return err_at(
+			reterr, -EINVAL, ERR_NO_OFFSET, name, "[admin] %s must be a string", name);
 	return 0;
 }
 
@@ -294,10 +312,8 @@ static int read_admin(const json_t *table, struct kbs_config *c, struct err *ret
 {
 	static const char *const modes[] = {
 		"DenyAll", "AuthenticatedAuthorization", "InsecureAllowAll"};
-	const json_t *jwt =
-		json_object_get(json_object_get(table, "authentication"), "bearer_jwt");
-	const json_t *acl =
-		json_object_get(json_object_get(table, "authorization"), "regex_acl");
+	const json_t *jwt = json_object_get(json_object_get(table, "authentication"), "bearer_jwt");
+	const json_t *acl = json_object_get(json_object_get(table, "authorization"), "regex_acl");
 	size_t mode = 0;
 	int r = read_section(SECTION("admin", g_admin), table, c, reterr);
 

@@ -193,8 +193,8 @@ static bool answer_locally(struct front *f, struct http_request *request,
 		r = rcar_read_auth(http_request_body(request), tee, &e);
 		if (r == 0)
 			return false;
-		snprintf(detail, sizeof(detail), "Attestation error: RCAR handshake Auth failed: %s",
-			err_text(&e, r));
+		snprintf(detail, sizeof(detail),
+			"Attestation error: RCAR handshake Auth failed: %s", err_text(&e, r));
 		answer_error(request, REPLY_ATTESTATION_ERROR, detail);
 		return true;
 	default:
@@ -211,8 +211,8 @@ static void on_request(void *cookie, struct http_request *request)
 	uint32_t index = 0;
 	int r;
 
-	kbs_route_parse(http_request_method(request), slice_str(http_request_target(request)),
-		&target);
+	kbs_route_parse(
+		http_request_method(request), slice_str(http_request_target(request)), &target);
 	if (answer_locally(f, request, &target, tee))
 		return;
 	p = take_slot(f, &index);
@@ -231,7 +231,8 @@ static void on_request(void *cookie, struct http_request *request)
 
 		reply_init(&reply);
 		reply_fail(&reply, r == -EBADMSG ? REPLY_INVALID_PATH : REPLY_UNAVAILABLE,
-			r == -EBADMSG ? "a request header is not UTF-8" : "cannot take the request");
+			r == -EBADMSG ? "a request header is not UTF-8"
+				      : "cannot take the request");
 		finish(f, p, reply.status, reply.type, NULL, buf_slice(&reply.body));
 		reply_done(&reply);
 	}
@@ -260,8 +261,7 @@ static void on_term(evutil_socket_t fd, short what, void *cookie)
 
 	f->stopping = true;
 	http_server_pause(f->server);
-	event_base_loopexit(
-		f->base, http_server_open_requests(f->server) ? &grace : NULL);
+	event_base_loopexit(f->base, http_server_open_requests(f->server) ? &grace : NULL);
 }
 
 static int listen_all(struct front *f, struct err *reterr)
@@ -328,8 +328,7 @@ static int start(struct front *f, struct err *reterr)
 	if (r == 0)
 		r = limit_connections(c, reterr);
 	if (r == 0)
-		r = role_confine(
-			c, "front", NULL, 0, SANDBOX_EVENTS | SANDBOX_SOCKETS, reterr);
+		r = role_confine(c, "front", NULL, 0, SANDBOX_EVENTS | SANDBOX_SOCKETS, reterr);
 	return r;
 }
 

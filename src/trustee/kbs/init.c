@@ -18,8 +18,8 @@
 #define ISSUER "husk-kbs-init"
 #define HOSTS_MAX 32
 
-static int write_in(const char *dir, const char *name, struct slice content, mode_t mode,
-	struct err *reterr)
+static int write_in(
+	const char *dir, const char *name, struct slice content, mode_t mode, struct err *reterr)
 {
 	char path[PATH_MAX];
 
@@ -42,8 +42,8 @@ static int make_tls(const struct init_options *o, const char *dir, struct err *r
 		names[count++] = hostname;
 	for (size_t i = 0; i < o->host_count; i++) {
 		if (count == HOSTS_MAX)
-			return err_set(reterr, -E2BIG, "more than %zu hosts",
-				(size_t)HOSTS_MAX - 4);
+			return err_set(
+				reterr, -E2BIG, "more than %zu hosts", (size_t)HOSTS_MAX - 4);
 		names[count++] = o->hosts[i];
 	}
 	r = pkey_generate(KEY_P256, 0, &key);
@@ -81,7 +81,7 @@ static int make_admin(const char *dir, struct err *reterr)
 	json_t *header = json_pack("{s:s}", "typ", "JWT");
 	json_t *body = json_pack("{s:s, s:[s], s:s, s:I, s:I}", "iss", ISSUER, "aud", ISSUER,
 		"role", "admin", "iat", (json_int_t)now, "exp",
-		(json_int_t)(now + ADMIN_TOKEN_LIFE_S));
+		(json_int_t)now + ADMIN_TOKEN_LIFE_S);
 	int r = pkey_generate(KEY_ED25519, 0, &key);
 
 	claims = body ? json_dumps(body, JSON_COMPACT) : NULL;

@@ -50,8 +50,7 @@ void pool_up(struct pool *p, unsigned index, int64_t now_ms);
 /** pool_down() - its connection ended; its work fails with -EPIPE */
 void pool_down(struct pool *p, unsigned index);
 /** pool_answer() - a message from verifier @index. Return: -EPROTO when it was not asked for. */
-must_check int pool_answer(
-	struct pool *p, unsigned index, const json_t *header, int64_t now_ms);
+must_check int pool_answer(struct pool *p, unsigned index, const json_t *header, int64_t now_ms);
 /** pool_broadcast() - state for every verifier that is up */
 void pool_broadcast(struct pool *p, const json_t *header, struct slice body);
 /** pool_expire() - fail queued work that waited too long */

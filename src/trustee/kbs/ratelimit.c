@@ -66,8 +66,8 @@ static struct bucket *bucket_of(struct ratelimit *r, uint64_t key, int64_t now_m
 		if (set[i].last_ms < oldest->last_ms)
 			oldest = &set[i];
 	}
-	*oldest = (struct bucket){
-		.key = key, .last_ms = now_ms, .milli = (uint64_t)r->burst * 1000};
+	*oldest =
+		(struct bucket){.key = key, .last_ms = now_ms, .milli = (uint64_t)r->burst * 1000};
 	return oldest;
 }
 

@@ -18,8 +18,7 @@
  * Return: 0, -EBADMSG, -E2BIG, -EOPNOTSUPP (another protocol version; the text is what deployed
  * clients know).
  */
-must_check int rcar_read_auth(
-	struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr);
+must_check int rcar_read_auth(struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr);
 /** rcar_cookie() - the session id in a Cookie header; "" when there is none */
 void rcar_cookie(const char *header, char id[SESSION_ID_SIZE]);
 /** rcar_bearer() - the token in an Authorization header; empty when there is none */

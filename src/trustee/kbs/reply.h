@@ -59,8 +59,7 @@ void reply_done(struct reply *r);
  * reply_fail() - make @r the error @error, replacing what it held
  * @fmt: the detail as text; for plugin names and other fixed shapes the caller gives the whole text
  */
-void reply_fail(struct reply *r, enum reply_error error, const char *fmt, ...)
-	format_printf(3, 4);
+void reply_fail(struct reply *r, enum reply_error error, const char *fmt, ...) format_printf(3, 4);
 /** reply_json() - 200 with the JSON text of @value, which is consumed (may be NULL: out of memory) */
 
 void reply_json(struct reply *r, json_t *value);

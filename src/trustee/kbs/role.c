@@ -15,8 +15,7 @@ int role_confine(const struct kbs_config *c, const char *role, const struct sand
 		return r;
 	if (c->husk.insecure_no_sandbox) {
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
-			LOG_STR("role", role),
-			LOG_STR("effect", "this process is not confined"));
+			LOG_STR("role", role), LOG_STR("effect", "this process is not confined"));
 		return 0;
 	}
 	r = sandbox_files(paths, count, reterr);

@@ -15,8 +15,8 @@
 #include "trustee/kbs/config.h"
 
 enum role_fd {
-	ROLE_FD_CONFIG = 3, /* JSON, memfd */
-	ROLE_FD_LINK = 4,   /* front: vault; vault: front; verifier: vault */
+	ROLE_FD_CONFIG = 3,  /* JSON, memfd */
+	ROLE_FD_LINK = 4,    /* front: vault; vault: front; verifier: vault */
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 

@@ -185,7 +185,7 @@ static bool segment_valid(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool word = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
-			(s[i] >= '0' && s[i] <= '9') || s[i] == '_' || s[i] == '-';
+			    (s[i] >= '0' && s[i] <= '9') || s[i] == '_' || s[i] == '-';
 
 		/* The first character is never a dot, so "." and ".." cannot occur. */
 		if (!word && !(s[i] == '.' && i > 0))

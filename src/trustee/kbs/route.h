@@ -9,8 +9,8 @@
 #include "base/slice.h"
 
 enum kbs_route {
-	ROUTE_NONE, /* no such plugin: 404 */
-	ROUTE_METHOD, /* path exists, method does not: 405 */
+	ROUTE_NONE,	/* no such plugin: 404 */
+	ROUTE_METHOD,	/* path exists, method does not: 405 */
 	ROUTE_BAD_PATH, /* 404 InvalidRequestPath */
 	ROUTE_HEALTHZ,
 	ROUTE_METRICS,

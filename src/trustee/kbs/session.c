@@ -129,8 +129,7 @@ struct session *session_find(
 	return s;
 }
 
-int session_attested(
-	struct session_table *t, struct session *s, const char *token, json_t *claims)
+int session_attested(struct session_table *t, struct session *s, const char *token, json_t *claims)
 {
 	s->token = strdup(token);
 	if (!s->token)

@@ -107,7 +107,7 @@ static int wait_ready(int control, const char *role, struct err *reterr)
 
 static int start_all(struct supervisor *s, struct err *reterr)
 {
-	int link[2], front[2], vault[2];
+	int link[2] = {-1, -1}, front[2] = {-1, -1}, vault[2] = {-1, -1};
 	int r = ipc_pair(link);
 
 	if (r == 0)

@@ -242,8 +242,8 @@ int token_verify(const struct token_keys *k, struct slice token, int64_t now, js
 		r = jws_check(&jws, key, alg, reterr);
 	if (r < 0)
 		return r;
-	claims = json_loadb((const char *)jws.payload.data, jws.payload.size,
-		JSON_REJECT_DUPLICATES, NULL);
+	claims = json_loadb(
+		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(claims)) {
 		json_decref(claims);
 		return err_set(reterr, -EBADMSG, "the token's claims are not a JSON object");

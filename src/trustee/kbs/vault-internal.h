@@ -47,8 +47,8 @@ struct vault {
 	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
-	int64_t log_window;  /* second in which refusals were last logged */
-	unsigned log_count;  /* how many in it */
+	int64_t log_window; /* second in which refusals were last logged */
+	unsigned log_count; /* how many in it */
 };
 
 /**

@@ -81,8 +81,7 @@ int vault_push_state(struct vault *v, unsigned index)
 	json_decref(header);
 	if (r == 0 && v->collateral.size > 0) {
 		header = json_pack("{s:s}", "op", "collateral");
-		r = v->ops.to_verifier(
-			v->ops.cookie, index, header, buf_slice(&v->collateral));
+		r = v->ops.to_verifier(v->ops.cookie, index, header, buf_slice(&v->collateral));
 		json_decref(header);
 	}
 	if (r == 0)

@@ -90,8 +90,8 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 		return -ENOMEM;
 	v->config = c;
 	v->ops = *ops;
-	v->sessions = session_table_new(c->husk.sessions_pending_max,
-		c->husk.sessions_attested_max, (int64_t)c->as.timeout_min * 60);
+	v->sessions = session_table_new(c->husk.sessions_pending_max, c->husk.sessions_attested_max,
+		(int64_t)c->as.timeout_min * 60);
 	v->pool = pool_new(c->husk.verifiers, &pool_ops);
 	if (!v->sessions || !v->pool)
 		return -ENOMEM;
@@ -141,8 +141,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 	/* A cookie of another length cannot be a session; leave it empty. */
 	if (strlen(cookie) == SESSION_ID_SIZE - 1)
 		(void)!str_copy(c->cookie, sizeof(c->cookie), cookie);
-	kbs_route_parse(
-		wire_str(header, "method"), slice_str(c->raw_target), &c->target);
+	kbs_route_parse(wire_str(header, "method"), slice_str(c->raw_target), &c->target);
 	return c;
 }
 
@@ -151,11 +150,11 @@ static bool admit_admin(struct call *c, struct slice bearer)
 {
 	struct err e = {0};
 
-	if (admin_check(c->vault->admin, bearer, c->raw_target, vault_now(c->vault), c->role,
-		    &e) == ADMIN_ALLOW)
+	if (admin_check(c->vault->admin, bearer, c->raw_target, vault_now(c->vault), c->role, &e) ==
+		ADMIN_ALLOW)
 		return true;
-	log_warn("kbs.admin.refused", LOG_STR("peer", c->peer),
-		LOG_STR("endpoint", c->raw_target), LOG_STR("reason", err_text(&e, -EACCES)));
+	log_warn("kbs.admin.refused", LOG_STR("peer", c->peer), LOG_STR("endpoint", c->raw_target),
+		LOG_STR("reason", err_text(&e, -EACCES)));
 	reply_fail(&c->reply, REPLY_ADMIN_AUTH_ACCESS, "admin access denied for endpoint %s: %s",
 		c->raw_target, err_text(&e, -EACCES));
 	call_answer(c);
@@ -183,8 +182,8 @@ static void serve_plain(struct call *c)
 		reply_fail(&c->reply, REPLY_INVALID_PATH, "invalid request path");
 		break;
 	default:
-		reply_fail(&c->reply, REPLY_PLUGIN_NOT_FOUND, "Plugin %s not found",
-			c->target.plugin);
+		reply_fail(
+			&c->reply, REPLY_PLUGIN_NOT_FOUND, "Plugin %s not found", c->target.plugin);
 		break;
 	}
 	call_answer(c);

@@ -24,8 +24,7 @@ struct vault;
 struct vault_ops {
 	/* Answer to the front. */
 	void (*to_front)(void *cookie, const json_t *header, struct slice body);
-	int (*to_verifier)(
-		void *cookie, unsigned index, const json_t *header, struct slice body);
+	int (*to_verifier)(void *cookie, unsigned index, const json_t *header, struct slice body);
 	int64_t (*now_unix)(void *cookie);
 	int64_t (*now_ms)(void *cookie);
 	void *cookie;

@@ -43,11 +43,10 @@ static int payload_of(const json_t *message, json_t **ret, struct err *reterr)
 	json_error_t e;
 
 	if (!json_is_string(payload))
-		return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "payload",
-			"payload must be base64 text");
-	if (b64_decode_any(&text, slice_str(json_string_value(payload))) < 0)
 		return err_at(
-			reterr, -EBADMSG, ERR_NO_OFFSET, "payload", "payload is not base64");
+			reterr, -EBADMSG, ERR_NO_OFFSET, "payload", "payload must be base64 text");
+	if (b64_decode_any(&text, slice_str(json_string_value(payload))) < 0)
+		return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "payload", "payload is not base64");
 	*ret = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &e);
 	if (!json_is_object(*ret)) {
 		json_decref(*ret);
@@ -77,9 +76,9 @@ static int records_of(
 			return err_set(reterr, -EBADMSG,
 				"a reference value's name must have 1 to 256 bytes");
 		}
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:O}", "version", RVPS_VERSION, "name", name,
-				"expiration", when, "value", value));
+		json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s, s:O}", "version", RVPS_VERSION, "name",
+				      name, "expiration", when, "value", value));
 	}
 	*ret_records = list;
 	return 0;
@@ -94,8 +93,8 @@ int rvps_extract(struct slice message, int64_t now, json_t **ret_records, struct
 	int r = 0;
 
 	if (message.size > RVPS_MESSAGE_MAX)
-		return err_set(reterr, -E2BIG, "message over the limit of %zu bytes",
-			RVPS_MESSAGE_MAX);
+		return err_set(
+			reterr, -E2BIG, "message over the limit of %zu bytes", RVPS_MESSAGE_MAX);
 	root = json_loadb((const char *)message.data, message.size, JSON_REJECT_DUPLICATES, &e);
 	if (!json_is_object(root)) {
 		json_decref(root);
@@ -109,8 +108,7 @@ int rvps_extract(struct slice message, int64_t now, json_t **ret_records, struct
 	else if (!type)
 		r = err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "type", "type is missing");
 	else if (!streq(type, "sample"))
-		r = err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "type",
-			"type must be sample");
+		r = err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "type", "type must be sample");
 	if (r == 0)
 		r = expiration_of(root, now, &expiration, reterr);
 	if (r == 0)

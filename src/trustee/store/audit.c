@@ -102,13 +102,13 @@ int store_audit_list(struct store *s, unsigned limit, json_t **ret, struct err *
 	sqlite3_bind_int64(st, 1, limit);
 	list = json_array();
 	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
-		json_array_append_new(list,
-			json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "seq",
-				(json_int_t)sqlite3_column_int64(st, 0), "time",
-				(json_int_t)sqlite3_column_int64(st, 1), "actor", sq_column(st, 2),
-				"peer", sq_column(st, 3), "action", sq_column(st, 4), "object",
-				sq_column(st, 5), "detail", sq_column(st, 6), "hash",
-				sq_column(st, 7)));
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s}", "seq",
+				      (json_int_t)sqlite3_column_int64(st, 0), "time",
+				      (json_int_t)sqlite3_column_int64(st, 1), "actor",
+				      sq_column(st, 2), "peer", sq_column(st, 3), "action",
+				      sq_column(st, 4), "object", sq_column(st, 5), "detail",
+				      sq_column(st, 6), "hash", sq_column(st, 7)));
 	}
 	if (r != SQLITE_DONE) {
 		json_decref(list);

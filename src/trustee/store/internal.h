@@ -13,8 +13,7 @@ struct store {
 /* Statements are prepared per call through sq_prepare() and cached by SQL text in SQLite's own
  * schema; the cost (about 10 us) is small beside one fsync. */
 must_check int sq_error(struct store *s, struct err *reterr, const char *what);
-must_check int sq_prepare(
-	struct store *s, const char *sql, sqlite3_stmt **ret, struct err *reterr);
+must_check int sq_prepare(struct store *s, const char *sql, sqlite3_stmt **ret, struct err *reterr);
 must_check int sq_exec(struct store *s, const char *sql, struct err *reterr);
 
 static inline void sq_finalize(sqlite3_stmt *st)

@@ -101,8 +101,7 @@ int store_rv_list(struct store *s, json_t **ret, struct err *reterr)
 	list = json_array();
 	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
 		char expires[RFC3339_SIZE], registered[RFC3339_SIZE];
-		json_t *value = json_loads(
-			sq_column(st, 4), JSON_DECODE_ANY, NULL);
+		json_t *value = json_loads(sq_column(st, 4), JSON_DECODE_ANY, NULL);
 
 		if (!value) {
 			json_decref(list);

@@ -120,12 +120,12 @@ int store_resource_list(struct store *s, json_t **ret, struct err *reterr)
 		return r;
 	list = json_array();
 	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
-		json_array_append_new(list,
-			json_pack("{s:s, s:I, s:I, s:I, s:I}", "path", sq_column(st, 0), "version",
-				(json_int_t)sqlite3_column_int64(st, 1), "size",
-				(json_int_t)sqlite3_column_int64(st, 2), "created",
-				(json_int_t)sqlite3_column_int64(st, 3), "modified",
-				(json_int_t)sqlite3_column_int64(st, 4)));
+		json_array_append_new(
+			list, json_pack("{s:s, s:I, s:I, s:I, s:I}", "path", sq_column(st, 0),
+				      "version", (json_int_t)sqlite3_column_int64(st, 1), "size",
+				      (json_int_t)sqlite3_column_int64(st, 2), "created",
+				      (json_int_t)sqlite3_column_int64(st, 3), "modified",
+				      (json_int_t)sqlite3_column_int64(st, 4)));
 	}
 	if (r != SQLITE_DONE) {
 		json_decref(list);

@@ -230,8 +230,8 @@ int store_open(const char *path, struct store **ret, struct err *reterr)
 			return err_set(reterr, -errno, "cannot open the store %s: %m", path);
 	}
 	if (sqlite3_open_v2(path, &s->db,
-		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-		SQLITE_OK)
+		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		    NULL) != SQLITE_OK)
 		return s->db ? sq_error(s, reterr, path) : -ENOMEM;
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);

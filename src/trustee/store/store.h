@@ -118,8 +118,7 @@ must_check int store_rv_list(struct store *s, json_t **ret, struct err *reterr);
 must_check int store_verdict_add(struct store *s, const char *id, int64_t now, const char *kind,
 	const char *tee, const char *status, const char *record, unsigned keep, struct err *reterr);
 /** store_verdict_get() - the record as JSON. Return: 0, -ENOENT, -EIO. */
-must_check int store_verdict_get(
-	struct store *s, const char *id, json_t **ret, struct err *reterr);
+must_check int store_verdict_get(struct store *s, const char *id, json_t **ret, struct err *reterr);
 /** store_verdict_list() - newest first, array of {id, time, kind, tee, status}, at most @limit */
 must_check int store_verdict_list(
 	struct store *s, unsigned limit, json_t **ret, struct err *reterr);

@@ -135,8 +135,9 @@ static enum outcome run_rule(struct test_case *t, char *why, size_t size)
 	const struct rego_value *got = NULL, *want = rego_member(t->json, "want_value");
 	struct err e = {0};
 	bool v0 = rego_is_true(rego_member(t->json, "rego_v0"));
-	struct rego_program *p = policy_program(t, text_of(t->json, "policy", policy, sizeof(policy)),
-		v0 ? REGO_DIALECT_V0 : REGO_DIALECT_ANY, why, size);
+	struct rego_program *p =
+		policy_program(t, text_of(t->json, "policy", policy, sizeof(policy)),
+			v0 ? REGO_DIALECT_V0 : REGO_DIALECT_ANY, why, size);
 	if (!p)
 		return CASE_FAILED;
 	const struct rego_value *reference = rego_member(t->json, "reference");
@@ -148,8 +149,8 @@ static enum outcome run_rule(struct test_case *t, char *why, size_t size)
 	cleanup(rego_eval_free) struct rego_eval *ev = rego_eval_new(p, &o);
 	int r = set_documents(t, ev, &e);
 	if (r == 0)
-		r = rego_eval_path(ev, text_of(t->json, "rule", rule, sizeof(rule)), &outcome, &got,
-			&e);
+		r = rego_eval_path(
+			ev, text_of(t->json, "rule", rule, sizeof(rule)), &outcome, &got, &e);
 	if (r < 0) {
 		snprintf(why, size, "%s", err_text(&e, r));
 		return CASE_FAILED;
@@ -232,7 +233,8 @@ static const struct rego_value *normal(struct rego_eval *e, const struct rego_va
 			}
 		}
 	}
-	r = rego_type(v) == REGO_OBJECT ? rego_make_object(e, item, n) : rego_make_array(e, item, n);
+	r = rego_type(v) == REGO_OBJECT ? rego_make_object(e, item, n)
+					: rego_make_array(e, item, n);
 	free(item);
 	return r;
 }
@@ -256,8 +258,8 @@ static bool same_rows(struct test_case *t, const struct rego_value *got,
 	return matched == n && (n > 0) == (rego_count(want) > 0) && n >= rego_count(want);
 }
 
-static enum outcome judge_error(struct test_case *t, int r, const struct err *e, char *why,
-	size_t size)
+static enum outcome judge_error(
+	struct test_case *t, int r, const struct err *e, char *why, size_t size)
 {
 	const struct rego_value *code = rego_member(t->json, "want_error_code");
 	const struct rego_value *text = rego_member(t->json, "want_error");
@@ -275,8 +277,8 @@ static enum outcome judge_error(struct test_case *t, int r, const struct err *e,
 	return CASE_FAILED;
 }
 
-static enum outcome judge_rows(struct test_case *t, const struct rego_value *rows, char *why,
-	size_t size)
+static enum outcome judge_rows(
+	struct test_case *t, const struct rego_value *rows, char *why, size_t size)
 {
 	const struct rego_value *want = rego_member(t->json, "want_result");
 	bool sorted = rego_is_true(rego_member(t->json, "sort_bindings"));

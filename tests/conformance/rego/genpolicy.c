@@ -40,8 +40,8 @@ static const char *defaults_of(const char *kind)
 	return "{}";
 }
 
-static const struct rego_value *complete(struct rego_eval *e, const char *kind,
-	const struct rego_value *request)
+static const struct rego_value *complete(
+	struct rego_eval *e, const char *kind, const struct rego_value *request)
 {
 	const struct rego_value *base;
 	if (rego_make_json(e, slice_str(defaults_of(kind)), &base, NULL) < 0)
@@ -86,9 +86,8 @@ enum outcome genpolicy_run(struct test_case *t, char *why, size_t why_size)
 	if (r == 0)
 		r = rego_eval_path(ev, rule, &outcome, &got, &e);
 	/* An evaluation error is a refusal; an object carries the decision in "allowed". */
-	const struct rego_value *allowed = got && rego_type(got) == REGO_OBJECT
-						   ? rego_member(got, "allowed")
-						   : got;
+	const struct rego_value *allowed =
+		got && rego_type(got) == REGO_OBJECT ? rego_member(got, "allowed") : got;
 	bool want = rego_is_true(rego_member(t->json, "allowed"));
 	bool have = r == 0 && rego_is_true(allowed);
 	if (have == want)

@@ -124,9 +124,8 @@ static void run_file(const char *folder, const char *path)
 			run_line(folder, slice_of(text.data + at, size));
 		at += size + 1;
 	}
-	printf("%-60s %5u passed %4u failed %4u skipped\n", path,
-		g_totals.passed - before.passed, g_totals.failed - before.failed,
-		g_totals.skipped - before.skipped);
+	printf("%-60s %5u passed %4u failed %4u skipped\n", path, g_totals.passed - before.passed,
+		g_totals.failed - before.failed, g_totals.skipped - before.skipped);
 }
 
 static void run_folder(const char *folder, int depth)
