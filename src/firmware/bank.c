@@ -41,9 +41,11 @@ static void sha1_block(void *context, const uint8_t *p)
 {
 	uint32_t *s = context, w[80];
 	uint32_t a = s[0], b = s[1], c = s[2], d = s[3], e = s[4];
+	for (size_t i = 0; i < 16; i++)
+		w[i] = get_u32be(p + 4 * i);
+	for (size_t i = 16; i < 80; i++)
+		w[i] = rol32(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
 	for (size_t i = 0; i < 80; i++) {
-		w[i] = i < 16 ? get_u32be(p + 4 * i)
-			      : rol32(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
 		uint32_t f, k;
 		if (i < 20) {
 			f = (b & c) | (~b & d);

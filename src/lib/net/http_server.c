@@ -214,12 +214,25 @@ static int split_address(
 	return 0;
 }
 
+static int port_of(int fd, uint16_t *ret_port, struct err *reterr)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = {.v6 = {0}};
+	socklen_t size = sizeof(bound);
+
+	if (getsockname(fd, &bound.any, &size) < 0)
+		return err_set(reterr, -errno, "cannot learn the port of a socket: %m");
+	*ret_port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
+	return 0;
+}
+
 int http_server_listen(
 	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
 {
 	struct evhttp_bound_socket *sock;
-	struct sockaddr_storage bound = {0};
-	socklen_t size = sizeof(bound);
 	char host[256];
 	uint32_t port = 0;
 	int on = 1;
@@ -239,12 +252,7 @@ int http_server_listen(
 	(void)setsockopt(
 		evhttp_bound_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->sockets[s->socket_count++] = sock;
-	if (ret_port && getsockname(evhttp_bound_socket_get_fd(sock), (struct sockaddr *)&bound,
-				&size) == 0)
-		*ret_port = ntohs(bound.ss_family == AF_INET6
-					  ? ((struct sockaddr_in6 *)&bound)->sin6_port
-					  : ((struct sockaddr_in *)&bound)->sin_port);
-	return 0;
+	return ret_port ? port_of(evhttp_bound_socket_get_fd(sock), ret_port, reterr) : 0;
 }
 
 void http_server_pause(struct http_server *s)

@@ -29,7 +29,8 @@ struct oci_blob_writer {
 
 static int fail(const struct oci_layout *l, int code, const char *what, struct err *reterr)
 {
-	return err_set(reterr, code, "OCI layout '%s': %s", l->path, what);
+	(void)err_set(reterr, code, "OCI layout '%s': %s", l->path, what);
+	return code;
 }
 
 static int load_index(struct oci_layout *l, struct err *reterr)
@@ -264,9 +265,10 @@ int oci_blob_writer_new(struct oci_blob_writer **ret, struct oci_layout *l, stru
 	if (w->fd < 0)
 		return fail(l, w->fd, "cannot create a blob", reterr);
 	int r = oci_hash_new(&w->hash, OCI_DIGEST_SHA256);
-	if (r == 0)
-		*ret = steal_ptr(w);
-	return r;
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(w);
+	return 0;
 }
 
 void oci_blob_writer_free(struct oci_blob_writer *w)
@@ -312,7 +314,8 @@ int oci_layout_put(
 	uint64_t size = 0;
 
 	int r = oci_blob_writer_new(&w, l, reterr);
-	if (r == 0)
-		r = oci_blob_writer_put(w, data, reterr);
+	if (r < 0)
+		return r;
+	r = oci_blob_writer_put(w, data, reterr);
 	return r < 0 ? r : oci_blob_writer_finish(w, ret_digest, &size, reterr);
 }

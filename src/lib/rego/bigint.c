@@ -83,6 +83,17 @@ static struct big copy(struct mem *m, struct big a)
 	return c;
 }
 
+/* Digits of @value in front of text[at], at least @least of them. Return: where they begin. */
+static size_t put_digits(char *text, size_t at, uint32_t value, unsigned base, unsigned least)
+{
+	for (unsigned i = 0; i < least || value > 0; i++) {
+		uint32_t rest = value / base;
+		text[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[value - rest * base];
+		value = rest;
+	}
+	return at;
+}
+
 char *big_text(struct mem *m, struct big a, unsigned base)
 {
 	size_t room = (size_t)a.count * 32 + 3, at = room - 1;
@@ -96,10 +107,7 @@ char *big_text(struct mem *m, struct big a, unsigned base)
 		text[--at] = '0';
 	while (rest.count > 0) {
 		uint32_t r = div_small(&rest, chunk);
-		for (unsigned i = 0; i < digits && (rest.count > 0 || r > 0); i++) {
-			text[--at] = "0123456789abcdefghijklmnopqrstuvwxyz"[r % base];
-			r /= base;
-		}
+		at = put_digits(text, at, r, base, rest.count == 0 ? 1 : digits);
 		if (base != 10 && rest.count == 0)
 			break;
 	}

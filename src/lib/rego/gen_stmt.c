@@ -186,6 +186,8 @@ void gen_body(struct unit *u, struct stmts *b)
 				unit_fail(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
 					(int)v->name.size, (const char *)v->name.data);
 			}
+			unit_fail(u, b->item[first]->loc, "rego_compile_error",
+				"no order of these statements binds each variable first");
 		}
 		gen_stmt(u, next);
 		next->done = true;

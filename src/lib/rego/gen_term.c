@@ -38,6 +38,9 @@ static int32_t *gen_operands(struct unit *u, struct term **item, uint32_t count)
 			for (uint32_t i = 0; i < count && !v; i++)
 				if (!done[i])
 					v = term_unsafe(item[i]);
+			if (!v)
+				unit_fail(u, item[0]->loc, "rego_compile_error",
+					"no order of these terms binds each variable first");
 			unit_fail(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
 				(int)MAX(v->name.size, (size_t)1),
 				v->name.size ? (const char *)v->name.data : "_");

@@ -165,7 +165,7 @@ static bool step(struct machine *k, struct re_scratch *s, struct threads *now, s
 		const struct re_insn *in = &k->re->insn[pc];
 		size_t *cap = now->slots + (size_t)pc * k->slot_count;
 		if (in->op == RE_MATCH) {
-			if (k->slot_count)
+			if (best)
 				memcpy(best, cap, k->slot_count * sizeof(size_t));
 			return true; /* threads after this one are less preferred */
 		}
