@@ -3,9 +3,9 @@
 # Every header compiles alone. usage: scripts/check-headers.sh
 set -eu
 cd "$(dirname "$0")/.."
-cc=${CC:-gcc}
+cc=${CC:-gcc} # may be several words: "ccache gcc"
 check() {
-	echo "#include \"$1\"" | "$cc" -std=gnu17 -D_GNU_SOURCE -DHUSK_VERSION='""' -Wall -Wextra \
+	echo "#include \"$1\"" | $cc -std=gnu17 -D_GNU_SOURCE -DHUSK_VERSION='""' -Wall -Wextra \
 		-Wno-unused-parameter -Werror -fsyntax-only -Isrc -Isrc/lib \
 		-include src/lib/base/banned.h -x c - || { echo "$1: does not compile alone"; return 1; }
 }
