@@ -8,6 +8,7 @@
 
 #include "base/enc.h"
 #include "crypto/x509_internal.h"
+#include "fmt/der.h"
 
 #define CRL_MAX ((size_t)16 << 20)
 
@@ -15,8 +16,40 @@ struct crl {
 	X509_CRL *x;
 };
 
+/*
+ * RFC 5280 5.1.1.2: the list names its algorithm twice, only the inner name is signed. Some
+ * releases of OpenSSL compare them for certificates only.
+ */
+static bool is_algorithm_one(const X509_CRL *x)
+{
+	struct slice list, tbs, inner, outer;
+	unsigned char *der = NULL;
+	uint8_t tag = 0;
+	int size = i2d_X509_CRL(x, &der);
+	struct rd all = rd_init(slice_of(der, size > 0 ? (size_t)size : 0));
+
+	bool same = der_expect(&all, DER_SEQUENCE, &list) == 0;
+	if (same) {
+		struct rd outside = rd_init(list);
+		same = der_expect(&outside, DER_SEQUENCE, &tbs) == 0 &&
+		       der_expect(&outside, DER_SEQUENCE, &outer) == 0;
+		struct rd inside = rd_init(tbs);
+		/* The version is absent from lists of version 1. */
+		same = same && der_next(&inside, &tag, &inner) == 0 &&
+		       (tag != DER_INTEGER || der_next(&inside, &tag, &inner) == 0) &&
+		       tag == DER_SEQUENCE && slice_eq(inner, outer);
+	}
+	OPENSSL_free(der);
+	return same;
+}
+
 static int adopt(X509_CRL *x, struct crl **ret, struct err *reterr)
 {
+	if (!is_algorithm_one(x)) {
+		X509_CRL_free(x);
+		return err_set(reterr, -EBADMSG,
+			"revocation list names another signature algorithm than it signs");
+	}
 	if (X509_CRL_get_ext_by_critical(x, 1, -1) >= 0) {
 		X509_CRL_free(x);
 		return err_set(reterr, -EOPNOTSUPP,
