@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "evidence/collateral_file.h"
 #include "evidence/evidence.h"
+#include "fmt/cca_token.h"
 #include "fmt/initdata.h"
 #include "fmt/json.h"
 #include "fmt/sgx_quote.h"
@@ -39,11 +40,14 @@ static const char *guess_tee(const json_t *evidence)
 		return "snp";
 	if (json_object_get(evidence, "hcl_report") || json_object_get(evidence, "report"))
 		return json_object_get(evidence, "vcek") ? "az-snp-vtpm" : "az-tdx-vtpm";
+	if (json_object_get(evidence, "token"))
+		return "cca";
 	return guess_intel(evidence);
 }
 
 /*
- * Files that hold nothing but a quote, as tools of Intel and kernels write them, become evidence.
+ * Files that hold nothing but a quote, report or token, as tools of the vendors and kernels write
+ * them, become evidence.
  * Return: NULL when @bytes are no quote.
  */
 static json_t *wrap_quote(struct slice bytes)
@@ -51,9 +55,11 @@ static json_t *wrap_quote(struct slice bytes)
 	struct sgx_quote q;
 	struct snp_report r;
 	json_t *evidence = json_object();
-	const char *name = sgx_quote_parse(bytes, &q, NULL) == 0    ? "quote"
-			   : snp_report_parse(bytes, &r, NULL) == 0 ? "attestation_report"
-								    : NULL;
+	struct cca_collection c;
+	const char *name = sgx_quote_parse(bytes, &q, NULL) == 0	? "quote"
+			   : snp_report_parse(bytes, &r, NULL) == 0	? "attestation_report"
+			   : cca_collection_parse(bytes, &c, NULL) == 0 ? "token"
+									: NULL;
 
 	if (!name || json_set_b64(evidence, name, bytes, B64_STD) < 0) {
 		json_decref(evidence);
@@ -208,7 +214,7 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|tpm|sample"},
+		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|tpm|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},

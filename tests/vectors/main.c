@@ -29,6 +29,8 @@ static const struct {
 	{"azure", vector_azure},
 	{"ccel", vector_log},
 	{"tcg2", vector_log},
+	{"cca", vector_cca},
+	{"cose", vector_cose},
 };
 
 static unsigned g_passed, g_failed, g_unknown;
@@ -92,6 +94,50 @@ int vector_int(struct vector *v, const json_t *o, const char *name, int64_t valu
 		return 0;
 	return vector_fail(v, "%s is %lld, expected %lld", name, (long long)value,
 		(long long)json_integer_value(want));
+}
+
+static json_t *read_lines(struct vector *v, const char *text)
+{
+	json_t *items = json_array();
+
+	for (const char *line = text, *end; *line; line = end) {
+		end = strchrnul(line, '\n');
+		json_t *item = json_loadb(line, (size_t)(end - line), JSON_ALLOW_NUL, NULL);
+		if (end > line && json_array_append_new(items, item) < 0) {
+			vector_fail(v, "a line of the pack is not JSON");
+			json_decref(items);
+			return NULL;
+		}
+		end += *end == '\n';
+	}
+	return items;
+}
+
+json_t *vector_pack(struct vector *v)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(FILE_MAX);
+	const char *file = vector_file(v, "cases");
+
+	if (vector_read(v, file, &text) < 0)
+		return NULL;
+	if (str_ends(file, ".jsonl"))
+		return read_lines(v, buf_str(&text));
+	json_t *items = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL);
+	if (json_is_array(items) && json_array_size(items) > 0)
+		return items;
+	json_decref(items);
+	vector_fail(v, "%s is not a list of items", file);
+	return NULL;
+}
+
+int vector_item(struct vector *v, const json_t *item)
+{
+	const char *name = json_string_value(json_object_get(item, "name"));
+	char why[sizeof(v->why)];
+
+	snprintf(why, sizeof(why), "%s", v->why);
+	snprintf(v->why, sizeof(v->why), "%.60s: %.440s", name ? name : "(no name)", why);
+	return -1;
 }
 
 static void run_case(const char *dir, const json_t *expected)

@@ -31,9 +31,16 @@ must_check int vector_hex(struct vector *v, const json_t *o, const char *name, s
 /** vector_int() - likewise for a number */
 must_check int vector_int(struct vector *v, const json_t *o, const char *name, int64_t value);
 
+/** vector_pack() - the items of "cases", an array or a line each. Return: NULL (recorded). */
+json_t *vector_pack(struct vector *v);
+/** vector_item() - put the name of a pack's failed item before the reason. Return: -1. */
+int vector_item(struct vector *v, const json_t *item);
+
 /* Handlers. Return: 0 passed, -1 failed (recorded). */
 int vector_dcap(struct vector *v);
 int vector_log(struct vector *v);
 int vector_snp(struct vector *v);
 int vector_snp_measure(struct vector *v);
 int vector_azure(struct vector *v);
+int vector_cca(struct vector *v);
+int vector_cose(struct vector *v);

@@ -319,6 +319,15 @@ static int okp_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr
 		 : err_set(reterr, -EBADMSG, "key values are not a valid Ed25519 key");
 }
 
+int pkey_from_ed25519(struct slice raw, struct pkey **ret)
+{
+	EVP_PKEY *p = raw.size == 32 ? EVP_PKEY_new_raw_public_key_ex(
+					       NULL, "ED25519", NULL, raw.data, raw.size)
+				     : NULL;
+	ERR_clear_error();
+	return p ? pkey_adopt(p, ret, NULL) : -EBADMSG;
+}
+
 int pkey_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr)
 {
 	const char *kty = json_string_value(json_object_get(jwk, "kty"));

@@ -45,6 +45,8 @@ must_check int pkey_from_spki(struct slice der, struct pkey **ret, struct err *r
 must_check int pkey_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr);
 /** pkey_from_ec_point() - uncompressed point 04||x||y on @type */
 must_check int pkey_from_ec_point(enum key_type type, struct slice point, struct pkey **ret);
+/** pkey_from_ed25519() - public key, 32 bytes. Return: 0, -EBADMSG. */
+must_check int pkey_from_ed25519(struct slice raw, struct pkey **ret);
 /** pkey_from_rsa() - public key from big-endian modulus and exponent */
 must_check int pkey_from_rsa(struct slice n, struct slice e, struct pkey **ret);
 void pkey_free(struct pkey *k);
@@ -58,6 +60,8 @@ must_check int pkey_to_pem_public(const struct pkey *k, struct buf *out);
 /** pkey_to_pem_private() - PKCS#8; @out should be a secret buffer */
 must_check int pkey_to_pem_private(const struct pkey *k, struct buf *out);
 must_check int pkey_to_spki(const struct pkey *k, struct buf *out);
+/** pkey_ec_point() - append 04||x||y. Return: 0, -EINVAL (no EC key), -EIO. */
+must_check int pkey_ec_point(const struct pkey *k, struct buf *out);
 /** pkey_to_jwk() - public JWK with kty, crv/x/y or n/e (new reference); NULL on failure */
 json_t *pkey_to_jwk(const struct pkey *k);
 /** pkey_thumbprint() - RFC 7638, SHA-256, base64url appended to @out */
@@ -72,6 +76,12 @@ must_check int pkey_sign(const struct pkey *k, enum sig_alg alg, struct slice in
 /** pkey_verify() - Return: 0 good, -EKEYREJECTED bad, -EINVAL (key does not fit @alg), -EIO. */
 must_check int pkey_verify(
 	const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig);
+/**
+ * pkey_verify_ecdsa() - raw r||s with @hash, whatever the curve of @k: COSE does not tie them
+ * Return: as pkey_verify(); -EINVAL when @k is no EC key or @hash not SHA-2.
+ */
+must_check int pkey_verify_ecdsa(
+	const struct pkey *k, enum hash_alg hash, struct slice in, struct slice sig);
 /** pkey_sign_der() / pkey_verify_der() - as above, ECDSA signatures in DER (cosign, X.509) */
 must_check int pkey_sign_der(
 	const struct pkey *k, enum sig_alg alg, struct slice in, struct buf *out);

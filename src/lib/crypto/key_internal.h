@@ -21,7 +21,5 @@ struct curve_info {
 extern const struct curve_info g_curves[3];
 /** curve_of() - NULL when @type is no EC key */
 const struct curve_info *curve_of(enum key_type type);
-/** pkey_ec_point() - append 04||x||y with coordinates of full size */
-must_check int pkey_ec_point(const struct pkey *k, struct buf *out);
 /** pkey_adopt() - wrap @p, which is consumed in every case. Return: 0, -EOPNOTSUPP, -ENOMEM. */
 must_check int pkey_adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr);

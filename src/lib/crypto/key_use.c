@@ -180,19 +180,30 @@ int pkey_sign(const struct pkey *k, enum sig_alg alg, struct slice in, struct bu
 	return r < 0 ? r : der_to_raw(buf_slice(&der), curve_of(k->type)->size, out);
 }
 
-int pkey_verify(const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig)
+static int verify_raw(
+	const struct pkey *k, const struct sig_info *info, struct slice in, struct slice sig)
 {
-	const struct sig_info *info = info_for(k, alg);
-	if (!info)
-		return -EINVAL;
-	if (info->kind != KIND_ECDSA)
-		return verify_native(k, info, in, sig);
 	size_t size = curve_of(k->type)->size;
 	if (sig.size != 2 * size)
 		return -EKEYREJECTED;
 	cleanup_with(buf_done) struct buf der = buf_init(1024);
 	int r = raw_to_der(sig, size, &der);
 	return r < 0 ? r : verify_native(k, info, in, buf_slice(&der));
+}
+
+int pkey_verify(const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig)
+{
+	const struct sig_info *info = info_for(k, alg);
+	if (!info)
+		return -EINVAL;
+	return info->kind == KIND_ECDSA ? verify_raw(k, info, in, sig)
+					: verify_native(k, info, in, sig);
+}
+
+int pkey_verify_ecdsa(const struct pkey *k, enum hash_alg hash, struct slice in, struct slice sig)
+{
+	const struct sig_info info = {"ECDSA", KIND_ECDSA, k->type, hash};
+	return curve_of(k->type) && md_name(&info) ? verify_raw(k, &info, in, sig) : -EINVAL;
 }
 
 int ecdh_derive(const struct pkey *priv, const struct pkey *peer, struct secret *ret)

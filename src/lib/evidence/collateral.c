@@ -196,11 +196,14 @@ int collateral_store_load(struct collateral_store *s, const json_t *doc, struct 
 		return -ENOMEM;
 	if (json_is_object(items))
 		r = load_items(fresh, items, reterr);
+	else if (json_is_array(doc))
+		r = collateral_load_cca(fresh, doc, reterr);
 	else if (json_is_object(json_object_get(doc, "collaterals")))
 		r = collateral_load_pcs(fresh, json_object_get(doc, "collaterals"), reterr);
 	else
 		r = err_set(reterr, -EBADMSG,
-			"this is no collateral: neither \"items\" nor \"collaterals\" is there");
+			"this is no collateral: neither \"items\" nor \"collaterals\" nor a list is "
+			"there");
 	for (size_t i = 0; r == 0 && i < fresh->count; i++) {
 		const char *key = collateral_store_at(fresh, i, &item);
 		r = collateral_store_put(s, key, item);

@@ -13,6 +13,7 @@
  *   intel/tdx/qe                {"enclaveIdentity": {...}, "signature": "..."}
  *   intel/crl/processor, intel/crl/platform, intel/crl/root      DER, its hex, or PEM
  *   amd/...                     see snp_chain.h
+ *   arm/cca/...                 see cca.h
  *   intel/pck/DIGEST            PEM; DIGEST: SHA-256 of a quote's certification data (types 1 to 4)
  */
 #include <jansson.h>
@@ -60,7 +61,8 @@ const struct collateral_provider *collateral_store_provider(const struct collate
 /**
  * collateral_store_load() - add the items of a document
  * @doc: {"items": {KEY: base64, ...}} as collateral_store_save() writes it, or the output of
- * Intel's PcsClientTool: {"collaterals": {...}} Nothing is added when something is malformed.
+ * Intel's PcsClientTool: {"collaterals": {...}}, or Trustee's store of CCA trust anchors: an array.
+ * Nothing is added when something is malformed.
  * Return: 0, -EBADMSG, -E2BIG, -ENOMEM.
  */
 must_check int collateral_store_load(

@@ -18,6 +18,7 @@ static const struct evidence_tee g_tees[] = {
 	{"az-tdx-vtpm", "cpu", evidence_azure_tdx_verify},
 	{"sgx", "cpu", evidence_sgx_verify},
 	{"tdx", "cpu", evidence_tdx_verify},
+	{"cca", "cpu", evidence_cca_verify},
 };
 
 const struct evidence_tee *evidence_find(const char *name)

@@ -21,7 +21,3 @@ must_check int snp_verify(const struct evidence_request *request, struct slice b
  */
 must_check int snp_report_from_json(
 	const json_t *report, uint8_t ret[SNP_REPORT_SIZE], struct err *reterr);
-
-/** json_get_bytes() - array of numbers 0 to 255, appended to @out. Return: 0, -EBADMSG, -E2BIG. */
-must_check int json_get_bytes(
-	const json_t *o, const char *name, size_t max, struct buf *out, struct err *reterr);

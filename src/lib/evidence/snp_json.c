@@ -7,29 +7,6 @@
 #include "evidence/snp.h"
 #include "fmt/json.h"
 
-static int byte_of(const json_t *v, uint8_t *ret)
-{
-	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > 255)
-		return -EBADMSG;
-	*ret = (uint8_t)json_integer_value(v);
-	return 0;
-}
-
-int json_get_bytes(
-	const json_t *o, const char *name, size_t max, struct buf *out, struct err *reterr)
-{
-	json_t *array;
-	int r = json_get_array(o, name, max, &array, reterr);
-	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
-		uint8_t byte;
-		if (byte_of(json_array_get(array, i), &byte) < 0)
-			return err_at(reterr, -EBADMSG, i, name,
-				"member \"%s\" is not an array of bytes", name);
-		buf_put_u8(out, byte);
-	}
-	return r == 0 ? buf_error(out) : r;
-}
-
 static bool is_there(const json_t *o, const char *name)
 {
 	const json_t *v = json_object_get(o, name);
@@ -79,7 +56,7 @@ static int put_arrays(
 				"member \"%s\" has %zu bytes, not %zu", f->name,
 				json_array_size(array), f->size);
 		for (size_t j = 0; j < f->size; j++) {
-			if (byte_of(json_array_get(array, j), to + f->offset + j) < 0)
+			if (json_byte(json_array_get(array, j), to + f->offset + j) < 0)
 				return err_at(reterr, -EBADMSG, j, f->name,
 					"member \"%s\" is not an array of bytes", f->name);
 		}

@@ -83,6 +83,29 @@ int json_get_str(const json_t *o, const char *name, const char **ret, struct err
 	return 0;
 }
 
+int json_byte(const json_t *v, uint8_t *ret)
+{
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > 255)
+		return -EBADMSG;
+	*ret = (uint8_t)json_integer_value(v);
+	return 0;
+}
+
+int json_get_bytes(
+	const json_t *o, const char *name, size_t max, struct buf *out, struct err *reterr)
+{
+	json_t *array = NULL;
+	int r = json_get_array(o, name, max, &array, reterr);
+	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
+		uint8_t byte;
+		if (json_byte(json_array_get(array, i), &byte) < 0)
+			return err_at(reterr, -EBADMSG, i, name,
+				"member \"%s\" is not an array of bytes", name);
+		buf_put_u8(out, byte);
+	}
+	return r == 0 ? buf_error(out) : r;
+}
+
 int json_opt_str(const json_t *o, const char *name, const char **ret, struct err *reterr)
 {
 	json_t *v = json_object_get(o, name);

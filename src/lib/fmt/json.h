@@ -39,6 +39,11 @@ must_check int json_get_array(
 /** json_get_b64() - base64 member (any variant), appended to @out */
 must_check int json_get_b64(const json_t *o, const char *name, struct buf *out, struct err *reterr);
 must_check int json_get_hex(const json_t *o, const char *name, struct buf *out, struct err *reterr);
+/** json_byte() - a number 0 to 255. Return: 0, -EBADMSG. */
+must_check int json_byte(const json_t *v, uint8_t *ret);
+/** json_get_bytes() - array of numbers 0 to 255, appended to @out. Return: 0, -EBADMSG, -E2BIG. */
+must_check int json_get_bytes(
+	const json_t *o, const char *name, size_t max, struct buf *out, struct err *reterr);
 /** json_opt_str() - NULL when absent or null; another type is -EBADMSG */
 must_check int json_opt_str(
 	const json_t *o, const char *name, const char **ret, struct err *reterr);

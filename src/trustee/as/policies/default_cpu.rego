@@ -296,6 +296,43 @@ configuration := 2 if {
 
 configuration := 96 if az_tdx.td_attributes.debug == true
 
+##### Arm CCA
+
+# 3: the realm was started from an approved image; the RMM measured it.
+executables := 3 if {
+	accepted(
+		input.cca.realm["cca-realm-initial-measurement"],
+		"cca.realm.cca-realm-initial-measurement",
+	)
+}
+
+cca_firmware_is_known if {
+	components := input.cca.platform["cca-platform-sw-components"]
+	count(components) > 0
+	every component in components {
+		accepted(component["measurement-value"], "cca.platform.cca-platform-sw-components")
+	}
+}
+
+# 2: a platform whose key is known, and all of its firmware is approved. 32, a warning: the key is
+# known, the firmware is not.
+hardware := 2 if {
+	input.cca
+	cca_firmware_is_known
+} else := 32 if input.cca.platform["cca-platform-secured"] == true
+
+# 2: an approved configuration of a platform that is neither under debug nor decommissioned; 3: the
+# latter alone; 96: others can look into realms.
+configuration := 2 if {
+	input.cca.platform["cca-platform-secured"] == true
+	accepted(input.cca.platform["cca-platform-config"], "cca.platform.cca-platform-config")
+} else := 3 if input.cca.platform["cca-platform-secured"] == true
+
+configuration := 96 if {
+	input.cca
+	not input.cca.platform["cca-platform-secured"] == true
+}
+
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 
 ##### What the workload is, from the agent policy inside the init-data

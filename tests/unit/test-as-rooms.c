@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the default policy appraises the smaller rooms: whole attestation messages of simulators. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/enc.h"
+#include "base/str.h"
+#include "crypto/key.h"
+#include "fmt/jcs.h"
+#include "fmt/json.h"
+#include "support/cca_sim.h"
+#include "trustee/as/as.h"
+
+#define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
+#define NOW 1793491200 /* 2026-11-01T00:00:00Z */
+
+struct service {
+	struct as *as;
+	json_t *key;
+	json_t *references;
+	struct digest report_data;
+};
+
+static struct service new_service(json_t *collateral)
+{
+	struct service s = {.as = as_new(), .references = json_array()};
+	cleanup(pkey_free) struct pkey *key = NULL;
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+
+	assert_int_equal(
+		as_set_policy(s.as, "default_cpu", as_default_policy("default_cpu"), NULL), 0);
+	assert_non_null(collateral);
+	assert_int_equal(as_set_collateral(s.as, collateral, NULL), 0);
+	json_decref(collateral);
+	assert_int_equal(pkey_generate(KEY_P256, 0, &key), 0);
+	s.key = pkey_to_jwk(key);
+	cleanup(json_decref) json_t *runtime = json_pack(
+		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s.key);
+	assert_int_equal(jcs_write(runtime, &text), 0);
+	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &s.report_data), 0);
+	return s;
+}
+
+static void service_done(struct service *s)
+{
+	as_free(s->as);
+	json_decref(s->key);
+	json_decref(s->references);
+}
+
+static void refer(struct service *s, const char *name, const char *value)
+{
+	json_t *record = json_pack("{s:s, s:s, s:s, s:[s]}", "version", "0.1.0", "name", name,
+		"expiration", "2030-01-01T00:00:00Z", "value", value);
+	assert_int_equal(json_array_append_new(s->references, record), 0);
+}
+
+/* @evidence is consumed. */
+static json_t *attest(struct service *s, const char *tee, json_t *evidence)
+{
+	cleanup(json_decref) json_t *message = json_pack("{s:n, s:{s:s, s:O}, s:{s:o, s:s}}",
+		"init-data", "runtime-data", "nonce", NONCE, "tee-pubkey", s->key, "tee-evidence",
+		"primary_evidence", evidence, "additional_evidence", "");
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+	json_t *outcome = NULL;
+
+	assert_non_null(message);
+	assert_int_equal(json_write(message, &body), 0);
+	assert_int_equal(as_set_references(s->as, s->references), 0);
+	const struct as_request request = {
+		.tee = tee, .nonce = NONCE, .body = buf_slice(&body), .now = NOW};
+	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
+	return outcome;
+}
+
+static void appraise(struct service *s, const char *tee, json_t *evidence, const char *status,
+	int executables, int hardware, int configuration)
+{
+	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
+	const json_t *vector = json_object_get(outcome, "vector");
+
+	if (!json_is_true(json_object_get(outcome, "accepted")))
+		fail_msg("refused: %s", json_string_value(json_object_get(outcome, "reason")));
+	assert_int_equal(json_integer_value(json_object_get(vector, "executables")), executables);
+	assert_int_equal(json_integer_value(json_object_get(vector, "hardware")), hardware);
+	assert_int_equal(
+		json_integer_value(json_object_get(vector, "configuration")), configuration);
+	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+}
+
+static void refuse(struct service *s, const char *tee, json_t *evidence, const char *reason)
+{
+	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
+	assert_true(json_is_false(json_object_get(outcome, "accepted")));
+	if (!strstr(json_string_value(json_object_get(outcome, "reason")), reason))
+		fail_msg("%s", json_string_value(json_object_get(outcome, "reason")));
+}
+
+static void refer_b64(struct service *s, const char *name, struct slice value)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	b64_encode(&text, value, B64_STD);
+	refer(s, name, buf_str(&text));
+}
+
+static void test_cca(void **state)
+{
+	static const uint8_t realm[32] = {0x11}, firmware[32] = {0x22};
+	cleanup(cca_sim_free) struct cca_sim *sim = cca_sim_new(KEY_NONE);
+	cleanup_with(service_done) struct service s = new_service(cca_sim_publish(sim));
+	struct cca_sim_token t = {.report_data = digest_slice(&s.report_data)};
+
+	appraise(&s, "cca", cca_sim_evidence(sim, &t), "warning", 33, 32, 3);
+	refer_b64(&s, "cca.realm.cca-realm-initial-measurement", slice_of(realm, sizeof(realm)));
+	appraise(&s, "cca", cca_sim_evidence(sim, &t), "warning", 3, 32, 3);
+	refer_b64(&s, "cca.platform.cca-platform-sw-components",
+		slice_of(firmware, sizeof(firmware)));
+	appraise(&s, "cca", cca_sim_evidence(sim, &t), "affirming", 3, 2, 3);
+	refer_b64(&s, "cca.platform.cca-platform-config", SLICE_LIT("\xCF\xCF"));
+	appraise(&s, "cca", cca_sim_evidence(sim, &t), "affirming", 3, 2, 2);
+	/* Non-secure debug; a debugged platform can look into every realm. */
+	t.lifecycle = 0x4001;
+	appraise(&s, "cca", cca_sim_evidence(sim, &t), "contraindicated", 3, 2, 96);
+	t.lifecycle = 0;
+	t.report_data = SLICE_LIT("of another session");
+	refuse(&s, "cca", cca_sim_evidence(sim, &t), "report data");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cca),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
