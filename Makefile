@@ -30,7 +30,7 @@ test: guest
 
 # Golden cases of a folder: DIR/.../CASE/expected.json. Ends with "N passed, N failed".
 vectors: build
-	@$(BUILD)/tests/vectors/vectors $(or $(DIR),../shared/vectors)
+	@$(BUILD)/tests/vectors/vectors $(or $(DIR),../shared/vectors) tests/vectors/contested.txt
 
 unit: build
 	scripts/run-tests.sh $(BUILD) --suite unit --suite fuzz

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One folder of the shared vectors; a skip where they are missing. usage: run.sh PROGRAM KIND DEFAULT
+# One folder of the shared vectors; a skip where they are missing. usage: run.sh PROGRAM KIND DEFAULT CONTESTED
 set -eu
 dir=${HUSK_VECTORS:-$3}/$2
 if [ ! -d "$dir" ]; then
@@ -8,4 +8,4 @@ if [ ! -d "$dir" ]; then
 	[ -z "${CI:-}" ] || exit 1
 	exit 77
 fi
-exec "$1" "$dir"
+exec "$1" "$dir" "$4"
