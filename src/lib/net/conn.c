@@ -203,24 +203,75 @@ static int tls_failed(struct conn *c, const struct url *u, int code, struct err 
 		reterr, -EPROTO, "TLS handshake with %s port %u failed%s", u->host, u->port, text);
 }
 
-static int start_tls(struct conn *c, const struct tls_client *tls, const struct url *u,
-	uint64_t deadline, struct err *reterr)
+int tls_client_identity(
+	struct tls_client *t, struct slice chain_pem, struct slice key_pem, struct err *reterr)
+{
+	BIO *chain = BIO_new_mem_buf(chain_pem.data, (int)chain_pem.size);
+	BIO *pem = BIO_new_mem_buf(key_pem.data, (int)key_pem.size);
+	EVP_PKEY *key = pem ? PEM_read_bio_PrivateKey(pem, NULL, NULL, NULL) : NULL;
+	X509 *leaf = chain ? PEM_read_bio_X509(chain, NULL, NULL, NULL) : NULL;
+	bool good = key && leaf && SSL_CTX_use_certificate(t->ctx, leaf) == 1 &&
+		    SSL_CTX_use_PrivateKey(t->ctx, key) == 1;
+
+	for (X509 *x; good && (x = PEM_read_bio_X509(chain, NULL, NULL, NULL)) != NULL;)
+		good = SSL_CTX_add0_chain_cert(t->ctx, x) == 1;
+	X509_free(leaf);
+	EVP_PKEY_free(key);
+	BIO_free(chain);
+	BIO_free(pem);
+	ERR_clear_error();
+	return good ? 0
+		    : err_set(reterr, -EBADMSG,
+			      "the client certificate and its key are unusable or do not fit");
+}
+
+static int offer_protocol(SSL *ssl, const char *alpn)
+{
+	unsigned char list[32];
+	size_t n = strlen(alpn);
+
+	if (n >= sizeof(list))
+		return -EINVAL;
+	list[0] = (unsigned char)n;
+	memcpy(list + 1, alpn, n);
+	return SSL_set_alpn_protos(ssl, list, (unsigned)n + 1) == 0 ? 0 : -ENOMEM;
+}
+
+int tls_client_session(const struct tls_client *t, const struct url *u, const char *alpn,
+	struct ssl_st **ret, struct err *reterr)
 {
 	uint8_t addr[16];
 	bool is_ip = u->host_is_ipv6 || inet_pton(AF_INET, u->host, addr) == 1;
+	SSL *ssl = SSL_new(t->ctx);
 
-	c->ssl = SSL_new(tls->ctx);
-	if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1)
+	if (!ssl)
 		return -ENOMEM;
-	X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	/* OpenSSL's macro takes the name as void *; it copies it. */
 	char *host = (char *)(uintptr_t)u->host;
 	int good = is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, u->host)
 			 : X509_VERIFY_PARAM_set1_host(param, u->host, 0) &&
-				   SSL_set_tlsext_host_name(c->ssl, host);
-	if (!good)
-		return err_set(reterr, -EINVAL, "cannot verify the name %s", u->host);
+				   SSL_set_tlsext_host_name(ssl, host);
+	int r = good ? 0 : err_set(reterr, -EINVAL, "cannot verify the name %s", u->host);
+	if (r == 0 && alpn)
+		r = offer_protocol(ssl, alpn);
+	if (r < 0)
+		SSL_free(ssl);
+	else
+		*ret = ssl;
+	return r;
+}
+
+static int start_tls(struct conn *c, const struct tls_client *tls, const struct url *u,
+	uint64_t deadline, struct err *reterr)
+{
+	int made = tls_client_session(tls, u, NULL, &c->ssl, reterr);
+
+	if (made < 0)
+		return made;
+	if (SSL_set_fd(c->ssl, c->fd) != 1)
+		return -ENOMEM;
 	for (;;) {
 		ERR_clear_error();
 		int n = SSL_connect(c->ssl);

@@ -16,6 +16,18 @@ must_check int tls_client_new(struct slice roots_pem, bool insecure_skip_verify,
 void tls_client_free(struct tls_client *t);
 DEFINE_CLEANUP(struct tls_client *, tls_client_free);
 
+/** tls_client_identity() - certificate chain and key to show to servers that ask. Return: 0, -EBADMSG. */
+must_check int tls_client_identity(
+	struct tls_client *t, struct slice chain_pem, struct slice key_pem, struct err *reterr);
+struct ssl_st;
+/**
+ * tls_client_session() - a TLS object that will verify the host of @u, not connected yet
+ * @alpn: the protocol to agree on; NULL: http/1.1
+ * @ret: owned by the caller, free with SSL_free()
+ */
+must_check int tls_client_session(const struct tls_client *t, const struct url *u, const char *alpn,
+	struct ssl_st **ret, struct err *reterr);
+
 /**
  * conn_open() - connect to the host of @u, with TLS when it says so
  * @proxy: NULL, or the plain HTTP proxy to go through (CONNECT when @u is https)

@@ -13,11 +13,10 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "base/parse.h"
 #include "base/str.h"
+#include "net/tls_server.h"
 
 #define LISTENERS_MAX 16
 #define ACCEPT_PAUSE_US 100000
@@ -40,47 +39,6 @@ struct http_request {
 	struct evhttp_request *req;
 	char peer[64];
 };
-
-static int tls_error(struct err *reterr, const char *what, const char *path)
-{
-	char text[256];
-	unsigned long code = ERR_get_error();
-
-	ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
-	return err_set(reterr, -EBADMSG, "%s %s: %s", what, path, text);
-}
-
-static int make_tls(const struct http_server_options *o, SSL_CTX **ret, struct err *reterr)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	int r = 0;
-
-	if (!ctx)
-		return -ENOMEM;
-	SSL_CTX_set_min_proto_version(ctx, o->tls13_only ? TLS1_3_VERSION : TLS1_2_VERSION);
-	/* TLS 1.2 only with forward secrecy and AEAD. */
-	if (SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
-		r = tls_error(reterr, "cipher list", "");
-	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-					 SSL_OP_CIPHER_SERVER_PREFERENCE |
-					 SSL_OP_IGNORE_UNEXPECTED_EOF);
-	/* Frees 34 KiB of buffers per idle connection. */
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	if (r == 0 && SSL_CTX_use_certificate_chain_file(ctx, o->certificate) != 1)
-		r = tls_error(reterr, "TLS certificate", o->certificate);
-	if (r == 0 && SSL_CTX_use_PrivateKey_file(ctx, o->private_key, SSL_FILETYPE_PEM) != 1)
-		r = tls_error(reterr, "TLS private key", o->private_key);
-	if (r == 0 && SSL_CTX_check_private_key(ctx) != 1)
-		r = tls_error(reterr, "TLS private key does not fit", o->certificate);
-	if (r < 0) {
-		SSL_CTX_free(ctx);
-		return r;
-	}
-	*ret = ctx;
-	return 0;
-}
 
 static struct bufferevent *make_connection(struct event_base *base, void *cookie)
 {
@@ -165,7 +123,13 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 	s->handler = handler;
 	s->cookie = cookie;
 	if (options->certificate) {
-		r = make_tls(options, &s->tls, reterr);
+		const struct tls_server_options tls = {
+			.certificate = options->certificate,
+			.private_key = options->private_key,
+			.client_ca = options->client_ca,
+			.tls13_only = options->tls13_only,
+		};
+		r = tls_server_new(&tls, &s->tls, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -198,37 +162,6 @@ void http_server_free(struct http_server *s)
 	free(s);
 }
 
-static int split_address(
-	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr)
-{
-	const char *colon = strrchr(address, ':');
-	struct slice name;
-
-	if (!colon || parse_u32(slice_str(colon + 1), 0, 65535, ret_port) < 0)
-		return err_set(reterr, -EINVAL, "%s is not ADDRESS:PORT", address);
-	name = slice_of(address, (size_t)(colon - address));
-	if (name.size >= 2 && name.data[0] == '[' && name.data[name.size - 1] == ']')
-		name = slice_cut(name, 1, name.size - 2);
-	if (str_copy_slice(host, size, name) < 0)
-		return err_set(reterr, -EINVAL, "%s: the address is too long", address);
-	return 0;
-}
-
-static int port_of(int fd, uint16_t *ret_port, struct err *reterr)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} bound = {.v6 = {0}};
-	socklen_t size = sizeof(bound);
-
-	if (getsockname(fd, &bound.any, &size) < 0)
-		return err_set(reterr, -errno, "cannot learn the port of a socket: %m");
-	*ret_port = ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
-	return 0;
-}
-
 int http_server_listen(
 	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
 {
@@ -236,7 +169,7 @@ int http_server_listen(
 	char host[256];
 	uint32_t port = 0;
 	int on = 1;
-	int r = split_address(address, host, sizeof(host), &port, reterr);
+	int r = listen_address(address, host, sizeof(host), &port, reterr);
 
 	if (r < 0)
 		return r;
@@ -252,7 +185,7 @@ int http_server_listen(
 	(void)setsockopt(
 		evhttp_bound_socket_get_fd(sock), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->sockets[s->socket_count++] = sock;
-	return ret_port ? port_of(evhttp_bound_socket_get_fd(sock), ret_port, reterr) : 0;
+	return ret_port ? listen_port(evhttp_bound_socket_get_fd(sock), ret_port, reterr) : 0;
 }
 
 void http_server_pause(struct http_server *s)

@@ -16,6 +16,7 @@ struct http_request;
 /**
  * struct http_server_options
  * @certificate, @private_key: PEM files, read by http_server_new(); both NULL for plain HTTP
+ * @client_ca: PEM file; clients must show a certificate of one of these; NULL asks for none
  * @tls13_only: refuse TLS 1.2
  * @header_max, @body_max: limits in bytes; beyond them 400 and 413 are answered here
  * @idle_s: seconds without progress after which a connection is closed
@@ -23,6 +24,7 @@ struct http_request;
 struct http_server_options {
 	const char *certificate;
 	const char *private_key;
+	const char *client_ca;
 	bool tls13_only;
 	size_t header_max;
 	size_t body_max;

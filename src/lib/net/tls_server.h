@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What servers have in common: TLS settings, and addresses to listen on. */
+#include "base/err.h"
+#include "base/slice.h"
+
+struct ssl_ctx_st;
+
+/**
+ * struct tls_server_options
+ * @certificate, @private_key: PEM files
+ * @client_ca: PEM file; a client must show a certificate of one of these; NULL asks for none
+ * @alpn: protocol that both sides must agree on when the client offers any, e.g. "h2"; NULL: none
+ */
+struct tls_server_options {
+	const char *certificate;
+	const char *private_key;
+	const char *client_ca;
+	const char *alpn;
+	bool tls13_only;
+};
+
+/** tls_server_new() - Return: 0, -EBADMSG (a file is unusable; @reterr names it), -ENOMEM */
+must_check int tls_server_new(
+	const struct tls_server_options *o, struct ssl_ctx_st **ret, struct err *reterr);
+/** listen_address() - "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
+must_check int listen_address(
+	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr);
+/** listen_port() - the port that @fd is bound to. Return: 0, errno. */
+must_check int listen_port(int fd, uint16_t *ret_port, struct err *reterr);
