@@ -6,6 +6,7 @@
  */
 #include <event2/event.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,8 +64,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 65536)
 		return 0;
 	pure(slice_of(data, size));
-	if (!base)
+	if (!base) {
 		base = event_base_new();
+		signal(SIGPIPE, SIG_IGN);
+	}
 	if (grpc_server_new(base, &o, handle, NULL, &s, NULL) < 0 ||
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		abort();
