@@ -18,17 +18,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_auth(struct slice in)
 {
+	enum as_protocol protocol;
 	char tee[SESSION_TEE_SIZE];
 
-	if (rcar_read_auth(in, tee, NULL) == 0 && !*tee)
+	if (rcar_read_auth(in, "0.1.0", tee, &protocol, NULL) == 0 && !*tee)
 		abort();
 }
 
-static void try_attest(struct slice in, const char *tee)
+static void try_evaluate(struct slice in)
+{
+	static struct as *as;
+	const struct as_evaluation request = {.body = in, .now = 1700000000};
+	json_t *outcome = NULL;
+
+	if (!as)
+		as = as_new();
+	/* Without a policy nothing can be appraised. */
+	if (as_evaluate(as, &request, &outcome, NULL) == 0 &&
+		json_is_true(json_object_get(outcome, "accepted")))
+		abort();
+	json_decref(outcome);
+}
+
+static void try_attest(struct slice in, const char *tee, enum as_protocol protocol)
 {
 	static struct as *as;
 	const struct as_request request = {
-		.tee = tee, .nonce = NONCE, .body = in, .now = 1700000000};
+		.tee = tee, .nonce = NONCE, .body = in, .protocol = protocol, .now = 1700000000};
 	json_t *outcome = NULL;
 
 	if (!as)
@@ -93,15 +109,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 7) {
+	switch (data[0] % 10) {
 	case 0:
 		try_auth(in);
 		break;
 	case 1:
-		try_attest(in, "sample");
+		try_attest(in, "sample", AS_PROTOCOL_0_4_0);
 		break;
 	case 2:
-		try_attest(in, "tpm");
+		try_attest(in, "tpm", AS_PROTOCOL_0_4_0);
 		break;
 	case 3:
 		try_reference(in);
@@ -112,8 +128,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 5:
 		try_headers(in);
 		break;
-	default:
+	case 6:
 		try_wire(in);
+		break;
+	case 7:
+		try_attest(in, "sample", AS_PROTOCOL_0_1_0);
+		break;
+	case 8:
+		try_attest(in, "sample", AS_PROTOCOL_0_3_0);
+		break;
+	default:
+		try_evaluate(in);
 		break;
 	}
 	return 0;

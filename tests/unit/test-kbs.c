@@ -188,6 +188,29 @@ static void test_ratelimit(void **state)
 		assert_true(ratelimit_take(off, "192.0.2.1", 0));
 }
 
+/* Each version that is served, and the bound on how old one may be. */
+static void test_protocols(void)
+{
+	char tee[SESSION_TEE_SIZE], body[128];
+
+	for (int i = 0; i < AS_PROTOCOL_COUNT_; i++) {
+		for (int oldest = 0; oldest < AS_PROTOCOL_COUNT_; oldest++) {
+			enum as_protocol got = AS_PROTOCOL_COUNT_;
+
+			snprintf(body, sizeof(body),
+				"{\"version\":\"%s\",\"tee\":\"snp\",\"extra-params\":\"\"}",
+				as_protocol_name(i));
+			assert_int_equal(rcar_read_auth(slice_str(body), as_protocol_name(oldest),
+						 tee, &got, NULL),
+				i <= oldest ? 0 : -EOPNOTSUPP);
+			assert_int_equal(got, i <= oldest ? i : AS_PROTOCOL_COUNT_);
+		}
+	}
+	assert_null(as_protocol_name(-1));
+	assert_null(as_protocol_name(AS_PROTOCOL_COUNT_));
+	assert_int_equal(as_protocol_from_name("0.4"), -EOPNOTSUPP);
+}
+
 static void test_auth_message(void **state)
 {
 	static const struct {
@@ -196,7 +219,7 @@ static void test_auth_message(void **state)
 	} rows[] = {
 		{"{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}}", 0},
 		{"{\"version\":\"0.4.0\",\"tee\":\"az-snp-vtpm\",\"extra-params\":\"\"}", 0},
-		{"{\"version\":\"0.3.0\",\"tee\":\"snp\",\"extra-params\":{}}", -EOPNOTSUPP},
+		{"{\"version\":\"0.5.0\",\"tee\":\"snp\",\"extra-params\":{}}", -EOPNOTSUPP},
 		{"{\"version\":\"0.4.0\",\"tee\":\"snp\"}", -EBADMSG},
 		{"{\"version\":\"0.4.0\",\"tee\":5,\"extra-params\":{}}", -EBADMSG},
 		{"{\"version\":\"0.4.0\",\"tee\":\"\",\"extra-params\":{}}", -EBADMSG},
@@ -210,19 +233,25 @@ static void test_auth_message(void **state)
 		{"", -EBADMSG},
 		{"{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}} x", -EBADMSG},
 	};
+	enum as_protocol protocol;
 	char tee[SESSION_TEE_SIZE];
 	struct err e = {0};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		if (rcar_read_auth(slice_str(rows[i].body), tee, &e) != rows[i].want)
+		if (rcar_read_auth(slice_str(rows[i].body), "0.1.0", tee, &protocol, &e) !=
+			rows[i].want)
 			fail_msg("%s", rows[i].body);
 	}
 	/* Every truncation of a good message is refused. */
 	for (size_t n = 0; n < strlen(rows[0].body); n++)
-		assert_int_not_equal(rcar_read_auth(slice_of(rows[0].body, n), tee, NULL), 0);
-	assert_int_equal(rcar_read_auth(slice_str(rows[2].body), tee, &e), -EOPNOTSUPP);
+		assert_int_not_equal(
+			rcar_read_auth(slice_of(rows[0].body, n), "0.1.0", tee, &protocol, NULL),
+			0);
+	assert_int_equal(
+		rcar_read_auth(slice_str(rows[2].body), "0.1.0", tee, &protocol, &e), -EOPNOTSUPP);
 	assert_string_equal(e.text,
-		"KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is 0.3.0");
+		"KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is 0.5.0");
+	test_protocols();
 }
 
 static void test_cookie_and_bearer(void **state)

@@ -46,6 +46,12 @@ enum jwe_alg jwe_alg_for_key(const json_t *jwk, const struct pkey *k);
 must_check int jwe_encrypt(
 	const struct pkey *recipient, enum jwe_alg alg, struct slice plain, json_t **ret);
 /**
+ * jwe_encrypt_legacy() - what clients of the KBS protocol 0.1 read, which is no JWE: RSA1_5, the
+ * header as plain JSON text and not authenticated, the tag behind the ciphertext, "tag" empty
+ * Return: 0 with a new reference in @ret, -EINVAL (@recipient is not RSA), -ENOMEM, -EIO.
+ */
+must_check int jwe_encrypt_legacy(const struct pkey *recipient, struct slice plain, json_t **ret);
+/**
  * jwe_decrypt() - flattened or general JWE; AAD is the received `protected` string
  * Return: 0, -EKEYREJECTED (no recipient matches, or a tag is bad), -EBADMSG, -EOPNOTSUPP.
  */

@@ -148,6 +148,42 @@ int jwe_encrypt(const struct pkey *recipient, enum jwe_alg alg, struct slice pla
 	return r;
 }
 
+int jwe_encrypt_legacy(const struct pkey *recipient, struct slice plain, json_t **ret)
+{
+	static const char header[] = "{\"alg\":\"RSA1_5\",\"enc\":\"A256GCM\"}";
+	cleanup(json_decref) json_t *jwe = json_object();
+	cleanup_with(buf_done) struct buf wrapped = buf_init(4096), cipher = buf_init(0);
+	cleanup_with(secret_done) struct secret cek = {0};
+	uint8_t iv[GCM_IV_SIZE], tag[GCM_TAG_SIZE];
+
+	if (!jwe || secret_new(&cek, CEK_SIZE) < 0)
+		return -ENOMEM;
+	int r = random_bytes(cek.data, cek.size);
+	if (r == 0)
+		r = random_bytes(iv, sizeof(iv));
+	if (r == 0)
+		r = rsa_pkcs1_encrypt(recipient, secret_slice(&cek), &wrapped);
+	if (r == 0)
+		r = gcm_encrypt(secret_slice(&cek), slice_of(iv, sizeof(iv)), SLICE_EMPTY, plain,
+			&cipher, tag);
+	buf_put(&cipher, tag, sizeof(tag));
+	if (r == 0)
+		r = buf_error(&cipher);
+	if (r == 0)
+		r = json_set_str(jwe, "protected", header);
+	if (r == 0)
+		r = set_part(jwe, "encrypted_key", buf_slice(&wrapped));
+	if (r == 0)
+		r = set_part(jwe, "iv", slice_of(iv, sizeof(iv)));
+	if (r == 0)
+		r = set_part(jwe, "ciphertext", buf_slice(&cipher));
+	if (r == 0)
+		r = json_set_str(jwe, "tag", "");
+	if (r == 0)
+		*ret = steal_ptr(jwe);
+	return r;
+}
+
 /* A member of the protected header, else of the recipient's own unprotected header (general form).
  */
 static const json_t *header_member(const json_t *prot, const json_t *recipient, const char *name)

@@ -93,5 +93,7 @@ must_check int ecdh_derive(const struct pkey *priv, const struct pkey *peer, str
 /** rsa_oaep_encrypt() / rsa_oaep_decrypt() - OAEP with MGF1 of @hash */
 must_check int rsa_oaep_encrypt(
 	const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out);
+/** rsa_pkcs1_encrypt() - PKCS#1 v1.5, which is for peers that know nothing better */
+must_check int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out);
 must_check int rsa_oaep_decrypt(
 	const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out);

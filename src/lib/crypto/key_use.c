@@ -229,6 +229,16 @@ int ecdh_derive(const struct pkey *priv, const struct pkey *peer, struct secret 
 	return r;
 }
 
+/* With HASH_NONE the padding is PKCS#1 v1.5, for encryption only. */
+static bool set_encrypt_padding(EVP_PKEY_CTX *ctx, const EVP_MD *md)
+{
+	if (!md)
+		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
+	       EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1;
+}
+
 static int oaep(
 	bool encrypt, const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
@@ -238,16 +248,14 @@ static int oaep(
 	size_t size = 0;
 	int r = -EIO;
 
-	if (k->type != KEY_RSA || !md || (!encrypt && !k->is_private))
+	if (k->type != KEY_RSA || (!md && (!encrypt || hash != HASH_NONE)) ||
+		(!encrypt && !k->is_private))
 		return -EINVAL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->p, NULL);
 	int (*run)(EVP_PKEY_CTX *, uint8_t *, size_t *, const uint8_t *, size_t) =
 		encrypt ? EVP_PKEY_encrypt : EVP_PKEY_decrypt;
 	if (ctx && (encrypt ? EVP_PKEY_encrypt_init(ctx) : EVP_PKEY_decrypt_init(ctx)) == 1 &&
-		EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
-		EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) == 1 &&
-		EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1 &&
-		run(ctx, NULL, &size, in.data, in.size) == 1) {
+		set_encrypt_padding(ctx, md) && run(ctx, NULL, &size, in.data, in.size) == 1) {
 		uint8_t *room = buf_reserve(out, size);
 		if (!room) {
 			r = buf_error(out);
@@ -266,6 +274,11 @@ static int oaep(
 int rsa_oaep_encrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
 	return oaep(true, k, hash, in, out);
+}
+
+int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out)
+{
+	return oaep(true, k, HASH_NONE, in, out);
 }
 
 int rsa_oaep_decrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)

@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "trustee/as/protocol.h"
 #include "trustee/rvps/rvps.h"
 
 struct as;
@@ -62,12 +63,14 @@ void as_trust_insecure_amd_root(struct as *as, const struct digest *pin);
  * @tee: as named when the session began
  * @nonce: base64 text of the session's nonce
  * @body: the RCAR attestation message
+ * @protocol: the version that the session began with
  * @now: seconds since the epoch
  */
 struct as_request {
 	const char *tee;
 	const char *nonce;
 	struct slice body;
+	enum as_protocol protocol;
 	int64_t now;
 	bool verbose_token;
 };
@@ -85,6 +88,24 @@ struct as_request {
  */
 must_check int as_attest(
 	struct as *as, const struct as_request *request, json_t **ret, struct err *reterr);
+
+/**
+ * struct as_evaluation - a request of the attestation service's own interface
+ * @body: JSON: {"verification_requests": [{"tee", "evidence": base64url of JSON, "runtime_data"?:
+ *     {"raw": base64url} or {"structured": any}, "init_data"?: {"init_data_digest": base64url} or
+ *     {"init_data_toml": text}, "runtime_data_hash_algorithm"?}], "policy_ids": [..]}
+ * @insecure_allow_unbound: also evaluate evidence that comes without runtime data, which may be as
+ *     old as its certificates
+ */
+struct as_evaluation {
+	struct slice body;
+	int64_t now;
+	bool verbose_token;
+	bool insecure_allow_unbound;
+};
+/** as_evaluate() - verify and appraise, all pieces or none. As as_attest(). */
+must_check int as_evaluate(
+	struct as *as, const struct as_evaluation *request, json_t **ret, struct err *reterr);
 
 /**
  * as_authorize() - run policy @id, rule policy.allow

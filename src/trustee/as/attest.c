@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One attestation message: check its binding, verify each piece of evidence, appraise it. */
+/* Attestation: check what each piece of evidence is bound to, verify it, appraise it. */
 #include "base/secret.h"
 #include "base/str.h"
 #include "crypto/hash.h"
@@ -14,32 +14,14 @@
 
 #define DEVICES_MAX 32
 #define BINDING_HASH HASH_SHA384
-
-/*
- * One message being worked on. @refusal_stage says where it was refused; the rest is owned and
- * released by attest_done().
- */
-struct attest {
-	struct as *as;
-	const struct as_request *request;
-	json_t *root;	   /* the message */
-	json_t *tee_key;   /* borrowed from root */
-	json_t *primary;   /* borrowed from root */
-	const char *extra; /* additional evidence, borrowed from root; "" when absent */
-	json_t *devices;   /* parsed additional evidence */
-	json_t *init_claims;
-	struct digest init_digest;
-	json_t *submods, *checks, *findings, *vector, *missing;
-	size_t class_counts[8];
-	enum ear_tier worst;
-	const char *stage;
-};
+#define EVIDENCE_TEXT_MAX ((size_t)16 << 20)
 
 static const char *const g_classes[] = {"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu"};
 
-static void attest_done(struct attest *a)
+void as_attest_done(struct attest *a)
 {
 	json_decref(a->root);
+	json_decref(a->primary);
 	json_decref(a->devices);
 	json_decref(a->init_claims);
 	json_decref(a->submods);
@@ -49,37 +31,86 @@ static void attest_done(struct attest *a)
 	json_decref(a->missing);
 }
 
-static int read_message(struct attest *a, struct err *reterr)
+/* From 0.3.0 on evidence has two parts. */
+static bool is_composite(const struct attest *a)
 {
-	json_t *runtime = NULL, *evidence = NULL;
-	const char *nonce = NULL;
-	int r;
+	return a->request->protocol <= AS_PROTOCOL_0_3_0;
+}
 
-	a->stage = "message";
-	r = json_parse(a->request->body, AS_BODY_MAX, &a->root, reterr);
-	if (r == 0)
-		r = json_get_object(a->root, "runtime-data", &runtime, reterr);
+/* 0.4.0: {"init-data", "runtime-data": {"nonce", "tee-pubkey"}, "tee-evidence": {...}} */
+static int read_runtime(struct attest *a, struct err *reterr)
+{
+	json_t *runtime = NULL;
+	const char *nonce = NULL;
+	int r = json_get_object(a->root, "runtime-data", &runtime, reterr);
+
 	if (r == 0)
 		r = json_get_str(runtime, "nonce", &nonce, reterr);
 	if (r == 0)
 		r = json_get_object(runtime, "tee-pubkey", &a->tee_key, reterr);
-	if (r == 0)
-		r = json_get_object(a->root, "tee-evidence", &evidence, reterr);
+	if (r < 0)
+		return r;
+	a->stage = "nonce";
+	if (!ct_equal(slice_str(nonce), slice_str(a->request->nonce)))
+		return err_at(reterr, -ESTALE, ERR_NO_OFFSET, "nonce",
+			"the nonce is not this session's: a replayed or foreign attestation");
+	a->stage = "message";
+	return 0;
+}
+
+/* Before 0.3.0 "tee-evidence" is the evidence; in 0.1.0 it is the text of its JSON. */
+static int read_single(struct attest *a, struct err *reterr)
+{
+	json_t *evidence = json_object_get(a->root, "tee-evidence");
+	int r;
+
+	a->extra = "";
+	if (a->request->protocol != AS_PROTOCOL_0_1_0) {
+		a->primary = json_incref(evidence);
+	} else if (json_is_string(evidence)) {
+		r = json_parse(slice_str(json_string_value(evidence)), EVIDENCE_TEXT_MAX,
+			&a->primary, reterr);
+		if (r < 0)
+			return r;
+	}
+	return a->primary ? 0
+			  : err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "tee-evidence",
+				    "the member tee-evidence is missing%s",
+				    a->request->protocol == AS_PROTOCOL_0_1_0
+					    ? " or no text, as protocol 0.1.0 has it"
+					    : "");
+}
+
+static int read_composite(struct attest *a, struct err *reterr)
+{
+	json_t *evidence = NULL;
+	int r = json_get_object(a->root, "tee-evidence", &evidence, reterr);
+
 	if (r == 0)
 		r = json_opt_str(evidence, "additional_evidence", &a->extra, reterr);
 	if (r < 0)
 		return r;
 	if (!a->extra)
 		a->extra = "";
-	a->primary = json_object_get(evidence, "primary_evidence");
-	if (!a->primary)
-		return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "primary_evidence",
-			"the member primary_evidence is missing");
-	a->stage = "nonce";
-	if (!ct_equal(slice_str(nonce), slice_str(a->request->nonce)))
-		return err_at(reterr, -ESTALE, ERR_NO_OFFSET, "nonce",
-			"the nonce is not this session's: a replayed or foreign attestation");
-	return 0;
+	a->primary = json_incref(json_object_get(evidence, "primary_evidence"));
+	return a->primary ? 0
+			  : err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "primary_evidence",
+				    "the member primary_evidence is missing");
+}
+
+static int read_message(struct attest *a, struct err *reterr)
+{
+	int r;
+
+	a->stage = "message";
+	r = json_parse(a->request->body, AS_BODY_MAX, &a->root, reterr);
+	if (r == 0)
+		r = a->request->protocol == AS_PROTOCOL_0_4_0
+			    ? read_runtime(a, reterr)
+			    : json_get_object(a->root, "tee-pubkey", &a->tee_key, reterr);
+	if (r == 0)
+		r = is_composite(a) ? read_composite(a, reterr) : read_single(a, reterr);
+	return r;
 }
 
 static int read_devices(struct attest *a, struct err *reterr)
@@ -101,14 +132,13 @@ static int read_devices(struct attest *a, struct err *reterr)
 /* Initdata is bound by its digest and shown to the policy by its content. */
 static int read_init_data(struct attest *a, struct err *reterr)
 {
-	cleanup_with(initdata_done) struct initdata init = {0};
 	const json_t *member = json_object_get(a->root, "init-data");
 	const char *format = NULL, *body = NULL;
-	enum hash_alg alg;
 	int r;
 
 	a->stage = "init-data";
-	if (!member || json_is_null(member))
+	/* Older clients have no such member. */
+	if (!member || json_is_null(member) || a->request->protocol != AS_PROTOCOL_0_4_0)
 		return 0;
 	r = json_get_str(member, "format", &format, reterr);
 	if (r == 0)
@@ -118,31 +148,48 @@ static int read_init_data(struct attest *a, struct err *reterr)
 	if (!streq(format, "toml"))
 		return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "format",
 			"init-data format must be toml");
-	r = initdata_parse(slice_str(body), &init, reterr);
+	return as_take_init_toml(a, slice_str(body), reterr);
+}
+
+int as_take_init_toml(struct attest *a, struct slice text, struct err *reterr)
+{
+	cleanup_with(initdata_done) struct initdata init = {0};
+	enum hash_alg alg;
+	int r = initdata_parse(text, &init, reterr);
+
 	if (r < 0)
 		return r;
 	alg = hash_from_name(slice_str(init.algorithm));
-	r = hash_once(alg, slice_str(body), &a->init_digest);
+	r = hash_once(alg, text, &a->init_digest);
 	if (r < 0)
 		return err_set(reterr, r, "init-data algorithm %s", init.algorithm);
 	return initdata_claims(&init, &a->init_claims, reterr);
 }
 
 /* What the evidence must be bound to: the digest of the canonical runtime data. */
-static int binding(const json_t *runtime, struct digest *ret)
+static int binding(const struct attest *a, const json_t *runtime, struct digest *ret)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(AS_BODY_MAX * 2);
-	int r = jcs_write(runtime, &text);
+	int r;
 
-	return r < 0 ? r : hash_once(BINDING_HASH, buf_slice(&text), ret);
+	if (a->piece && a->piece->report_data.size > 0) {
+		*ret = a->piece->report_data;
+		return 0;
+	}
+	r = jcs_write(runtime, &text);
+	return r < 0 ? r
+		     : hash_once(a->piece ? a->piece->hash : BINDING_HASH, buf_slice(&text), ret);
 }
 
 static json_t *runtime_data(const struct attest *a, bool primary)
 {
-	json_t *runtime =
-		json_pack("{s:s, s:O}", "nonce", a->request->nonce, "tee-pubkey", a->tee_key);
+	json_t *runtime;
 
-	if (runtime && primary &&
+	if (a->piece)
+		return a->piece->runtime ? json_incref(a->piece->runtime) : json_null();
+	runtime = json_pack("{s:s, s:O}", "nonce", a->request->nonce, "tee-pubkey", a->tee_key);
+
+	if (runtime && primary && is_composite(a) &&
 		json_object_set_new(runtime, "additional-evidence", json_string(a->extra)) < 0) {
 		json_decref(runtime);
 		return NULL;
@@ -219,8 +266,7 @@ static void explain(struct attest *a, struct rego_eval *e, struct slice input, c
 	if (rego_eval_input_json(e, input, NULL) == 0 &&
 		rego_eval_data_json(e, SLICE_LIT("{}"), NULL) == 0 &&
 		run_rule(e, "data.policy.trust_claims", &again, NULL) == 0) {
-		findings = explain_findings(
-			rego_explanation(e), tee, a->as->references, a->request->now);
+		findings = explain_findings(rego_explanation(e), tee, a->as->references, a->now);
 		json_array_extend(a->findings, findings);
 		json_decref(findings);
 	}
@@ -230,7 +276,7 @@ static void explain(struct attest *a, struct rego_eval *e, struct slice input, c
 static int appraise(struct attest *a, const char *class, const char *tee, const json_t *input,
 	json_t **ret_submod, struct err *reterr)
 {
-	struct as_host host = {.references = a->as->references, .now = a->request->now};
+	struct as_host host = {.references = a->as->references, .now = a->now};
 	cleanup(rego_eval_free) struct rego_eval *e = NULL;
 	cleanup(free_ptr) char *text = json_dumps(input, JSON_COMPACT);
 	json_t *vector = NULL, *extensions = NULL;
@@ -240,7 +286,7 @@ static int appraise(struct attest *a, const char *class, const char *tee, const 
 	int r;
 
 	a->stage = "appraisal policy";
-	snprintf(id, sizeof(id), "default_%s", class);
+	snprintf(id, sizeof(id), "%s_%s", a->policy ? a->policy : "default", class);
 	policy = as_find_policy(a->as, id);
 	if (!policy)
 		return err_set(reterr, -ENOENT, "no attestation policy %s is installed", id);
@@ -259,8 +305,8 @@ static int appraise(struct attest *a, const char *class, const char *tee, const 
 	if (r == 0)
 		r = ear_vector_check(vector, &tier, reterr);
 	if (r == 0)
-		r = ear_submod(vector, tier, extensions, input, a->request->verbose_token,
-			ret_submod, reterr);
+		r = ear_submod(
+			vector, tier, extensions, input, a->verbose_token, ret_submod, reterr);
 	if (r == 0 && tier != EAR_AFFIRMING)
 		explain(a, e, slice_str(text), tee);
 	if (r == 0)
@@ -298,7 +344,7 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 }
 
 /* Verifies and appraises one piece of evidence. */
-static int take_evidence(
+int as_take_evidence(
 	struct attest *a, const char *tee, const json_t *evidence, bool primary, struct err *reterr)
 {
 	cleanup_with(evidence_result_done) struct evidence_result result = {0};
@@ -306,15 +352,16 @@ static int take_evidence(
 	json_t *runtime = runtime_data(a, primary);
 	json_t *input = NULL, *submod = NULL;
 	struct digest report;
-	struct evidence_request request = {.evidence = evidence, .now = a->request->now};
+	struct evidence_request request = {.evidence = evidence, .now = a->now};
 	trust_of(a->as, &request);
-	int r = runtime ? binding(runtime, &report) : -ENOMEM;
+	int r = runtime ? binding(a, runtime, &report) : -ENOMEM;
 
 	a->stage = "evidence";
 	if (r == 0 && !room)
 		r = err_set(reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
 	if (r == 0) {
 		request.report_data = digest_slice(&report);
+		request.insecure_skip_report_data = a->piece && a->piece->insecure_unbound;
 		if (primary)
 			request.init_data = digest_slice(&a->init_digest);
 		r = evidence_verify(tee, &request, &result, reterr);
@@ -346,45 +393,58 @@ static int take_all(struct attest *a, struct err *reterr)
 	if (r == 0)
 		r = read_init_data(a, reterr);
 	if (r == 0)
-		r = take_evidence(a, a->request->tee, a->primary, true, reterr);
+		r = as_take_evidence(a, a->request->tee, a->primary, true, reterr);
 	json_object_foreach (a->devices, tee, evidence) {
 		if (r == 0)
-			r = take_evidence(a, tee, evidence, false, reterr);
+			r = as_take_evidence(a, tee, evidence, false, reterr);
 	}
 	return r;
 }
 
-int as_attest(struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)
+int as_outcome(struct attest *a, int r, const struct err *e, json_t **ret, struct err *reterr)
 {
-	cleanup_with(attest_done) struct attest a = {.as = as,
-		.request = request,
-		.submods = json_object(),
-		.checks = json_array(),
-		.findings = json_array(),
-		.missing = json_array()};
-	struct err e = {0};
-	int r = take_all(&a, &e);
-
 	if (r == -ENOMEM)
 		return err_set(reterr, r, "out of memory");
 	if (r < 0)
 		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O, s:O}", "accepted", 0, "status",
-			"refused", "stage", a.stage, "reason", err_text(&e, r), "checks", a.checks,
-			"findings", a.findings);
+			"refused", "stage", a->stage, "reason", err_text(e, r), "checks", a->checks,
+			"findings", a->findings);
 	else
 		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O, s:O, s:O, s:O}", "accepted", 1,
-			"status", ear_tier_name(a.worst), "stage", "appraisal", "reason",
-			a.worst == EAR_AFFIRMING
+			"status", ear_tier_name(a->worst), "stage", "appraisal", "reason",
+			a->worst == EAR_AFFIRMING
 				? "the evidence is affirmed"
 				: "the evidence is authentic, but not all of it is "
 				  "affirmed",
-			"submods", a.submods, "checks", a.checks, "findings", a.findings, "vector",
-			a.vector);
+			"submods", a->submods, "checks", a->checks, "findings", a->findings,
+			"vector", a->vector);
 	/* json_pack() fails on text that is not UTF-8: a reason that quotes the evidence, cut. */
 	if (!*ret)
 		*ret = json_pack("{s:b, s:s, s:s, s:s, s:O}", "accepted", 0, "status", "refused",
-			"stage", a.stage, "reason", "malformed evidence", "checks", a.checks);
-	if (*ret && json_array_size(a.missing) > 0)
-		json_object_set(*ret, "missing", a.missing);
+			"stage", a->stage, "reason", "malformed evidence", "checks", a->checks);
+	if (*ret && json_array_size(a->missing) > 0)
+		json_object_set(*ret, "missing", a->missing);
 	return *ret ? 0 : -ENOMEM;
+}
+
+void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose)
+{
+	*a = (struct attest){.as = as,
+		.now = now,
+		.verbose_token = verbose,
+		.stage = "message",
+		.submods = json_object(),
+		.checks = json_array(),
+		.findings = json_array(),
+		.missing = json_array()};
+}
+
+int as_attest(struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)
+{
+	cleanup_with(as_attest_done) struct attest a;
+	struct err e = {0};
+
+	as_attest_start(&a, as, request->now, request->verbose_token);
+	a.request = request;
+	return as_outcome(&a, take_all(&a, &e), &e, ret, reterr);
 }

@@ -5,6 +5,7 @@
 #include "evidence/collateral.h"
 #include "rego/rego.h"
 #include "trustee/as/as.h"
+#include "trustee/as/ear.h"
 
 #define AS_POLICY_ID_MAX 128
 #define AS_POLICIES_MAX 64
@@ -36,3 +37,50 @@ struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host
 const struct as_policy *as_find_policy(const struct as *as, const char *id);
 /* rego value to JSON; NULL when it does not fit JSON (an integer above int64) or memory ran out. */
 json_t *as_to_json(const struct rego_value *v);
+
+/*
+ * A piece of evidence whose binding the caller names itself (the service's own interface).
+ * @runtime: what the token shows of it; NULL: nothing
+ * @report_data: what the evidence must hold; size 0: the digest of @runtime
+ */
+struct piece {
+	json_t *runtime;
+	struct digest report_data;
+	enum hash_alg hash;
+	bool insecure_unbound;
+};
+
+/*
+ * One message being worked on. @stage says where it was refused; what is owned is released by
+ * as_attest_done().
+ */
+struct attest {
+	struct as *as;
+	int64_t now;
+	bool verbose_token;
+	const struct as_request *request; /* RCAR; NULL for the service's own interface */
+	const struct piece *piece;	  /* the latter's, borrowed */
+	const char *policy;		  /* first half of the policies' ids; NULL: "default" */
+	json_t *root;			  /* the message */
+	json_t *tee_key;		  /* borrowed from root */
+	json_t *primary;		  /* owned */
+	const char *extra; /* additional evidence, borrowed from root; "" when absent */
+	json_t *devices;   /* parsed additional evidence */
+	json_t *init_claims;
+	struct digest init_digest;
+	json_t *submods, *checks, *findings, *vector, *missing;
+	size_t class_counts[8];
+	enum ear_tier worst;
+	const char *stage;
+};
+
+void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose);
+void as_attest_done(struct attest *a);
+/* Reads initdata: its digest, and its claims for the policy. */
+must_check int as_take_init_toml(struct attest *a, struct slice text, struct err *reterr);
+/* Verifies and appraises one piece; @primary: bound to the initdata, too. */
+must_check int as_take_evidence(struct attest *a, const char *tee, const json_t *evidence,
+	bool primary, struct err *reterr);
+/* From @r and @e of the work to the outcome of as_attest(). */
+must_check int as_outcome(
+	struct attest *a, int r, const struct err *e, json_t **ret, struct err *reterr);

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fmt/toml.h"
+#include "trustee/as/protocol.h"
 
 enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_UNSUPPORTED };
 
@@ -103,6 +104,7 @@ static const struct key g_husk[] = {
 	STR("collateral", husk.collateral, NULL),
 	STR("insecure_intel_root", husk.insecure_intel_root, NULL),
 	STR("insecure_amd_root", husk.insecure_amd_root, NULL),
+	STR("protocol_min", husk.protocol_min, "0.1.0"),
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
 	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
 	NUM("sessions_pending_max", husk.sessions_pending_max, 16, 1000000, 20000),
@@ -428,6 +430,9 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 			"certificate: remove one of them");
 	if (!streq(c->http.tls_min_version, "1.2") && !streq(c->http.tls_min_version, "1.3"))
 		return bad(reterr, "http_server", "tls_min_version", "must be \"1.2\" or \"1.3\"");
+	if (as_protocol_from_name(c->husk.protocol_min) < 0)
+		return bad(reterr, "husk", "protocol_min",
+			"must be 0.1.0, 0.1.1, 0.2.0, 0.3.0 or 0.4.0");
 	if (!c->store.path)
 		return err_set(reterr, -EINVAL,
 			"[husk] store is missing: name the file of the embedded store");

@@ -48,6 +48,7 @@ struct config_strings {
  * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
+ * @protocol_min: the oldest version of the KBS protocol that is served
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
 struct kbs_config {
@@ -98,6 +99,7 @@ struct kbs_config {
 		const char *collateral;
 		const char *insecure_intel_root;
 		const char *insecure_amd_root;
+		const char *protocol_min;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
 		uint32_t sessions_pending_max;

@@ -142,7 +142,8 @@ static void on_vault_closed(void *cookie)
 	event_base_loopbreak(f->base);
 }
 
-static int forward(struct front *f, struct http_request *request, const char *tee, uint64_t id)
+static int forward(struct front *f, struct http_request *request, const char *tee,
+	enum as_protocol protocol, uint64_t id)
 {
 	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
 	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
@@ -151,10 +152,10 @@ static int forward(struct front *f, struct http_request *request, const char *te
 	int r;
 
 	rcar_cookie(http_request_header(request, "Cookie"), cookie);
-	header = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s%, s:s}", "id", (json_int_t)id, "method",
-		http_request_method(request), "target", http_request_target(request), "peer",
-		http_request_peer(request), "cookie", cookie, "bearer",
-		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee);
+	header = json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s%, s:s}", "id", (json_int_t)id,
+		"protocol", (int)protocol, "method", http_request_method(request), "target",
+		http_request_target(request), "peer", http_request_peer(request), "cookie", cookie,
+		"bearer", bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee);
 	if (!header)
 		return -EBADMSG; /* a header that is not UTF-8 */
 	r = wire_pack(&out, header, http_request_body(request));
@@ -166,7 +167,7 @@ static int forward(struct front *f, struct http_request *request, const char *te
 
 /* Return: true when the request was answered here. */
 static bool answer_locally(struct front *f, struct http_request *request,
-	const struct kbs_target *target, char tee[SESSION_TEE_SIZE])
+	const struct kbs_target *target, char tee[SESSION_TEE_SIZE], enum as_protocol *protocol)
 {
 	struct err e = {0};
 	char detail[ERR_TEXT_SIZE + 64];
@@ -190,7 +191,8 @@ static bool answer_locally(struct front *f, struct http_request *request,
 				"too many handshakes from this address, try again later");
 			return true;
 		}
-		r = rcar_read_auth(http_request_body(request), tee, &e);
+		r = rcar_read_auth(http_request_body(request), f->config->husk.protocol_min, tee,
+			protocol, &e);
 		if (r == 0)
 			return false;
 		snprintf(detail, sizeof(detail),
@@ -206,6 +208,7 @@ static void on_request(void *cookie, struct http_request *request)
 {
 	struct front *f = cookie;
 	char tee[SESSION_TEE_SIZE] = "";
+	enum as_protocol protocol = AS_PROTOCOL_0_4_0;
 	struct kbs_target target;
 	struct pending *p;
 	uint32_t index = 0;
@@ -213,7 +216,7 @@ static void on_request(void *cookie, struct http_request *request)
 
 	kbs_route_parse(
 		http_request_method(request), slice_str(http_request_target(request)), &target);
-	if (answer_locally(f, request, &target, tee))
+	if (answer_locally(f, request, &target, tee, &protocol))
 		return;
 	p = take_slot(f, &index);
 	if (!p) {
@@ -225,7 +228,7 @@ static void on_request(void *cookie, struct http_request *request)
 	p->counted = str_starts(http_request_target(request), "/kbs");
 	p->metrics = target.route == ROUTE_METRICS;
 	f->metrics.active += p->counted;
-	r = forward(f, request, tee, (uint64_t)p->generation << 32 | index);
+	r = forward(f, request, tee, protocol, (uint64_t)p->generation << 32 | index);
 	if (r < 0) {
 		struct reply reply;
 

@@ -6,17 +6,23 @@
 
 #define COOKIE_NAME "kbs-session-id="
 
-static int check_version(const char *version, struct err *reterr)
+/* The text is what deployed clients know; it names the newest version. */
+static int check_version(
+	const char *version, const char *oldest, enum as_protocol *ret, struct err *reterr)
 {
-	if (streq(version, RCAR_VERSION))
+	int protocol = as_protocol_from_name(version);
+
+	if (protocol >= 0 && protocol <= as_protocol_from_name(oldest)) {
+		*ret = (enum as_protocol)protocol;
 		return 0;
+	}
 	return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "version",
-		"KBS Client Protocol Version Mismatch: expect =" RCAR_VERSION
-		" while the request is %.32s",
-		version);
+		"KBS Client Protocol Version Mismatch: expect =%s while the request is %.32s",
+		as_protocol_name(0), version);
 }
 
-int rcar_read_auth(struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr)
+int rcar_read_auth(struct slice body, const char *oldest, char tee[SESSION_TEE_SIZE],
+	enum as_protocol *ret, struct err *reterr)
 {
 	json_t *root = NULL;
 	const char *version, *name;
@@ -26,7 +32,7 @@ int rcar_read_auth(struct slice body, char tee[SESSION_TEE_SIZE], struct err *re
 		return r;
 	r = json_get_str(root, "version", &version, reterr);
 	if (r == 0)
-		r = check_version(version, reterr);
+		r = check_version(version, oldest, ret, reterr);
 	if (r == 0)
 		r = json_get_str(root, "tee", &name, reterr);
 	if (r == 0 && !json_object_get(root, "extra-params"))

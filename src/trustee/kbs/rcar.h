@@ -8,17 +8,19 @@
 #include "base/slice.h"
 #include "trustee/kbs/session.h"
 
-#define RCAR_VERSION "0.4.0"
 #define RCAR_AUTH_MAX ((size_t)64 << 10)
 
 /**
  * rcar_read_auth() - check {"version","tee","extra-params"}
+ * @oldest: name of the oldest version that is served
  * @tee: lower-case name as sent; whether it is known is the vault's business
+ * @ret: the version that the session will speak
  *
  * Return: 0, -EBADMSG, -E2BIG, -EOPNOTSUPP (another protocol version; the text is what deployed
  * clients know).
  */
-must_check int rcar_read_auth(struct slice body, char tee[SESSION_TEE_SIZE], struct err *reterr);
+must_check int rcar_read_auth(struct slice body, const char *oldest, char tee[SESSION_TEE_SIZE],
+	enum as_protocol *ret, struct err *reterr);
 /** rcar_cookie() - the session id in a Cookie header; "" when there is none */
 void rcar_cookie(const char *header, char id[SESSION_ID_SIZE]);
 /** rcar_bearer() - the token in an Authorization header; empty when there is none */

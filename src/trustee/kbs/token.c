@@ -294,7 +294,14 @@ const json_t *token_tee_key(const struct kbs_config *c, const json_t *claims)
 	return NULL;
 }
 
-int token_encrypt(const json_t *jwk, struct slice plain, struct buf *out, struct err *reterr)
+static bool is_legacy_key(const json_t *jwk, enum as_protocol protocol)
+{
+	return protocol >= AS_PROTOCOL_0_1_1 &&
+	       streq_null(json_string_value(json_object_get(jwk, "alg")), "RSA1_5");
+}
+
+int token_encrypt(const json_t *jwk, enum as_protocol protocol, struct slice plain, struct buf *out,
+	struct err *reterr)
 {
 	cleanup(pkey_free) struct pkey *key = NULL;
 	cleanup(free_ptr) char *text = NULL;
@@ -305,11 +312,14 @@ int token_encrypt(const json_t *jwk, struct slice plain, struct buf *out, struct
 	if (r < 0)
 		return err_wrap(reterr, r, "the TEE public key");
 	alg = jwe_alg_for_key(jwk, key);
-	if (alg == JWE_NONE)
+	if (is_legacy_key(jwk, protocol))
+		r = jwe_encrypt_legacy(key, plain, &jwe);
+	else if (alg == JWE_NONE || protocol >= AS_PROTOCOL_0_1_1)
 		return err_set(reterr, -EOPNOTSUPP,
 			"the TEE public key is neither EC P-256 or P-521 with ECDH-ES+A256KW nor "
-			"RSA with RSA-OAEP-256");
-	r = jwe_encrypt(key, alg, plain, &jwe);
+			"RSA with RSA-OAEP-256 (protocol 0.1: RSA with RSA1_5)");
+	else
+		r = jwe_encrypt(key, alg, plain, &jwe);
 	if (r < 0)
 		return err_wrap(reterr, r, "encrypt to the TEE public key");
 	text = json_dumps(jwe, JSON_COMPACT);

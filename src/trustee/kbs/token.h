@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "trustee/as/protocol.h"
 #include "trustee/kbs/config.h"
 
 struct token_keys;
@@ -39,7 +40,8 @@ must_check int token_verify(const struct token_keys *k, struct slice token, int6
 const json_t *token_tee_key(const struct kbs_config *c, const json_t *claims);
 /**
  * token_encrypt() - flattened JWE JSON of @plain for @jwk
+ * @protocol: 0.1.x gets the object that its clients read, see jwe_encrypt_legacy()
  * Return: 0, -EBADMSG (malformed key), -EOPNOTSUPP (key type or algorithm).
  */
-must_check int token_encrypt(
-	const json_t *jwk, struct slice plain, struct buf *out, struct err *reterr);
+must_check int token_encrypt(const json_t *jwk, enum as_protocol protocol, struct slice plain,
+	struct buf *out, struct err *reterr);

@@ -65,9 +65,10 @@ struct call {
 	char role[ADMIN_ROLE_SIZE];
 	char cookie[SESSION_ID_SIZE];
 	char tee[SESSION_TEE_SIZE];
-	char *policy_id; /* owned; policy upload */
-	struct buf text; /* owned; policy upload */
-	json_t *claims;	 /* owned; resource read */
+	enum as_protocol protocol; /* of the session */
+	char *policy_id;	   /* owned; policy upload */
+	struct buf text;	   /* owned; policy upload */
+	json_t *claims;		   /* owned; resource read */
 	struct digest body_digest;
 	struct reply reply;
 };

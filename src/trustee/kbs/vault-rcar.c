@@ -68,6 +68,7 @@ void vault_auth(struct call *c)
 		call_answer(c);
 		return;
 	}
+	s->protocol = c->protocol;
 	v->counters[COUNT_AUTH_SUCCESSES]++;
 	reply_json(&c->reply, json_pack("{s:s, s:s}", "nonce", s->nonce, "extra-params", ""));
 	set_cookie(c, s);
@@ -204,8 +205,8 @@ void vault_attest(struct call *c, struct slice body)
 	if (!s)
 		return;
 	s->state = SESSION_BUSY;
-	header = json_pack("{s:s, s:s, s:s, s:I, s:b}", "op", "attest", "tee", s->tee, "nonce",
-		s->nonce, "now", (json_int_t)vault_now(v), "verbose",
+	header = json_pack("{s:s, s:s, s:s, s:i, s:I, s:b}", "op", "attest", "tee", s->tee, "nonce",
+		s->nonce, "protocol", (int)s->protocol, "now", (json_int_t)vault_now(v), "verbose",
 		v->config->broker.verbose_token);
 	r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), attest_done, c);
 	if (r < 0) {

@@ -38,7 +38,7 @@ static void release(struct call *c)
 	} else if (!key) {
 		reply_fail(&c->reply, REPLY_JWE, "the token binds no TEE public key");
 	} else {
-		r = token_encrypt(key, secret_slice(&plain), &c->reply.body, &e);
+		r = token_encrypt(key, c->protocol, secret_slice(&plain), &c->reply.body, &e);
 		c->reply.type = REPLY_JSON;
 		if (r < 0)
 			reply_fail(&c->reply, REPLY_JWE, "%s", err_text(&e, r));
@@ -101,6 +101,7 @@ static json_t *claims_of(struct call *c, struct slice bearer)
 
 	if (s && s->state == SESSION_ATTESTED) {
 		(void)!str_copy(c->tee, sizeof(c->tee), s->tee);
+		c->protocol = s->protocol;
 		return json_incref(s->claims);
 	}
 	if (bearer.size == 0) {

@@ -132,6 +132,10 @@ static struct call *call_new(struct vault *v, const json_t *header)
 		return NULL;
 	c->vault = v;
 	c->id = wire_int(header, "id");
+	/* A number that is no version gets none: sessions of it cannot attest. */
+	c->protocol = as_protocol_name((int)wire_int(header, "protocol"))
+			      ? (enum as_protocol)wire_int(header, "protocol")
+			      : AS_PROTOCOL_COUNT_;
 	c->text = buf_init(STORE_POLICY_MAX);
 	reply_init(&c->reply);
 	if (str_copy(c->raw_target, sizeof(c->raw_target), wire_str(header, "target")) < 0 ||

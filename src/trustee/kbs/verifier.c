@@ -95,6 +95,7 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 			.tee = wire_str(header, "tee"),
 			.nonce = wire_str(header, "nonce"),
 			.body = body,
+			.protocol = (enum as_protocol)wire_int(header, "protocol"),
 			.now = wire_int(header, "now"),
 			.verbose_token = json_is_true(json_object_get(header, "verbose")),
 		};

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start and stop husk's services for tests that are peers written in Python (Debian's, with
+python3-cryptography and python3-grpcio). Only loopback, only processes started here."""
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+START_S = 30
+
+
+def b64url(data):
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def unb64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def canonical(value):
+    """RFC 8785 for what the tests use: ASCII text, no numbers but small integers."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sample_evidence(runtime, algorithm="sha384"):
+    """Evidence of the sample attester, bound to the canonical form of @runtime."""
+    digest = hashlib.new(algorithm, canonical(runtime)).digest()
+    return {"svn": "1", "report_data": base64.b64encode(digest).decode()}
+
+
+class Service:
+    """A program in a folder of its own; its ports are read from its log."""
+
+    def __init__(self, command, folder, ports=1):
+        self.folder = folder
+        self.log = os.path.join(folder, "log-%d" % time.monotonic_ns())
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        self.ports = self.wait(ports)
+
+    def text(self):
+        with open(self.log, errors="replace") as log:
+            return log.read()
+
+    def wait(self, count):
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            found = re.findall(r" port=(\d+)(?=[ \n])", self.text())
+            if len(found) >= count:
+                return [int(p) for p in found]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.stop()
+        raise AssertionError("did not start: " + self.text())
+
+    def stop(self):
+        """Return: the exit code of a clean stop."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                raise
+        return self.process.returncode
+
+
+class Kbs(Service):
+    def __init__(self, program, extra=""):
+        folder = tempfile.mkdtemp(prefix="husk-py-")
+        subprocess.run([program, "init", folder, "--listen", "127.0.0.1:0"], check=True,
+                       stdout=subprocess.DEVNULL)
+        with open(os.path.join(folder, "husk-kbs.toml"), "a") as config:
+            config.write(extra)
+        super().__init__([program, "-c", os.path.join(folder, "husk-kbs.toml")], folder)
+        self.tls = ssl.create_default_context(cafile=os.path.join(folder, "tls.crt"))
+        with open(os.path.join(folder, "admin-token")) as token:
+            self.token = token.read().strip()
+
+    def admin(self, method, path, body=b""):
+        return Client(self).request(method, path, body, {"Authorization": "Bearer " + self.token})
+
+    def policy(self, rego):
+        body = json.dumps({"policy": b64url(rego.encode())}).encode()
+        status, answer = self.admin("POST", "/kbs/v0/resource-policy", body)
+        assert status == 200, answer
+
+    def close(self):
+        code = self.stop()
+        shutil.rmtree(self.folder)
+        assert code == 0, "exit code %d" % code
+
+
+class Client:
+    """HTTP with a cookie; a JSON value as body is sent as JSON."""
+
+    def __init__(self, kbs):
+        self.kbs = kbs
+        self.cookie = None
+
+    def request(self, method, path, body=b"", headers=None):
+        headers = dict(headers or {})
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if self.cookie:
+            headers["Cookie"] = self.cookie
+        connection = http.client.HTTPSConnection("localhost", self.kbs.ports[0],
+                                                 context=self.kbs.tls, timeout=20)
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        if answer.getheader("Set-Cookie"):
+            self.cookie = answer.getheader("Set-Cookie").split(";")[0]
+        data = answer.read()
+        connection.close()
+        return answer.status, data
+
+
+def run(tests):
+    """Runs functions, says which failed. Return: exit code."""
+    failed = 0
+    for test in tests:
+        try:
+            test()
+            print("ok   " + test.__name__, flush=True)
+        except Exception as e:  # a test may fail in any way
+            failed += 1
+            import traceback
+            traceback.print_exc()
+            print("FAIL %s: %s" % (test.__name__, e), flush=True)
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 1 if failed else 0
+
+
+def skip(reason):
+    print("skipped: " + reason)
+    sys.exit(77)
