@@ -41,6 +41,10 @@ conformance: build
 bench: guest
 	bench/run.sh
 
+# Policy engines side by side; the peers only where cargo and go are present.
+bench-rego: build
+	bench/rego/run.sh $(BUILD)
+
 # SECONDS_EACH= is the time given to each fuzz target.
 fuzz:
 	scripts/fuzz.sh $(or $(SECONDS_EACH),300)
@@ -54,4 +58,4 @@ install: build
 clean:
 	rm -rf $(BUILD) build-clang build-san build-fuzz out
 
-.PHONY: all deps build guest demo test vectors unit conformance bench fuzz lint install clean
+.PHONY: all deps build guest demo test vectors unit conformance bench bench-rego fuzz lint install clean
