@@ -103,6 +103,7 @@ struct cdef {
 	struct node **path; /* head keys after the place of the group */
 	uint32_t path_count;
 	struct def *def;
+	struct guard *guards;
 };
 
 struct cgroup {
@@ -228,5 +229,7 @@ void compile_groups(struct rego_compiler *c);
 void compile_queries(struct rego_compiler *c);
 /* check.c */
 void check_recursion(struct rego_compiler *c);
-/* compile_index.c */
+/* compile_index.c: guards in the head (constant arguments) and the body of a definition */
+void index_argument(struct unit *u, struct cdef *d, uint32_t arg, const struct term *t);
+void index_body(struct unit *u, struct cdef *d, const struct stmts *b, uint32_t args);
 void compile_index(struct rego_compiler *c, struct cgroup *g);

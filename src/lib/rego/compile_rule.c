@@ -128,9 +128,14 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	struct term *leaf = r->is_contains ? resolve_term(u, r->key)
 			    : r->value	   ? resolve_term(u, r->value)
 					   : term_const(u, &value_true, r->loc);
+	for (uint32_t i = 0; i < r->arg_count; i++)
+		if (arg[i]->kind == NODE_CONST)
+			index_argument(u, d, i, arg[i]);
 	gen_args(u, arg, r->arg_count);
-	if (body)
+	if (body) {
+		index_body(u, d, body, r->arg_count);
 		gen_body(u, body);
+	}
 	gen_late_args(u, arg, r->arg_count);
 	if (leaf->kind == NODE_CONST && !r->is_contains) {
 		int32_t id = gen_const(c, leaf->value); /* may move the pool */
@@ -186,7 +191,10 @@ static void compile_group(struct rego_compiler *c, struct cgroup *g)
 			compile_def(c, g->fallback, g->fallback->rule);
 	g->group->plain_set = plain(g, 0, true);
 	g->group->plain_object = plain(g, 1, false);
+	for (const struct cdef *d = g->defs; d; d = d->next)
+		g->group->has_set |= d->def->leaf_is_set && d->path_count == 0;
 	g->group->same_constant = same_constant(g);
+	compile_index(c, g);
 }
 
 static struct tree_node *freeze(struct rego_compiler *c, const struct cnode *n,

@@ -114,6 +114,26 @@ static inline void eval_pop(struct rego_eval *ev, struct stack_mark mark, rv *sl
 void eval_charge(struct rego_eval *ev, uint64_t steps);
 void eval_enter(struct rego_eval *ev);
 
+/* eval_index.c: numbers of the definitions that can hold, ascending */
+struct candidates {
+	const uint32_t *def;
+	uint32_t count;
+};
+struct candidates eval_candidates(struct rego_eval *ev, const struct rule_index *x, const rv *arg);
+/* What to run of a group. Explanations show every definition. */
+static inline struct candidates eval_choose(
+	struct rego_eval *ev, const struct group *g, const rv *arg)
+{
+	if (g->index && !ev->explain)
+		return eval_candidates(ev, g->index, arg);
+	return (struct candidates){NULL, g->def_count};
+}
+static inline const struct def *candidate(
+	const struct group *g, const struct candidates *c, uint32_t i)
+{
+	return g->def[c->def ? c->def[i] : i];
+}
+
 /* eval_node.c */
 rv eval_node(struct rego_eval *ev, const struct tree_node *n);
 rv eval_force(struct rego_eval *ev, rv v);

@@ -239,8 +239,9 @@ static void collect_defs(struct rego_eval *ev, const struct group *g, const rv *
 	uint32_t count, struct entries *out)
 {
 	bool any = false;
-	for (uint32_t i = 0; i < g->def_count; i++) {
-		const struct def *d = g->def[i];
+	struct candidates c = eval_choose(ev, g, NULL);
+	for (uint32_t i = 0; i < c.count; i++) {
+		const struct def *d = candidate(g, &c, i);
 		struct acc acc = {0};
 		run_partial(ev, d, &acc);
 		uint32_t each = d->path_count + 1u;
@@ -254,13 +255,13 @@ static void collect_defs(struct rego_eval *ev, const struct group *g, const rv *
 					.leaf = acc.list.item[k + d->path_count]});
 			any = true;
 		}
-		if (d->leaf_is_set && d->path_count == 0 && !any)
-			push_entry(&ev->mem, out,
-				(struct entry){.key = join_keys(ev, prefix, count, NULL, 0),
-					.count = count,
-					.leaf_is_set = true,
-					.empty = true});
 	}
+	if (g->has_set && !any)
+		push_entry(&ev->mem, out,
+			(struct entry){.key = join_keys(ev, prefix, count, NULL, 0),
+				.count = count,
+				.leaf_is_set = true,
+				.empty = true});
 }
 
 static void collect_child(struct rego_eval *ev, const struct tree_node *n, const rv *prefix,
@@ -300,8 +301,9 @@ rv eval_partial(struct rego_eval *ev, const struct group *g)
 {
 	if (g->plain_set || g->plain_object) {
 		struct acc acc = {0};
-		for (uint32_t i = 0; i < g->def_count; i++)
-			run_partial(ev, g->def[i], &acc);
+		struct candidates c = eval_choose(ev, g, NULL);
+		for (uint32_t i = 0; i < c.count; i++)
+			run_partial(ev, candidate(g, &c, i), &acc);
 		if (g->plain_set)
 			return value_set(&ev->mem, acc.list.item, acc.list.count);
 		rv v = value_object_unique(&ev->mem,

@@ -66,12 +66,14 @@ static noreturn_fn void conflict(struct rego_eval *ev, const struct def *def)
 static rv run_defs(struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
 {
 	rv result = NULL;
-	for (uint32_t i = 0; i < g->def_count; i++) {
-		rv v = run_def(ev, g->def[i], arg, count);
+	struct candidates c = eval_choose(ev, g, arg);
+	for (uint32_t i = 0; i < c.count; i++) {
+		const struct def *def = candidate(g, &c, i);
+		rv v = run_def(ev, def, arg, count);
 		if (!v)
 			continue;
 		if (result && !value_eq(result, v))
-			conflict(ev, g->def[i]);
+			conflict(ev, def);
 		result = v;
 		if (g->same_constant)
 			break;

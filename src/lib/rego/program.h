@@ -103,9 +103,6 @@ struct def {
 	uint16_t path_count; /* partial rules: keys before the leaf */
 	bool leaf_is_set;
 	rv const_value; /* the value when it does not depend on the body */
-	/* For indexing: the rule can only hold when this input (or argument) equals the constant. */
-	const struct index_key *guard;
-	rv guard_value;
 };
 
 enum group_kind {
@@ -114,21 +111,7 @@ enum group_kind {
 	GROUP_PARTIAL,
 };
 
-struct index_key {
-	int32_t arg; /* argument number, or -1: a path of the input */
-	uint16_t count;
-	const rv *key;
-};
-
-/* Definitions by the constant their guard wants: sorted by value, then order of the source. */
-struct rule_index {
-	const struct index_key *key;
-	const rv *value;
-	const uint32_t *def; /* parallel to value */
-	uint32_t count;
-	const uint32_t *other; /* definitions without this guard */
-	uint32_t other_count;
-};
+struct rule_index; /* index.h */
 
 struct group {
 	enum group_kind kind;
@@ -142,8 +125,9 @@ struct group {
 	bool same_constant;	    /* all definitions have one and the same constant value */
 	bool plain_set;		    /* partial: nothing but elements */
 	bool plain_object;	    /* partial: nothing but one key and a value */
+	bool has_set;		    /* partial: some definition puts elements right into the set */
 	bool has_children;
-	const struct rule_index *index;
+	const struct rule_index *index; /* NULL: all definitions have to be tried */
 };
 
 struct tree_node {
