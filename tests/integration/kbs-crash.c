@@ -111,7 +111,7 @@ static int check_resource(struct store *s, unsigned round, uint32_t n)
 
 	snprintf(key, sizeof(key), "crash/%u/%u", round, n);
 	content_of(round, n, &want);
-	if (store_resource_get(s, key, &got, NULL) < 0 ||
+	if (store_resource_get(s, "", key, 0, &got, NULL, NULL) < 0 ||
 		!slice_eq(secret_slice(&got), buf_slice(&want))) {
 		fprintf(stderr, "LOST: %s was acknowledged\n", key);
 		return -EIO;
@@ -126,7 +126,7 @@ static int check_counter(struct store *s, const struct acked *a)
 
 	if (a->counter == 0)
 		return 0;
-	if (store_resource_get(s, "crash/all/counter", &got, NULL) < 0 ||
+	if (store_resource_get(s, "", "crash/all/counter", 0, &got, NULL, NULL) < 0 ||
 		parse_u64(secret_slice(&got), 1, UINT64_MAX, &have) < 0 || have < a->counter ||
 		have > a->counter + 1) {
 		fprintf(stderr, "LOST: the counter is %llu, %llu was acknowledged\n",
@@ -143,7 +143,7 @@ static int check_references(struct store *s, unsigned round, const struct acked 
 	const json_t *item;
 	char prefix[32];
 
-	if (store_rv_list(s, &list, NULL) < 0)
+	if (store_rv_list(s, "", &list, NULL) < 0)
 		return -EIO;
 	snprintf(prefix, sizeof(prefix), "rv.%u.", round);
 	json_array_foreach (list, i, item)
@@ -182,7 +182,7 @@ static int check(const struct kbs_server *server, unsigned round, struct acked *
 		cleanup_with(secret_done) struct secret got = {0};
 
 		/* The write that was under way may have become durable without its answer. */
-		r = store_resource_get(s, "crash/all/counter", &got, NULL);
+		r = store_resource_get(s, "", "crash/all/counter", 0, &got, NULL, NULL);
 		if (r == 0)
 			r = parse_u64(secret_slice(&got), 1, UINT64_MAX, &a->counter);
 	}

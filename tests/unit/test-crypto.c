@@ -11,6 +11,7 @@
 #include "crypto/cipher.h"
 #include "crypto/hash.h"
 #include "crypto/jose.h"
+#include "crypto/merkle.h"
 #include "crypto/x509.h"
 #include "fmt/json.h"
 
@@ -363,9 +364,95 @@ static void test_x509(void **state)
 	assert_int_equal(certs_from_pem(SLICE_LIT("nothing"), certs, 2, &e), -EBADMSG);
 }
 
+/* Certificate Transparency's own test vectors, and every proof of small trees both ways. */
+static int stored_subtree(void *cookie, unsigned level, uint64_t index, uint8_t ret[32])
+{
+	uint8_t(*leaves)[32] = cookie;
+	struct merkle m = {0};
+
+	for (uint64_t i = index << level; i < (index + 1) << level; i++)
+		assert_int_equal(merkle_append(&m, leaves[i]), 0);
+	return merkle_root(&m, ret);
+}
+
+static void test_merkle(void **state)
+{
+	static const char *const entries[] = {"", "00", "10", "2021", "3031", "40414243",
+		"5051525354555657", "606162636465666768696a6b6c6d6e6f"};
+	static const char *const roots[] = {
+		"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+		"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+		"aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+		"d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+		"4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+		"76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+		"ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+		"5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"};
+	uint8_t leaves[33][32], heads[34][32];
+	struct merkle m = {0};
+	char hex[65];
+
+	assert_int_equal(merkle_root(&m, heads[0]), 0);
+	assert_string_equal(hex_str(slice_of(heads[0], 32), hex, sizeof(hex)),
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	for (unsigned i = 0; i < ARRAY_COUNT(leaves); i++) {
+		cleanup_with(buf_done) struct buf entry = buf_init(0);
+
+		if (i < ARRAY_COUNT(entries))
+			assert_int_equal(hex_decode(&entry, slice_str(entries[i])), 0);
+		else
+			buf_put_u8(&entry, (uint8_t)i);
+		assert_int_equal(merkle_leaf(buf_slice(&entry), leaves[i]), 0);
+		assert_int_equal(merkle_append(&m, leaves[i]), 0);
+		assert_int_equal(merkle_root(&m, heads[i + 1]), 0);
+		if (i < ARRAY_COUNT(roots))
+			assert_string_equal(
+				hex_str(slice_of(heads[i + 1], 32), hex, sizeof(hex)), roots[i]);
+	}
+	for (uint64_t n = 0; n <= ARRAY_COUNT(leaves); n++) {
+		for (uint64_t k = 0; k <= n; k++) {
+			cleanup_with(buf_done) struct buf path = buf_init(0);
+
+			assert_int_equal(
+				merkle_consistency(k, n, stored_subtree, leaves, &path), 0);
+			assert_int_equal(merkle_consistency_check(
+						 k, heads[k], n, heads[n], buf_slice(&path)),
+				0);
+			if (path.size) {
+				path.data[path.size - 1] ^= 1;
+				assert_int_equal(merkle_consistency_check(k, heads[k], n, heads[n],
+							 buf_slice(&path)),
+					-EKEYREJECTED);
+			}
+			buf_clear(&path);
+			if (k == n) {
+				assert_int_equal(
+					merkle_inclusion(k, n, stored_subtree, leaves, &path),
+					-EINVAL);
+				continue;
+			}
+			assert_int_equal(merkle_inclusion(k, n, stored_subtree, leaves, &path), 0);
+			assert_int_equal(
+				merkle_inclusion_check(k, n, leaves[k], buf_slice(&path), heads[n]),
+				0);
+			for (uint64_t other = 0; other <= n; other++) {
+				if (other != k)
+					assert_int_equal(merkle_inclusion_check(other, n, leaves[k],
+								 buf_slice(&path), heads[n]),
+						-EKEYREJECTED);
+			}
+			assert_int_equal(merkle_inclusion_check(k, n, leaves[k],
+						 slice_cut(buf_slice(&path), 0, path.size / 2),
+						 heads[n]) == 0,
+				path.size == 0);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_merkle),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_cipher),
 		cmocka_unit_test(test_sign),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The embedded store: what is written is there, what failed left nothing, the log cannot be bent. */
+/* The store on both databases: what is written is there, what failed left nothing, the log cannot be bent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -8,18 +8,52 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "base/log.h"
 #include "base/str.h"
+#include "support/postgres.h"
 #include "trustee/store/store.h"
 
-static const struct store_change g_by = {"admin", "127.0.0.1", 1700000000};
+static const struct store_change g_by = {"admin", "127.0.0.1", 1700000000, ""};
+static const struct store_change g_acme = {"acme-admin", "127.0.0.1", 1700000000, "acme"};
 
-static struct store *open_memory(void)
+/* The tests that take their store from here run on both databases. */
+static struct pg_server g_postgres;
+static bool g_on_postgres;
+static char g_database[32];
+
+static struct store *open_store(void)
 {
 	struct store *s = NULL;
 	struct err e = {0};
+	int r;
 
-	assert_int_equal(store_open(":memory:", &s, &e), 0);
+	if (g_on_postgres) {
+		struct db_postgres_options o;
+
+		assert_int_equal(
+			pg_server_database(&g_postgres, g_database, sizeof(g_database)), 0);
+		o = pg_server_options(&g_postgres, g_database);
+		r = store_open_postgres(&o, &s, &e);
+	} else {
+		r = store_open(":memory:", &s, &e);
+	}
+	if (r < 0)
+		fail_msg("%s", e.text);
 	return s;
+}
+
+static int put(struct store *s, const struct store_change *by, const char *key,
+	struct slice content, bool overwrite, int64_t *version)
+{
+	const struct store_put p = {.content = content, .overwrite = overwrite, .type = "text/x"};
+
+	return store_resource_put(s, by, key, &p, version, NULL);
+}
+
+static int get(struct store *s, const char *key, struct secret *ret)
+{
+	secret_done(ret);
+	return store_resource_get(s, "", key, 0, ret, NULL, NULL);
 }
 
 static char *temp_store(void)
@@ -46,57 +80,49 @@ static void remove_store(const char *path)
 
 static void test_resource(void **state)
 {
-	cleanup(store_close) struct store *s = open_memory();
+	cleanup(store_close) struct store *s = open_store();
 	cleanup_with(secret_done) struct secret got = {0};
 	json_t *list = NULL;
 	int64_t version;
 
-	assert_int_equal(store_resource_get(s, "a/b/c", &got, NULL), -ENOENT);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("one"), false, &version, NULL), 0);
+	assert_int_equal(get(s, "a/b/c", &got), -ENOENT);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("one"), false, &version), 0);
 	assert_int_equal(version, 1);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("two"), false, &version, NULL),
-		-EEXIST);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("two"), true, &version, NULL), 0);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("two"), false, &version), -EEXIST);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("two"), true, &version), 0);
 	assert_int_equal(version, 2);
-	assert_int_equal(store_resource_get(s, "a/b/c", &got, NULL), 0);
+	assert_int_equal(get(s, "a/b/c", &got), 0);
 	assert_true(slice_eq_str(secret_slice(&got), "two"));
-	assert_int_equal(store_resource_list(s, &list, NULL), 0);
+	assert_int_equal(store_resource_list(s, "", "", &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 1);
 	assert_null(json_object_get(json_array_get(list, 0), "content"));
 	json_decref(list);
-	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", NULL), 0);
-	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", NULL), -ENOENT);
+	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", 0, NULL), 0);
+	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", 0, NULL), -ENOENT);
 	secret_done(&got);
-	assert_int_equal(store_resource_get(s, "a/b/c", &got, NULL), -ENOENT);
+	assert_int_equal(get(s, "a/b/c", &got), -ENOENT);
 }
 
 static void test_resource_limits(void **state)
 {
-	cleanup(store_close) struct store *s = open_memory();
+	cleanup(store_close) struct store *s = open_store();
 	cleanup_with(secret_done) struct secret got = {0};
 	uint8_t *big = calloc(1, STORE_RESOURCE_MAX + 1);
 
 	assert_non_null(big);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c",
-				 slice_of(big, STORE_RESOURCE_MAX + 1), true, NULL, NULL),
-		-E2BIG);
-	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", slice_of(big, STORE_RESOURCE_MAX),
-				 true, NULL, NULL),
-		0);
+	assert_int_equal(
+		put(s, &g_by, "a/b/c", slice_of(big, STORE_RESOURCE_MAX + 1), true, NULL), -E2BIG);
+	assert_int_equal(put(s, &g_by, "a/b/c", slice_of(big, STORE_RESOURCE_MAX), true, NULL), 0);
 	free(big);
 	/* An empty resource is a resource. */
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/empty", SLICE_EMPTY, true, NULL, NULL), 0);
-	assert_int_equal(store_resource_get(s, "a/b/empty", &got, NULL), 0);
+	assert_int_equal(put(s, &g_by, "a/b/empty", SLICE_EMPTY, true, NULL), 0);
+	assert_int_equal(get(s, "a/b/empty", &got), 0);
 	assert_int_equal(got.size, 0);
 }
 
 static void test_policy_versions(void **state)
 {
-	cleanup(store_close) struct store *s = open_memory();
+	cleanup(store_close) struct store *s = open_store();
 	cleanup_with(buf_done) struct buf text = buf_init(0);
 	json_t *list = NULL;
 	int64_t version;
@@ -104,15 +130,15 @@ static void test_policy_versions(void **state)
 	assert_int_equal(store_policy_set(s, &g_by, "p", SLICE_LIT("first"), &version, NULL), 0);
 	assert_int_equal(store_policy_set(s, &g_by, "p", SLICE_LIT("second"), &version, NULL), 0);
 	assert_int_equal(version, 2);
-	assert_int_equal(store_policy_get(s, "p", 0, &text, &version, NULL), 0);
+	assert_int_equal(store_policy_get(s, "", "p", 0, &text, &version, NULL), 0);
 	assert_string_equal(buf_str(&text), "second");
 	assert_int_equal(version, 2);
 	buf_clear(&text);
-	assert_int_equal(store_policy_get(s, "p", 1, &text, NULL, NULL), 0);
+	assert_int_equal(store_policy_get(s, "", "p", 1, &text, NULL, NULL), 0);
 	assert_string_equal(buf_str(&text), "first");
-	assert_int_equal(store_policy_get(s, "p", 3, &text, NULL, NULL), -ENOENT);
-	assert_int_equal(store_policy_get(s, "q", 0, &text, NULL, NULL), -ENOENT);
-	assert_int_equal(store_policy_list(s, &list, NULL), 0);
+	assert_int_equal(store_policy_get(s, "", "p", 3, &text, NULL, NULL), -ENOENT);
+	assert_int_equal(store_policy_get(s, "", "q", 0, &text, NULL, NULL), -ENOENT);
+	assert_int_equal(store_policy_list(s, "", &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 1);
 	assert_int_equal(
 		json_integer_value(json_object_get(json_array_get(list, 0), "version")), 2);
@@ -121,7 +147,7 @@ static void test_policy_versions(void **state)
 
 static void test_reference_values(void **state)
 {
-	cleanup(store_close) struct store *s = open_memory();
+	cleanup(store_close) struct store *s = open_store();
 	json_t *good = json_pack("[{s:s,s:s,s:s,s:[s]},{s:s,s:s,s:s,s:i}]", "version", "0.1.0",
 		"name", "pcr", "expiration", "2030-01-01T00:00:00Z", "value", "aa", "version",
 		"0.1.0", "name", "major", "expiration", "2030-01-01T00:00:00Z", "value", 7);
@@ -133,7 +159,7 @@ static void test_reference_values(void **state)
 	assert_int_equal(store_rv_put(s, &g_by, good, NULL), 0);
 	/* All or nothing: the good record before the bad one must not stay. */
 	assert_int_equal(store_rv_put(s, &g_by, bad, NULL), -EINVAL);
-	assert_int_equal(store_rv_list(s, &list, NULL), 0);
+	assert_int_equal(store_rv_list(s, "", &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 2);
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(list, 0), "name")), "major");
@@ -144,35 +170,44 @@ static void test_reference_values(void **state)
 	json_decref(bad);
 }
 
+static int add_verdict(struct store *s, const char *id, int64_t time, const char *record)
+{
+	const struct store_verdict v = {.tenant = "",
+		.id = id,
+		.kind = "attestation",
+		.tee = "tpm",
+		.status = "refused",
+		.record = record,
+		.time = time};
+
+	return store_verdict_add(s, &v, 64, NULL);
+}
+
 static void test_verdicts_are_bounded(void **state)
 {
-	cleanup(store_close) struct store *s = open_memory();
+	cleanup(store_close) struct store *s = open_store();
 	json_t *record = NULL, *list = NULL;
 	char id[STORE_ID_SIZE];
 
 	for (int i = 0; i < 300; i++) {
 		snprintf(id, sizeof(id), "%032x", i);
-		assert_int_equal(store_verdict_add(s, id, i, "attestation", "tpm", "refused",
-					 "{\"reason\":\"x\"}", 64, NULL),
-			0);
+		assert_int_equal(add_verdict(s, id, i, "{\"reason\":\"x\"}"), 0);
 	}
-	assert_int_equal(store_verdict_get(s, id, &record, NULL), 0);
+	assert_int_equal(store_verdict_get(s, "", id, &record, NULL), 0);
 	assert_string_equal(json_string_value(json_object_get(record, "reason")), "x");
 	json_decref(record);
 	snprintf(id, sizeof(id), "%032x", 0);
-	assert_int_equal(store_verdict_get(s, id, &record, NULL), -ENOENT);
-	assert_int_equal(store_verdict_list(s, 1000, &list, NULL), 0);
+	assert_int_equal(store_verdict_get(s, "", id, &record, NULL), -ENOENT);
+	assert_int_equal(store_verdict_list(s, "", 1000, &list, NULL), 0);
 	assert_true(json_array_size(list) <= 64 + 64);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "time")), 299);
 	json_decref(list);
 	/* A durable write in between takes the verdicts along, a failing one keeps them. */
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL), 0);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL), 0);
 	snprintf(id, sizeof(id), "%032x", 1000);
-	assert_int_equal(store_verdict_add(s, id, 1, "resource", "", "refused", "{}", 64, NULL), 0);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL, NULL), -EEXIST);
-	assert_int_equal(store_verdict_get(s, id, &record, NULL), 0);
+	assert_int_equal(add_verdict(s, id, 1, "{}"), 0);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL), -EEXIST);
+	assert_int_equal(store_verdict_get(s, "", id, &record, NULL), 0);
 	json_decref(record);
 }
 
@@ -187,13 +222,12 @@ static void test_survives_reopening(void **state)
 	assert_int_equal(store_open(path, &s, &e), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 077, 0);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL), 0);
 	/* One writer only. */
 	assert_int_equal(store_open(path, &second, &e), -EBUSY);
 	store_close(s);
 	assert_int_equal(store_open(path, &s, &e), 0);
-	assert_int_equal(store_resource_get(s, "a/b/c", &got, NULL), 0);
+	assert_int_equal(get(s, "a/b/c", &got), 0);
 	assert_true(slice_eq_str(secret_slice(&got), "x"));
 	store_close(s);
 	remove_store(path);
@@ -218,9 +252,8 @@ static void test_audit(void **state)
 	assert_int_equal(store_open(path, &s, &e), 0);
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(store_audit_add(s, &g_by, "test", "object", "detail", &e), 0);
-	assert_int_equal(
-		store_resource_put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL, NULL), 0);
-	assert_int_equal(store_audit_list(s, 100, &list, NULL), 0);
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("x"), true, NULL), 0);
+	assert_int_equal(store_audit_list(s, "*", 0, 100, &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 6);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "action")),
 		"resource.set");
@@ -247,23 +280,243 @@ static void test_newer_schema_is_refused(void **state)
 
 	assert_int_equal(store_open(path, &s, &e), 0);
 	store_close(s);
-	run_sql(path, "INSERT INTO migrations VALUES(999, 'future')", 1);
+	run_sql(path, "INSERT INTO husk_schema VALUES(999, 'future')", 1);
 	assert_int_equal(store_open(path, &s, &e), -EOPNOTSUPP);
 	remove_store(path);
 	assert_int_equal(store_open("/nonexistent/husk.db", &s, &e), -ENOENT);
 }
 
+static void test_versions(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	cleanup_with(secret_done) struct secret got = {0};
+	struct store_put p = {.content = SLICE_LIT("one"), .overwrite = true, .keep = 2};
+	struct store_resource info = {0};
+	json_t *list = NULL;
+	int64_t version = 0;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(store_resource_put(s, &g_by, "a/b/c", &p, &version, NULL), 0);
+	assert_int_equal(version, 3);
+	/* Two are kept, the first is overwritten. */
+	assert_int_equal(store_resource_get(s, "", "a/b/c", 1, &got, NULL, NULL), -ENOENT);
+	assert_int_equal(store_resource_get(s, "", "a/b/c", 2, &got, &info, NULL), 0);
+	assert_int_equal(info.version, 2);
+	p.if_version = 2;
+	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", &p, &version, NULL), -ESTALE);
+	p.if_version = 3;
+	p.type = "application/x-key";
+	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", &p, &version, NULL), 0);
+	secret_done(&got);
+	assert_int_equal(store_resource_get(s, "", "a/b/c", 0, &got, &info, NULL), 0);
+	assert_string_equal(info.type, "application/x-key");
+	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", 3, NULL), -ESTALE);
+	assert_int_equal(store_resource_delete(s, &g_by, "a/b/c", 4, NULL), 0);
+	assert_int_equal(store_resource_history(s, "", "a/b/c", &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 4);
+	assert_false(json_is_true(json_object_get(json_array_get(list, 0), "kept")));
+	json_decref(list);
+	/* A number, and with it an ETag, is never used twice. */
+	p.if_version = 0;
+	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", &p, &version, NULL), 0);
+	assert_int_equal(version, 5);
+	assert_int_equal(store_resource_history(s, "", "a/b/x", &list, NULL), -ENOENT);
+	assert_int_equal(store_resource_list(s, "", "a/b/", &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+	assert_int_equal(store_resource_list(s, "", "b", &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
+}
+
+static void test_tenants(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	const struct store_quota quota = {.resources = 2, .bytes = 10, .policies = 1};
+	cleanup_with(secret_done) struct secret got = {0};
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	json_t *list = NULL;
+	int64_t before = 0, after = 0;
+
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_LIT("x"), true, NULL), -ENOENT);
+	assert_int_equal(store_tenant_set(s, &g_by, "Acme", &quota, NULL), -EINVAL);
+	assert_int_equal(store_generation(s, &before, NULL), 0);
+	assert_int_equal(store_tenant_set(s, &g_by, "acme", &quota, NULL), 0);
+	assert_int_equal(store_generation(s, &after, NULL), 0);
+	assert_int_not_equal(before, after);
+	/* The same names, other things. */
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("ours"), true, NULL), 0);
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_LIT("theirs"), true, NULL), 0);
+	assert_int_equal(get(s, "a/b/c", &got), 0);
+	assert_true(slice_eq_str(secret_slice(&got), "ours"));
+	assert_int_equal(put(s, &g_acme, "a/b/d", SLICE_LIT("12345"), true, NULL), -EDQUOT);
+	assert_int_equal(put(s, &g_acme, "a/b/d", SLICE_LIT("1234"), true, NULL), 0);
+	assert_int_equal(put(s, &g_acme, "a/b/e", SLICE_EMPTY, true, NULL), -EDQUOT);
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_LIT("123456"), true, NULL), 0);
+	assert_int_equal(store_policy_set(s, &g_acme, "p", SLICE_LIT("1"), NULL, NULL), 0);
+	assert_int_equal(store_policy_set(s, &g_acme, "p", SLICE_LIT("2"), NULL, NULL), 0);
+	assert_int_equal(store_policy_set(s, &g_acme, "q", SLICE_LIT("1"), NULL, NULL), -EDQUOT);
+	assert_int_equal(store_policy_get(s, "", "p", 0, &text, NULL, NULL), -ENOENT);
+	assert_int_equal(store_tenant_list(s, &list, NULL), 0);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(json_array_get(list, 0), "used"), "bytes")),
+		10);
+	json_decref(list);
+	assert_int_equal(store_audit_list(s, "acme", 0, 100, &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 5);
+	json_decref(list);
+	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), 0);
+	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), -ENOENT);
+	secret_done(&got);
+	assert_int_equal(store_resource_get(s, "acme", "a/b/c", 0, &got, NULL, NULL), -ENOENT);
+	assert_int_equal(get(s, "a/b/c", &got), 0);
+}
+
+/* Over two stored levels: 256 leaves make a node. */
+static void test_audit_proofs(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	uint8_t root[700][MERKLE_HASH_SIZE], leaf[MERKLE_HASH_SIZE];
+	const unsigned last = g_on_postgres ? 300 : 700;
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < last; i++) {
+		assert_int_equal(
+			store_audit_note(s, &g_by, "resource.release", "a/b/c", "x", NULL), 0);
+		assert_int_equal(store_audit_head(s, &size, root[i], NULL), 0);
+		assert_int_equal(size, i + 1);
+	}
+	for (unsigned seq = 1; seq <= last; seq += 37) {
+		cleanup_with(buf_done) struct buf path = buf_init(0);
+		json_t *entry = NULL;
+
+		assert_int_equal(store_audit_entry(s, seq, &entry, NULL), 0);
+		json_object_del(entry, "leaf");
+		assert_int_equal(store_audit_leaf(entry, leaf), 0);
+		json_decref(entry);
+		assert_int_equal(store_audit_inclusion(s, seq, last, &path, NULL), 0);
+		assert_int_equal(merkle_inclusion_check(
+					 seq - 1, last, leaf, buf_slice(&path), root[last - 1]),
+			0);
+		assert_int_equal(
+			merkle_inclusion_check(seq, last, leaf, buf_slice(&path), root[last - 1]),
+			-EKEYREJECTED);
+		buf_clear(&path);
+		assert_int_equal(store_audit_consistency(s, seq, last, &path, NULL), 0);
+		assert_int_equal(merkle_consistency_check(seq, root[seq - 1], last, root[last - 1],
+					 buf_slice(&path)),
+			0);
+		if (seq < last)
+			assert_int_equal(merkle_consistency_check(seq, root[seq], last,
+						 root[last - 1], buf_slice(&path)),
+				-EKEYREJECTED);
+	}
+	assert_int_equal(store_audit_check(s, NULL), 0);
+}
+
+static void test_shared_sessions(void **state)
+{
+	struct store *s = NULL, *other = NULL;
+	struct db_postgres_options o;
+	struct store_session n = {.tenant = "", .nonce = "n", .tee = "snp", .expires = 1000};
+	struct store_session a = {0}, b = {0};
+	const uint8_t digest[32] = {1};
+
+	if (!g_on_postgres)
+		return;
+	s = open_store();
+	o = pg_server_options(&g_postgres, g_database);
+	assert_int_equal(store_open_postgres(&o, &other, NULL), 0);
+	assert_true(store_shared(s));
+	snprintf(n.id, sizeof(n.id), "%032x", 7);
+	assert_int_equal(store_session_new(s, &n, NULL), 0);
+	assert_int_equal(store_session_new(other, &n, NULL), -EEXIST);
+	assert_int_equal(store_session_take(other, n.id, "acme", 5, &a, NULL), -ENOENT);
+	/* One of two gets the nonce. */
+	assert_int_equal(store_session_take(other, n.id, "", 5, &a, NULL), 0);
+	assert_int_equal(store_session_take(s, n.id, "", 5, &b, NULL), 0);
+	assert_int_equal(a.state, STORE_SESSION_PENDING);
+	assert_int_equal(b.state, STORE_SESSION_BUSY);
+	free(a.token);
+	free(b.token);
+	assert_int_equal(store_session_attested(other, n.id, digest, "token", NULL), 0);
+	assert_int_equal(store_session_attested(s, n.id, digest, "token", NULL), -ENOENT);
+	assert_int_equal(store_session_read(s, n.id, "", 5, &a, NULL), 0);
+	assert_int_equal(a.state, STORE_SESSION_ATTESTED);
+	assert_string_equal(a.token, "token");
+	assert_memory_equal(a.digest, digest, 32);
+	free(a.token);
+	assert_int_equal(store_session_read(s, n.id, "", 1000, &a, NULL), -ESTALE);
+	assert_int_equal(store_session_expire(s, 1000, NULL), 0);
+	assert_int_equal(store_session_read(s, n.id, "", 5, &a, NULL), -ENOENT);
+	store_close(s);
+	store_close(other);
+}
+
+/* Errors while the server is away, by themselves good again afterwards. */
+static void test_reconnects(void **state)
+{
+	cleanup(store_close) struct store *s = NULL;
+	cleanup_with(secret_done) struct secret got = {0};
+	int r = -EIO;
+
+	if (!g_on_postgres)
+		return;
+	s = open_store();
+	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("kept"), true, NULL), 0);
+	pg_server_kill(&g_postgres);
+	r = put(s, &g_by, "a/b/d", SLICE_LIT("x"), true, NULL);
+	assert_true(r == -EPIPE || r == -EAGAIN);
+	assert_int_not_equal(store_ready(s), 0);
+	assert_int_equal(pg_server_start(&g_postgres), 0);
+	for (int i = 0; i < 200 && store_ready(s) < 0; i++)
+		usleep(50000);
+	for (int i = 0; i < 200 && (r = get(s, "a/b/c", &got)) < 0; i++)
+		usleep(50000);
+	assert_int_equal(r, 0);
+	assert_true(slice_eq_str(secret_slice(&got), "kept"));
+	assert_int_equal(put(s, &g_by, "a/b/d", SLICE_LIT("x"), true, NULL), 0);
+	assert_int_equal(store_audit_check(s, NULL), 0);
+}
+
+static int use_postgres(void **state)
+{
+	g_on_postgres = true;
+	return 0;
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_resource),
-		cmocka_unit_test(test_resource_limits),
-		cmocka_unit_test(test_policy_versions),
-		cmocka_unit_test(test_reference_values),
-		cmocka_unit_test(test_verdicts_are_bounded),
+#define ON_BOTH                                                                                  \
+	cmocka_unit_test(test_resource), cmocka_unit_test(test_resource_limits),                 \
+		cmocka_unit_test(test_policy_versions), cmocka_unit_test(test_reference_values), \
+		cmocka_unit_test(test_verdicts_are_bounded), cmocka_unit_test(test_versions),    \
+		cmocka_unit_test(test_tenants), cmocka_unit_test(test_audit_proofs)
+	const struct CMUnitTest embedded[] = {
+		ON_BOTH,
 		cmocka_unit_test(test_survives_reopening),
 		cmocka_unit_test(test_audit),
 		cmocka_unit_test(test_newer_schema_is_refused),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	const struct CMUnitTest scaled_out[] = {
+		ON_BOTH,
+		cmocka_unit_test(test_shared_sessions),
+		cmocka_unit_test(test_reconnects),
+	};
+	int failed, r;
+
+	log_setup("test-kbs-store", LOG_LEVEL_ERROR, false, 2);
+	failed = cmocka_run_group_tests(embedded, NULL, NULL);
+	r = pg_server_start(&g_postgres);
+
+	if (r == -ENOENT && !getenv("CI")) {
+		print_message("PostgreSQL is not installed: its tests are skipped\n");
+	} else if (r < 0) {
+		print_error("PostgreSQL does not start: %s\n", strerror(-r));
+		failed++;
+	} else {
+		failed += cmocka_run_group_tests(scaled_out, use_postgres, NULL);
+	}
+	pg_server_remove(&g_postgres);
+	return failed;
 }

@@ -150,12 +150,30 @@ static void match_fixed(const char *method, const char *path, struct kbs_target 
 	}
 }
 
+/* Takes "/tenants/NAME" off the path: a tenant's guests and admins have it in their base URL. What
+ * is no tenant's name stays, and is then an unknown path. */
+static const char *skip_tenant(const char *path, struct kbs_target *t)
+{
+	static const char prefix[] = "/tenants/";
+	const char *name = path + strlen(prefix);
+	size_t n;
+
+	if (!str_starts(path, prefix))
+		return path;
+	n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+	if (n == 0 || name[0] == '-' || name[n] != '/' ||
+		str_copy_slice(t->tenant, sizeof(t->tenant), slice_of(name, n)) < 0)
+		return path;
+	return name + n;
+}
+
 void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret)
 {
 	static const char prefix[] = "/kbs/v0/";
 	char path[ROUTE_TAIL_MAX];
 	const uint8_t *mark = target.size ? memchr(target.data, '?', target.size) : NULL;
 	size_t path_size = mark ? (size_t)(mark - target.data) : target.size;
+	const char *rest;
 	size_t n;
 
 	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH};
@@ -164,8 +182,9 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 	if (mark && str_copy_slice(ret->query, sizeof(ret->query),
 			    slice_cut(target, path_size + 1, target.size)) < 0)
 		return;
-	if (!str_starts(path, prefix)) {
-		match_fixed(method, path, ret);
+	rest = skip_tenant(path, ret);
+	if (!str_starts(rest, prefix)) {
+		match_fixed(method, rest, ret);
 		return;
 	}
 	if (!streq(method, "GET") && !streq(method, "POST") && !streq(method, "PUT") &&
@@ -173,12 +192,13 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 		ret->route = ROUTE_METHOD;
 		return;
 	}
-	n = strcspn(path + strlen(prefix), "/");
+	rest += strlen(prefix);
+	n = strcspn(rest, "/");
 	if (n == 0)
 		return;
 	(void)!str_copy_slice(ret->plugin, sizeof(ret->plugin),
-		slice_cut(slice_str(path + strlen(prefix)), 0, MIN(n, sizeof(ret->plugin) - 1)));
-	match_kbs(method, path + strlen(prefix), ret);
+		slice_cut(slice_str(rest), 0, MIN(n, sizeof(ret->plugin) - 1)));
+	match_kbs(method, rest, ret);
 }
 
 static bool segment_valid(const char *s, size_t n)

@@ -45,15 +45,18 @@ enum route_need {
 
 #define ROUTE_TARGET_MAX 4096
 #define ROUTE_TAIL_MAX 1024
+#define ROUTE_TENANT_SIZE 49 /* that of the store, with its NUL */
 
 /**
  * struct kbs_target - a request target taken apart
+ * @tenant: from the prefix /tenants/NAME before /kbs/v0/; "" for the default tenant
  * @tail: percent-decoded rest of the path after the route's own part; never holds NUL
  * @query: raw text after '?', "" when absent
  */
 struct kbs_target {
 	enum kbs_route route;
 	char plugin[64];
+	char tenant[ROUTE_TENANT_SIZE];
 	char tail[ROUTE_TAIL_MAX];
 	char query[ROUTE_TAIL_MAX];
 };

@@ -14,7 +14,7 @@ static void reference_get(struct call *c)
 	const json_t *value = NULL;
 	bool expired = false;
 	struct err e = {0};
-	int r = store_rv_list(v->store, &records, &e);
+	int r = store_rv_list(v->store, c->target.tenant, &records, &e);
 
 	if (r == 0) {
 		snapshot = rvps_snapshot_new(records);
@@ -89,8 +89,8 @@ static void policy_read(struct call *c)
 	else if (r == -ENOENT)
 		r = 0;
 	if (r == 0)
-		r = store_policy_get(
-			c->vault->store, c->target.tail, (int64_t)want, &text, &version, &e);
+		r = store_policy_get(c->vault->store, c->target.tenant, c->target.tail,
+			(int64_t)want, &text, &version, &e);
 	if (r < 0)
 		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
 	else
@@ -113,20 +113,21 @@ static unsigned list_limit(const struct call *c)
 static int read_store(struct call *c, json_t **ret, struct err *reterr)
 {
 	struct store *s = c->vault->store;
+	const char *tenant = c->target.tenant;
 
 	switch (c->target.route) {
 	case ROUTE_ADMIN_WHY:
-		return store_verdict_get(s, c->target.tail, ret, reterr);
+		return store_verdict_get(s, tenant, c->target.tail, ret, reterr);
 	case ROUTE_ADMIN_VERDICTS:
-		return store_verdict_list(s, list_limit(c), ret, reterr);
+		return store_verdict_list(s, tenant, list_limit(c), ret, reterr);
 	case ROUTE_ADMIN_RESOURCES:
-		return store_resource_list(s, ret, reterr);
+		return store_resource_list(s, tenant, "", ret, reterr);
 	case ROUTE_ADMIN_POLICIES:
-		return store_policy_list(s, ret, reterr);
+		return store_policy_list(s, tenant, ret, reterr);
 	case ROUTE_ADMIN_REFERENCES:
-		return store_rv_list(s, ret, reterr);
+		return store_rv_list(s, tenant, ret, reterr);
 	case ROUTE_ADMIN_AUDIT:
-		return store_audit_list(s, list_limit(c), ret, reterr);
+		return store_audit_list(s, *tenant ? tenant : "*", 0, list_limit(c), ret, reterr);
 	default:
 		return err_set(reterr, -ENOENT, "no such endpoint");
 	}

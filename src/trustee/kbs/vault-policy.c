@@ -11,9 +11,10 @@
 
 static int install(struct vault *v, const char *id, struct slice text, struct err *reterr)
 {
-	const struct store_change by = {.actor = "system", .peer = "", .now = vault_now(v)};
+	const struct store_change by = {
+		.actor = "system", .peer = "", .now = vault_now(v), .tenant = ""};
 	cleanup_with(buf_done) struct buf have = buf_init(STORE_POLICY_MAX);
-	int r = store_policy_get(v->store, id, 0, &have, NULL, NULL);
+	int r = store_policy_get(v->store, "", id, 0, &have, NULL, NULL);
 
 	if (r == -ENOENT)
 		r = store_policy_set(v->store, &by, id, text, NULL, reterr);
@@ -66,7 +67,7 @@ static json_t *references_header(struct vault *v)
 {
 	json_t *records = NULL;
 
-	if (store_rv_list(v->store, &records, NULL) < 0)
+	if (store_rv_list(v->store, "", &records, NULL) < 0)
 		return NULL;
 	return json_pack("{s:s, s:o}", "op", "references", "records", records);
 }
@@ -85,13 +86,13 @@ int vault_push_state(struct vault *v, unsigned index)
 		json_decref(header);
 	}
 	if (r == 0)
-		r = store_policy_list(v->store, &list, NULL);
+		r = store_policy_list(v->store, "", &list, NULL);
 	json_array_foreach (list, i, item) {
 		cleanup_with(buf_done) struct buf text = buf_init(STORE_POLICY_MAX);
 		const char *id = wire_str(item, "id");
 
 		if (r == 0)
-			r = store_policy_get(v->store, id, 0, &text, NULL, NULL);
+			r = store_policy_get(v->store, "", id, 0, &text, NULL, NULL);
 		header = policy_header(id);
 		if (r == 0)
 			r = v->ops.to_verifier(v->ops.cookie, index, header, buf_slice(&text));

@@ -29,7 +29,7 @@ static void release(struct call *c)
 		call_answer(c);
 		return;
 	}
-	r = store_resource_get(v->store, c->target.tail, &plain, &e);
+	r = store_resource_get(v->store, c->target.tenant, c->target.tail, 0, &plain, NULL, &e);
 	if (r < 0) {
 		log_warn("kbs.resource.missing", LOG_STR("path", c->target.tail),
 			LOG_STR("peer", c->peer), LOG_STR("reason", err_text(&e, r)));
@@ -145,6 +145,7 @@ void vault_resource_set(struct call *c, struct slice body)
 {
 	struct vault *v = c->vault;
 	struct store_change by = vault_change(c);
+	const struct store_put put = {.content = body, .overwrite = true};
 	struct err e = {0};
 	int r;
 
@@ -157,7 +158,7 @@ void vault_resource_set(struct call *c, struct slice body)
 		call_answer(c);
 		return;
 	}
-	r = store_resource_put(v->store, &by, c->target.tail, body, true, NULL, &e);
+	r = store_resource_put(v->store, &by, c->target.tail, &put, NULL, &e);
 	if (r < 0) {
 		v->counters[COUNT_PLUGIN_ERRORS]++;
 		log_error("kbs.resource.write", LOG_STR("path", c->target.tail),
@@ -179,7 +180,7 @@ void vault_resource_delete(struct call *c)
 
 	v->counters[COUNT_PLUGIN_REQUESTS]++;
 	c->reply.type = REPLY_XML;
-	r = store_resource_delete(v->store, &by, c->target.tail, &e);
+	r = store_resource_delete(v->store, &by, c->target.tail, 0, &e);
 	if (r < 0) {
 		v->counters[COUNT_PLUGIN_ERRORS]++;
 		reply_fail(&c->reply, REPLY_PLUGIN_INTERNAL, "Plugin internal error: %s",

@@ -103,8 +103,15 @@ void verdict_record_as(struct call *c, const char *id, const char *kind, const c
 	text = record ? json_dumps(record, JSON_COMPACT) : NULL;
 	json_decref(record);
 	if (text && strlen(text) <= RECORD_MAX) {
-		r = store_verdict_add(v->store, id, vault_now(v), kind, c->tee, status, text,
-			v->config->husk.verdict_keep, &e);
+		const struct store_verdict verdict = {.tenant = c->target.tenant,
+			.id = id,
+			.kind = kind,
+			.tee = c->tee,
+			.status = status,
+			.record = text,
+			.time = vault_now(v)};
+
+		r = store_verdict_add(v->store, &verdict, v->config->husk.verdict_keep, &e);
 		if (r < 0)
 			log_error("kbs.verdict.lost", LOG_STR("id", id),
 				LOG_STR("reason", err_text(&e, r)));

@@ -38,6 +38,7 @@ struct store_change vault_change(const struct call *c)
 		.actor = c->role[0] ? c->role : "anonymous",
 		.peer = c->peer,
 		.now = vault_now(c->vault),
+		.tenant = c->target.tenant,
 	};
 }
 

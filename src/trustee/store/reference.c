@@ -6,12 +6,12 @@
 static int put_one(
 	struct store *s, const struct store_change *by, const json_t *record, struct err *reterr)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
 	cleanup(free_ptr) char *text = NULL;
 	const char *name = json_string_value(json_object_get(record, "name"));
 	const char *version = json_string_value(json_object_get(record, "version"));
 	const char *expiration = json_string_value(json_object_get(record, "expiration"));
 	const json_t *value = json_object_get(record, "value");
+	char detail[128], digest[65];
 	int64_t expires;
 	int r;
 
@@ -25,23 +25,41 @@ static int put_one(
 	if (strlen(text) > STORE_VALUE_MAX)
 		return err_set(reterr, -E2BIG, "reference value %s is over the limit of %zu bytes",
 			name, STORE_VALUE_MAX);
-	r = sq_prepare(s,
-		"INSERT INTO reference_value(name, version, expiration, registered, value)"
-		" VALUES(?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET"
-		" version = excluded.version, expiration = excluded.expiration,"
-		" registered = excluded.registered, value = excluded.value",
-		&st, reterr);
+	r = store_sha256_hex(slice_str(text), digest);
+	if (r == 0)
+		r = db_run(s->db,
+			"INSERT INTO reference_value(tenant, name, version, expiration, registered,"
+			" value) VALUES($1, $2, $3, $4, $5, $6)"
+			" ON CONFLICT(tenant, name) DO UPDATE SET"
+			" version = excluded.version, expiration = excluded.expiration,"
+			" registered = excluded.registered, value = excluded.value",
+			DB_WITH(DB_TEXT(by->tenant), DB_TEXT(name), DB_TEXT(version),
+				DB_INT(expires), DB_INT(by->now), DB_TEXT(text)),
+			NULL, reterr);
 	if (r < 0)
 		return r;
-	sq_text(st, 1, name);
-	sq_text(st, 2, version);
-	sqlite3_bind_int64(st, 3, expires);
-	sqlite3_bind_int64(st, 4, by->now);
-	sq_text(st, 5, text);
-	r = sq_run(s, st, reterr, "write reference value");
+	snprintf(detail, sizeof(detail), "until %.24s, sha256 %s", expiration, digest);
+	return audit_append(s, by, "reference-value.set", name, detail, reterr);
+}
+
+static int check_quota(struct store *s, const struct store_change *by, struct err *reterr)
+{
+	cleanup(db_rows_free) struct db_rows *rows = NULL;
+	struct store_quota quota;
+	int r = tenant_quota(s, by->tenant, &quota, reterr);
+
+	if (r < 0 || quota.reference_values == 0)
+		return r;
+	r = db_query(s->db, "SELECT count(*) FROM reference_value WHERE tenant = $1",
+		DB_WITH(DB_TEXT(by->tenant)), &rows, reterr);
 	if (r == 0)
-		r = audit_append(s, by, "reference-value.set", name, expiration, reterr);
-	return r;
+		r = db_next(rows, reterr);
+	if (r < 0)
+		return r;
+	return db_int(rows, 0) <= quota.reference_values
+		       ? 0
+		       : err_set(reterr, -EDQUOT, "tenant %s may have %lld reference values",
+				 by->tenant, (long long)quota.reference_values);
 }
 
 int store_rv_put(
@@ -49,76 +67,58 @@ int store_rv_put(
 {
 	size_t i;
 	const json_t *record;
-	int r = sq_begin(s, reterr);
+	int r = change_begin(s, reterr);
 
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = audit_lock(s, reterr);
 	json_array_foreach (records, i, record) {
-		r = put_one(s, by, record, reterr);
-		if (r < 0) {
-			sq_rollback(s);
-			return r;
-		}
+		if (r == 0)
+			r = put_one(s, by, record, reterr);
 	}
-	return sq_commit(s, reterr);
+	/* Afterwards, because a change of a value that exists takes no room. */
+	if (r == 0)
+		r = check_quota(s, by, reterr);
+	if (r == 0)
+		r = generation_bump(s, reterr);
+	return change_end(s, r, reterr);
 }
 
 int store_rv_delete(
 	struct store *s, const struct store_change *by, const char *name, struct err *reterr)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	int r = sq_begin(s, reterr);
+	uint64_t changed = 0;
+	int r = change_begin(s, reterr);
 
-	if (r < 0)
-		return r;
-	r = sq_prepare(s, "DELETE FROM reference_value WHERE name = ?", &st, reterr);
-	if (r == 0) {
-		sq_text(st, 1, name);
-		r = sq_run(s, st, reterr, "delete reference value");
-	}
-	if (r == 0 && sqlite3_changes(s->db) == 0)
+	if (r == 0)
+		r = audit_lock(s, reterr);
+	if (r == 0)
+		r = db_run(s->db, "DELETE FROM reference_value WHERE tenant = $1 AND name = $2",
+			DB_WITH(DB_TEXT(by->tenant), DB_TEXT(name)), &changed, reterr);
+	if (r == 0 && changed == 0)
 		r = err_set(reterr, -ENOENT, "no reference value %s", name);
 	if (r == 0)
 		r = audit_append(s, by, "reference-value.delete", name, "", reterr);
-	if (r < 0) {
-		sq_rollback(s);
-		return r;
-	}
-	return sq_commit(s, reterr);
+	if (r == 0)
+		r = generation_bump(s, reterr);
+	return change_end(s, r, reterr);
 }
 
-int store_rv_list(struct store *s, json_t **ret, struct err *reterr)
+static json_t *rv_row(const struct db_rows *rows)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	json_t *list;
-	int r = sq_prepare(s,
+	char expires[RFC3339_SIZE], registered[RFC3339_SIZE];
+	json_t *value = json_loads(db_text(rows, 4), JSON_DECODE_ANY, NULL);
+
+	if (!value)
+		return NULL;
+	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "version", db_text(rows, 0), "name",
+		db_text(rows, 1), "expiration", rfc3339_format(db_int(rows, 2), expires),
+		"registered", rfc3339_format(db_int(rows, 3), registered), "value", value);
+}
+
+int store_rv_list(struct store *s, const char *tenant, json_t **ret, struct err *reterr)
+{
+	return list_rows(s,
 		"SELECT version, name, expiration, registered, value FROM reference_value"
-		" ORDER BY name",
-		&st, reterr);
-
-	if (r < 0)
-		return r;
-	list = json_array();
-	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
-		char expires[RFC3339_SIZE], registered[RFC3339_SIZE];
-		json_t *value = json_loads(sq_column(st, 4), JSON_DECODE_ANY, NULL);
-
-		if (!value) {
-			json_decref(list);
-			return err_set(reterr, -EIO, "reference value %s is damaged in the store",
-				sq_column(st, 1));
-		}
-		json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:s, s:o}", "version", sq_column(st, 0), "name",
-				sq_column(st, 1), "expiration",
-				rfc3339_format(sqlite3_column_int64(st, 2), expires), "registered",
-				rfc3339_format(sqlite3_column_int64(st, 3), registered), "value",
-				value));
-	}
-	if (r != SQLITE_DONE) {
-		json_decref(list);
-		return sq_error(s, reterr, "list reference values");
-	}
-	*ret = list;
-	return 0;
+		" WHERE tenant = $1 ORDER BY name",
+		DB_WITH(DB_TEXT(tenant)), rv_row, ret, reterr);
 }

@@ -6,87 +6,79 @@
 
 static int prune(struct store *s, int64_t newest, unsigned keep, struct err *reterr)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	int r;
-
 	if (newest % PRUNE_EVERY != 0 || newest <= (int64_t)keep)
 		return 0;
-	r = sq_prepare(s, "DELETE FROM verdict WHERE seq <= ?", &st, reterr);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(st, 1, newest - (int64_t)keep);
-	return sq_run(s, st, reterr, "prune verdicts");
+	return db_run(s->db, "DELETE FROM verdict WHERE seq <= $1",
+		DB_WITH(DB_INT(newest - (int64_t)keep)), NULL, reterr);
 }
 
-int store_verdict_add(struct store *s, const char *id, int64_t now, const char *kind,
-	const char *tee, const char *status, const char *record, unsigned keep, struct err *reterr)
+static int insert(struct store *s, const struct store_verdict *v, int64_t *ret, struct err *reterr)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	int r;
+	cleanup(db_rows_free) struct db_rows *rows = NULL;
+	int r = db_query(s->db,
+		"INSERT INTO verdict(tenant, id, time, kind, tee, status, record)"
+		" VALUES($1, $2, $3, $4, $5, $6, $7) RETURNING seq",
+		DB_WITH(DB_TEXT(v->tenant), DB_TEXT(v->id), DB_INT(v->time), DB_TEXT(v->kind),
+			DB_TEXT(v->tee), DB_TEXT(v->status), DB_TEXT(v->record)),
+		&rows, reterr);
 
-	if (!s->in_batch) {
-		r = sq_exec(s, "BEGIN IMMEDIATE", reterr);
-		if (r < 0)
-			return r;
-		s->in_batch = true;
+	if (r == 0)
+		r = db_next(rows, reterr);
+	if (r == 1) {
+		*ret = db_int(rows, 0);
+		r = db_next(rows, reterr); /* to the end: the row is complete then */
 	}
-	r = sq_prepare(s,
-		"INSERT INTO verdict(id, time, kind, tee, status, record) VALUES(?, ?, ?, ?, ?, ?)",
-		&st, reterr);
-	if (r < 0)
-		return r;
-	sq_text(st, 1, id);
-	sqlite3_bind_int64(st, 2, now);
-	sq_text(st, 3, kind);
-	sq_text(st, 4, tee);
-	sq_text(st, 5, status);
-	sq_text(st, 6, record);
-	r = sq_run(s, st, reterr, "write verdict");
-	if (r < 0)
-		return r;
-	return prune(s, sqlite3_last_insert_rowid(s->db), keep, reterr);
+	return r;
 }
 
-int store_verdict_get(struct store *s, const char *id, json_t **ret, struct err *reterr)
+int store_verdict_add(
+	struct store *s, const struct store_verdict *v, unsigned keep, struct err *reterr)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	int r = sq_prepare(s, "SELECT record FROM verdict WHERE id = ?", &st, reterr);
+	int64_t seq = 0;
+	int r = store_batch(s, reterr);
 
+	if (r == 0)
+		r = insert(s, v, &seq, reterr);
+	if (r == 0)
+		r = prune(s, seq, keep, reterr);
+	/* PostgreSQL takes nothing more in a transaction that had an error. */
+	if (r < 0 && db_kind(s->db) == DB_POSTGRES) {
+		db_rollback(s->db);
+		s->in_batch = false;
+	}
+	return r;
+}
+
+int store_verdict_get(
+	struct store *s, const char *tenant, const char *id, json_t **ret, struct err *reterr)
+{
+	cleanup(db_rows_free) struct db_rows *rows = NULL;
+	int r = db_query(s->db, "SELECT record FROM verdict WHERE id = $1 AND tenant = $2",
+		DB_WITH(DB_TEXT(id), DB_TEXT(tenant)), &rows, reterr);
+
+	if (r == 0)
+		r = db_next(rows, reterr);
 	if (r < 0)
 		return r;
-	sq_text(st, 1, id);
-	r = sqlite3_step(st);
-	if (r == SQLITE_DONE)
+	if (r == 0)
 		return err_set(reterr, -ENOENT,
 			"no verdict %s: mistyped, or older than the retention limit", id);
-	if (r != SQLITE_ROW)
-		return sq_error(s, reterr, "read verdict");
-	*ret = json_loads(sq_column(st, 0), 0, NULL);
+	*ret = json_loads(db_text(rows, 0), 0, NULL);
 	return *ret ? 0 : err_set(reterr, -EIO, "verdict %s is damaged in the store", id);
 }
 
-int store_verdict_list(struct store *s, unsigned limit, json_t **ret, struct err *reterr)
+static json_t *verdict_row(const struct db_rows *rows)
 {
-	cleanup(sq_finalize) sqlite3_stmt *st = NULL;
-	json_t *list;
-	int r = sq_prepare(s,
-		"SELECT id, time, kind, tee, status FROM verdict ORDER BY seq DESC LIMIT ?", &st,
-		reterr);
+	return json_pack("{s:s, s:I, s:s, s:s, s:s}", "id", db_text(rows, 0), "time",
+		(json_int_t)db_int(rows, 1), "kind", db_text(rows, 2), "tee", db_text(rows, 3),
+		"status", db_text(rows, 4));
+}
 
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(st, 1, limit);
-	list = json_array();
-	while ((r = sqlite3_step(st)) == SQLITE_ROW) {
-		json_array_append_new(list,
-			json_pack("{s:s, s:I, s:s, s:s, s:s}", "id", sq_column(st, 0), "time",
-				(json_int_t)sqlite3_column_int64(st, 1), "kind", sq_column(st, 2),
-				"tee", sq_column(st, 3), "status", sq_column(st, 4)));
-	}
-	if (r != SQLITE_DONE) {
-		json_decref(list);
-		return sq_error(s, reterr, "list verdicts");
-	}
-	*ret = list;
-	return 0;
+int store_verdict_list(
+	struct store *s, const char *tenant, unsigned limit, json_t **ret, struct err *reterr)
+{
+	return list_rows(s,
+		"SELECT id, time, kind, tee, status FROM verdict WHERE tenant = $1"
+		" ORDER BY seq DESC LIMIT $2",
+		DB_WITH(DB_TEXT(tenant), DB_INT(limit)), verdict_row, ret, reterr);
 }
