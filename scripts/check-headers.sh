@@ -4,10 +4,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 cc=${CC:-gcc} # may be several words: "ccache gcc"
-pq=$(pkg-config --cflags-only-I libpq)
+flags=$(pkg-config --cflags-only-I libpq libxml-2.0)
 check() {
 	echo "#include \"$1\"" | $cc -std=gnu17 -D_GNU_SOURCE -DHUSK_VERSION='""' -Wall -Wextra \
-		-Wno-unused-parameter -Werror -fsyntax-only -Isrc -Isrc/lib $pq \
+		-Wno-unused-parameter -Werror -fsyntax-only -Isrc -Isrc/lib $flags \
 		-include src/lib/base/banned.h -x c - || { echo "$1: does not compile alone"; return 1; }
 }
 if [ $# = 1 ]; then

@@ -36,6 +36,8 @@ static const char *guess_tee(const json_t *evidence)
 		return "tpm";
 	if (json_object_get(evidence, "svn") && json_object_get(evidence, "report_data"))
 		return "sample";
+	if (json_object_get(evidence, "device_evidence_list"))
+		return "nvidia";
 	if (json_object_get(evidence, "attestation_report"))
 		return "snp";
 	if (json_object_get(evidence, "hcl_report") || json_object_get(evidence, "report"))
@@ -66,6 +68,17 @@ static json_t *wrap_quote(struct slice bytes)
 		return NULL;
 	}
 	return evidence;
+}
+
+/* NVIDIA's own tools write the list of devices alone. */
+static int wrap_list(json_t **evidence)
+{
+	if (!json_is_array(*evidence))
+		return 0;
+	json_t *o = json_object();
+	int r = json_set_take(o, "device_evidence_list", *evidence);
+	*evidence = o;
+	return r;
 }
 
 static int initdata_digest(const char *file, struct digest *ret, struct err *reterr)
@@ -117,6 +130,8 @@ static json_t *make_record(const char *file, const char *tee, const struct evide
 		r = json_set_take(record, "checks", json_incref(result->checks));
 	if (r == 0 && result->claims)
 		r = json_set_take(record, "claims", json_incref(result->claims));
+	if (r == 0 && result->devices)
+		r = json_set_take(record, "devices", json_incref(result->devices));
 	if (r < 0) {
 		json_decref(record);
 		return NULL;
@@ -137,6 +152,8 @@ static int verify_file(const struct cli *cli, const char *file, const struct evi
 		evidence = wrap_quote(buf_slice(&text));
 	if (r == 0 && !evidence)
 		r = json_parse(buf_slice(&text), EVIDENCE_MAX, &evidence, reterr);
+	if (r == 0)
+		r = wrap_list(&evidence);
 	if (r < 0)
 		return r;
 	const char *tee = cli_opt(cli, "tee");
@@ -214,7 +231,7 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|tpm|sample"},
+		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|tpm|nvidia|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},
@@ -223,7 +240,7 @@ static const struct cli_option g_options[] = {
 			"folder",
 		.complete = CLI_COMPLETE_FILE},
 	{"insecure-no-revocation-list",
-		.help = "accept SNP evidence without a list of what AMD has revoked"},
+		.help = "accept SNP and NVIDIA evidence without knowing what was revoked"},
 	{"at", .arg = "TIME", .help = "verify as of this time, RFC 3339 (default: now)"},
 	{NULL},
 };

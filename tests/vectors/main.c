@@ -30,6 +30,7 @@ static const struct {
 	{"snp", vector_snp},
 	{"snp-measure", vector_snp_measure},
 	{"azure", vector_azure},
+	{"nvidia", vector_nvidia},
 	{"ccel", vector_log},
 	{"tcg2", vector_log},
 	{"cca", vector_cca},

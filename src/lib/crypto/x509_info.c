@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "base/str.h"
 #include "crypto/x509.h"
 #include "crypto/x509_internal.h"
 
@@ -68,6 +69,18 @@ int cert_common_name(const struct cert *c, char *dst, size_t size)
 	if (r == 0)
 		snprintf(dst, size, "%.*s", n, (const char *)text);
 	OPENSSL_free(text);
+	ERR_clear_error();
+	return r;
+}
+
+int cert_serial_decimal(const struct cert *c, char *dst, size_t size)
+{
+	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(c->x), NULL);
+	char *text = n ? BN_bn2dec(n) : NULL;
+	int r = text ? str_copy(dst, size, text) : -ENOMEM;
+
+	OPENSSL_free(text);
+	BN_free(n);
 	ERR_clear_error();
 	return r;
 }

@@ -19,6 +19,8 @@ static const struct evidence_tee g_tees[] = {
 	{"sgx", "cpu", evidence_sgx_verify},
 	{"tdx", "cpu", evidence_tdx_verify},
 	{"cca", "cpu", evidence_cca_verify},
+	{"nvidia", "gpu", evidence_nvidia_verify},
+	{"sampledevice", "gpu", evidence_sample_device_verify},
 };
 
 const struct evidence_tee *evidence_find(const char *name)
@@ -38,6 +40,7 @@ const struct evidence_tee *evidence_at(size_t index)
 void evidence_result_done(struct evidence_result *r)
 {
 	json_decref(r->claims);
+	json_decref(r->devices);
 	json_decref(r->checks);
 	json_decref(r->missing);
 	*r = (struct evidence_result){0};

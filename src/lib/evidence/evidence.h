@@ -28,9 +28,11 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * @intel_roots: SHA-256 of the SPKI of root keys to trust instead of Intel's, for tests; NULL in a
  * service
  * @amd_roots: likewise of AMD's root keys (ARK)
+ * @nvidia_roots: likewise of NVIDIA's, for devices and for reference integrity manifests
+ * @nvidia_dpu_root: certificate that chains of DPUs end in, PEM or DER; empty: none is trusted
  * @snp_vmpl_max: highest number of a VMPL whose SNP reports are accepted; 0 is the most privileged
- * @insecure_no_revocation_list: accept SNP chains for which there is no revocation list; one that
- * is there is heeded
+ * @insecure_no_revocation_list: accept SNP and NVIDIA chains for which there is no revocation list
+ * or OCSP answer; one that is there is heeded
  * @insecure_skip_report_data: do not check the binding (off-line look at old evidence); never set
  * by a service
  */
@@ -44,6 +46,9 @@ struct evidence_request {
 	size_t intel_root_count;
 	const struct digest *amd_roots;
 	size_t amd_root_count;
+	const struct digest *nvidia_roots;
+	size_t nvidia_root_count;
+	struct slice nvidia_dpu_root;
 	uint32_t snp_vmpl_max;
 	bool insecure_no_revocation_list;
 	bool insecure_skip_report_data;
@@ -53,7 +58,9 @@ struct evidence_request {
 
 /**
  * struct evidence_result - release with evidence_result_done()
- * @claims: owned; NULL when denied before claims could be made
+ * @claims: owned; NULL when denied before claims could be made, or when @devices is set
+ * @devices: owned array of {"class", "claims"} of rooms whose evidence is about several devices;
+ * NULL from all others
  * @checks: owned array of {"name", "ok", "expected", "actual", "detail"}; absent members are not
  * known
  * @missing: array of keys of collateral that was asked for and is not there; NULL when all was: who
@@ -63,6 +70,7 @@ struct evidence_request {
 struct evidence_result {
 	enum evidence_verdict verdict;
 	json_t *claims;
+	json_t *devices;
 	json_t *checks;
 	json_t *missing;
 	char reason[EVIDENCE_REASON_SIZE];

@@ -7,6 +7,10 @@ int evidence_tpm_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sample_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_sample_device_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_nvidia_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_azure_snp_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_azure_tdx_verify(

@@ -30,3 +30,24 @@ int evidence_sample_verify(
 		r = json_set_b64(result->claims, "init_data", request->init_data, B64_STD);
 	return result->claims ? r : -ENOMEM;
 }
+
+/* A device of that kind, in additional evidence. */
+int evidence_sample_device_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf data = buf_init(4096);
+	const char *svn = NULL;
+	struct err e = {0};
+
+	int r = json_get_str(request->evidence, "svn", &svn, &e);
+	if (r == 0)
+		r = json_get_b64(request->evidence, "report_data", &data, &e);
+	r = check_errno(result, "evidence format", r, &e);
+	if (r == 0 && !request->insecure_skip_report_data)
+		r = check_bytes(result, "report data", request->report_data, buf_slice(&data),
+			"the evidence was not made for this session and key");
+	if (r < 0)
+		return r;
+	result->claims = json_pack("{s:s}", "svn", svn);
+	return json_set_b64(result->claims, "report_data", buf_slice(&data), B64_STD);
+}

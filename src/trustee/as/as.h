@@ -57,6 +57,8 @@ struct digest;
 void as_trust_insecure_intel_root(struct as *as, const struct digest *pin);
 /** as_trust_insecure_amd_root() - likewise SNP, instead of AMD's */
 void as_trust_insecure_amd_root(struct as *as, const struct digest *pin);
+/** as_trust_insecure_nvidia_root() - likewise GPUs and switches, instead of NVIDIA's */
+void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin);
 
 /**
  * struct as_request - what is to be appraised
@@ -115,5 +117,6 @@ must_check int as_evaluate(
 must_check int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data,
 	int64_t now, json_t **ret, struct err *reterr);
 
-/** as_default_policy() - text of a built-in policy: default_cpu, insecure_sample, resource-policy */
+/** as_default_policy() - text of a built-in policy: default_cpu, default_gpu, default_switch,
+ * default_ppcie, insecure_sample, resource-policy */
 struct slice as_default_policy(const char *id);

@@ -341,6 +341,46 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 		request->amd_roots = &as->insecure_amd_root;
 		request->amd_root_count = 1;
 	}
+	if (as->insecure_nvidia_root.size > 0) {
+		request->nvidia_roots = &as->insecure_nvidia_root;
+		request->nvidia_root_count = 1;
+	}
+}
+
+/* Appraises the claims about one subject, which become a submod. */
+static int take_claims(struct attest *a, const char *class, const char *tee, json_t *claims,
+	json_t *runtime, bool primary, struct err *reterr)
+{
+	json_t *input = NULL, *submod = NULL;
+
+	int r = policy_input(a, tee, claims, runtime, primary, &input);
+	if (r == 0)
+		r = appraise(a, class, tee, input, &submod, reterr);
+	if (r == 0)
+		r = add_submod(a, class, submod);
+	json_decref(input);
+	return r;
+}
+
+/* The claims of a verification: of one subject, or of each of several devices. */
+static int take_result(struct attest *a, const struct evidence_tee *room,
+	const struct evidence_result *result, json_t *runtime, bool primary, struct err *reterr)
+{
+	int r = 0;
+
+	if (result->verdict != EVIDENCE_ACCEPT ||
+		(!json_is_object(result->claims) && json_array_size(result->devices) == 0))
+		return err_set(reterr, -EKEYREJECTED, "%s", result->reason);
+	if (!result->devices)
+		return take_claims(a, room->classification, room->name, result->claims, runtime,
+			primary, reterr);
+	for (size_t i = 0; r == 0 && i < json_array_size(result->devices); i++) {
+		const json_t *device = json_array_get(result->devices, i);
+		const char *class = json_string_value(json_object_get(device, "class"));
+		r = take_claims(a, class ? class : room->classification, room->name,
+			json_object_get(device, "claims"), runtime, primary, reterr);
+	}
+	return r;
 }
 
 /* Verifies and appraises one piece of evidence. */
@@ -348,17 +388,17 @@ int as_take_evidence(
 	struct attest *a, const char *tee, const json_t *evidence, bool primary, struct err *reterr)
 {
 	cleanup_with(evidence_result_done) struct evidence_result result = {0};
-	const struct evidence_tee *room = evidence_find(tee);
-	json_t *runtime = runtime_data(a, primary);
-	json_t *input = NULL, *submod = NULL;
-	struct digest report;
 	struct evidence_request request = {.evidence = evidence, .now = a->now};
-	trust_of(a->as, &request);
-	int r = runtime ? binding(a, runtime, &report) : -ENOMEM;
+	const struct evidence_tee *room = evidence_find(tee);
+	struct digest report;
 
 	a->stage = "evidence";
-	if (r == 0 && !room)
-		r = err_set(reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
+	if (!room)
+		return err_set(
+			reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
+	trust_of(a->as, &request);
+	json_t *runtime = runtime_data(a, primary);
+	int r = runtime ? binding(a, runtime, &report) : -ENOMEM;
 	if (r == 0) {
 		request.report_data = digest_slice(&report);
 		request.insecure_skip_report_data = a->piece && a->piece->insecure_unbound;
@@ -369,15 +409,8 @@ int as_take_evidence(
 	json_array_extend(a->checks, result.checks);
 	if (result.missing)
 		json_array_extend(a->missing, result.missing);
-	if (r == 0 && (result.verdict != EVIDENCE_ACCEPT || !json_is_object(result.claims)))
-		r = err_set(reterr, -EKEYREJECTED, "%s", result.reason);
 	if (r == 0)
-		r = policy_input(a, tee, result.claims, runtime, primary, &input);
-	if (r == 0)
-		r = appraise(a, room->classification, tee, input, &submod, reterr);
-	if (r == 0)
-		r = add_submod(a, room->classification, submod);
-	json_decref(input);
+		r = take_result(a, room, &result, runtime, primary, reterr);
 	json_decref(runtime);
 	return r;
 }

@@ -22,6 +22,7 @@ struct as {
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
 	struct digest insecure_intel_root;   /* size 0: Intel's */
 	struct digest insecure_amd_root;     /* size 0: AMD's */
+	struct digest insecure_nvidia_root;  /* size 0: NVIDIA's */
 };
 
 /* What query_reference_value() needs while a policy runs. */

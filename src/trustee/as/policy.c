@@ -171,6 +171,11 @@ void as_trust_insecure_amd_root(struct as *as, const struct digest *pin)
 	as->insecure_amd_root = *pin;
 }
 
+void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin)
+{
+	as->insecure_nvidia_root = *pin;
+}
+
 struct as *as_new(void)
 {
 	return calloc(1, sizeof(struct as));

@@ -105,6 +105,7 @@ static const struct key g_husk[] = {
 	STR("insecure_intel_root", husk.insecure_intel_root, NULL),
 	STR("insecure_amd_root", husk.insecure_amd_root, NULL),
 	STR("protocol_min", husk.protocol_min, "0.1.0"),
+	STR("insecure_nvidia_root", husk.insecure_nvidia_root, NULL),
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
 	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
 	NUM("sessions_pending_max", husk.sessions_pending_max, 16, 1000000, 20000),

@@ -49,6 +49,7 @@ struct config_strings {
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
  * @protocol_min: the oldest version of the KBS protocol that is served
+ * @insecure_nvidia_root: likewise instead of NVIDIA's, of devices and of manifests
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
 struct kbs_config {
@@ -100,6 +101,7 @@ struct kbs_config {
 		const char *insecure_intel_root;
 		const char *insecure_amd_root;
 		const char *protocol_min;
+		const char *insecure_nvidia_root;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
 		uint32_t sessions_pending_max;

@@ -23,6 +23,7 @@ static int install(struct vault *v, const char *id, struct slice text, struct er
 
 int vault_install_defaults(struct vault *v, struct err *reterr)
 {
+	static const char *const devices[] = {"default_gpu", "default_switch", "default_ppcie"};
 	cleanup_with(buf_done) struct buf cpu = buf_init(STORE_POLICY_MAX);
 	int r;
 
@@ -36,6 +37,8 @@ int vault_install_defaults(struct vault *v, struct err *reterr)
 	if (buf_error(&cpu) < 0)
 		return buf_error(&cpu);
 	r = install(v, CPU_POLICY_ID, buf_slice(&cpu), reterr);
+	for (size_t i = 0; r == 0 && i < ARRAY_COUNT(devices); i++)
+		r = install(v, devices[i], as_default_policy(devices[i]), reterr);
 	if (r == 0)
 		r = install(v, RESOURCE_POLICY_ID, as_default_policy(RESOURCE_POLICY_ID), reterr);
 	return r;

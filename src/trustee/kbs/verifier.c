@@ -163,10 +163,15 @@ static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struc
 		as_trust_insecure_intel_root,
 		"evidence of SGX and TDX is not anchored in Intel's root key", reterr);
 
-	return r < 0 ? r
-		     : trust_insecure_root(as, "insecure_amd_root", c->husk.insecure_amd_root,
-			       as_trust_insecure_amd_root,
-			       "evidence of SNP is not anchored in AMD's root keys", reterr);
+	if (r == 0)
+		r = trust_insecure_root(as, "insecure_amd_root", c->husk.insecure_amd_root,
+			as_trust_insecure_amd_root,
+			"evidence of SNP is not anchored in AMD's root keys", reterr);
+	if (r == 0)
+		r = trust_insecure_root(as, "insecure_nvidia_root", c->husk.insecure_nvidia_root,
+			as_trust_insecure_nvidia_root,
+			"evidence of GPUs is not anchored in NVIDIA's root keys", reterr);
+	return r;
 }
 
 int role_verifier(const struct kbs_config *c)
