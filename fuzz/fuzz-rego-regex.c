@@ -19,15 +19,15 @@ static void run(void *arg)
 {
 	struct job *j = arg;
 	const char *error = NULL;
-	uint64_t work = 0;
 	struct regex *re = regex_compile(j->m, j->pattern, &error);
 	if (!re) {
 		assert(error);
 		return;
 	}
+	regex_prepare(j->m, re);
 	size_t *slots = mem_array(j->m, (size_t)re->groups * 2, sizeof(*slots));
-	bool found = regex_search(j->m, re, j->text, 0, slots, &work);
-	assert(found == regex_search(j->m, re, j->text, 0, NULL, &work));
+	bool found = regex_search(re, j->text, 0, slots, NULL);
+	assert(found == regex_search(re, j->text, 0, NULL, NULL));
 	for (uint32_t i = 0; found && i < re->groups; i++) {
 		if (slots[2 * i] == RE_NONE || slots[2 * i + 1] == RE_NONE)
 			continue;

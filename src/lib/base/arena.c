@@ -13,8 +13,7 @@ struct chunk {
 };
 
 struct arena {
-	struct chunk
-		*head; /* the chunk being filled; the first one ever made is last in the list */
+	struct chunk *head; /* the chunk being filled */
 	size_t max;
 	size_t used;
 };
@@ -46,15 +45,22 @@ void arena_free(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-	struct chunk *first = a->head;
-	while (first && first->next)
-		first = first->next;
-	free_chunks(a->head, first);
-	a->head = first;
-	if (first) {
-		memset(first->data, 0, first->used);
-		first->used = 0;
+	struct chunk *kept = NULL;
+	while (a->head) {
+		struct chunk *c = a->head, *drop = c;
+		a->head = c->next;
+		if (c->size <= LAST_CHUNK && (!kept || c->size > kept->size)) {
+			drop = kept;
+			kept = c;
+		}
+		free(drop);
 	}
+	if (kept) {
+		memset(kept->data, 0, kept->used);
+		kept->used = 0;
+		kept->next = NULL;
+	}
+	a->head = kept;
 	a->used = 0;
 }
 
@@ -119,4 +125,9 @@ char *arena_strdup(struct arena *a, const char *s)
 size_t arena_used(const struct arena *a)
 {
 	return a->used;
+}
+
+size_t arena_room(const struct arena *a)
+{
+	return a->max ? a->max - a->used : SIZE_MAX;
 }

@@ -37,6 +37,7 @@ void rego_eval_free(struct rego_eval *e)
 {
 	if (!e)
 		return;
+	regex_cache_free(e->regexes);
 	arena_free(e->mem.arena);
 	free(e);
 }
@@ -58,7 +59,7 @@ void rego_eval_reset(struct rego_eval *e)
 	forget(e);
 	e->base.input = NULL;
 	e->base.data = &value_empty_object;
-	e->regexes = NULL;
+	regex_cache_reset(e->regexes);
 	e->explaining = false;
 	e->last_error[0] = '\0';
 }

@@ -17,7 +17,7 @@ static rv done(struct call *c, struct buf *b)
 
 static rv b64(struct call *c, const rv *arg, enum b64_variant variant)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	b64_encode(&b, value_slice(arg[0]), variant);
@@ -66,7 +66,7 @@ static size_t illegal_at(struct slice s, bool url)
 
 static rv decode(struct call *c, struct slice s, bool url)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	s = without_newlines(c, s);
 	bool padded = s.size > 0 && s.data[s.size - 1] == '=';
 	int r = b64_decode(&b, s, !url ? B64_STD : padded ? B64_URL_PADDED : B64_URL);
@@ -89,7 +89,7 @@ static rv b64url_decode_fn(struct call *c, const rv *arg, uint32_t count)
 
 static rv b64_is_valid(struct call *c, const rv *arg, uint32_t count)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	struct slice s = without_newlines(c, value_slice(arg[0]));
@@ -100,7 +100,7 @@ static rv b64_is_valid(struct call *c, const rv *arg, uint32_t count)
 
 static rv hex_encode_fn(struct call *c, const rv *arg, uint32_t count)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	hex_encode(&b, value_slice(arg[0]));
@@ -114,7 +114,7 @@ static bool hex_digit(uint8_t ch)
 
 static rv hex_decode_fn(struct call *c, const rv *arg, uint32_t count)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	struct slice s = value_slice(arg[0]);
@@ -202,7 +202,7 @@ static const char *url_unescape(struct buf *b, struct slice s)
 
 static rv url_encode(struct call *c, const rv *arg, uint32_t count)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	url_escape(&b, value_slice(arg[0]));
@@ -211,7 +211,7 @@ static rv url_encode(struct call *c, const rv *arg, uint32_t count)
 
 static rv url_decode_text(struct call *c, struct slice s)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	const char *bad = url_unescape(&b, s);
 	if (bad) {
 		size_t left = s.size - (size_t)(bad - (const char *)s.data);
@@ -250,7 +250,7 @@ static rv url_encode_object(struct call *c, const rv *arg, uint32_t count)
 			return call_operand_error(
 				c, 1, "values must be string, array[string], or set[string]");
 	}
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	for (uint32_t i = 0; i < o->count; i++) {
 		rv v = o->pair[i].val;
 		if (v->type == REGO_STRING)

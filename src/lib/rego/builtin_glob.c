@@ -5,6 +5,7 @@
  * that is no delimiter, [a-z] and [!a-z] classes, {a,b} alternatives, \ quotes.
  */
 #include "base/buf.h"
+#include "rego/eval.h"
 #include "rego/regex.h"
 #include "rego/text.h"
 
@@ -136,12 +137,12 @@ static rv match(struct call *c, const rv *arg, uint32_t count)
 	if (!copy)
 		return call_fail(c, "invalid glob pattern %.100s", arg[0]->text);
 	const char *error;
-	uint64_t work = 0;
-	struct regex *re = regex_compile(c->m, slice_of(copy, size), &error);
+	struct regex *re = regex_cached(c->ev, value_string(c->m, slice_of(copy, size)), &error);
 	if (!re)
 		return call_fail(c, "invalid glob pattern %.100s: %s", arg[0]->text, error);
-	bool found = regex_search(c->m, re, value_slice(arg[2]), 0, NULL, &work);
-	call_charge(c, work / 8 + size);
+	struct re_meter meter = {regex_charge, c->ev};
+	bool found = regex_search(re, value_slice(arg[2]), 0, NULL, &meter);
+	call_charge(c, size);
 	return value_bool(found);
 }
 

@@ -32,7 +32,7 @@ static rv print(struct call *c, const rv *arg, uint32_t count)
 
 static rv template_string(struct call *c, const rv *arg, uint32_t count)
 {
-	struct buf text = buf_init(0);
+	struct buf text = buf_init(mem_room(c->m));
 	for (uint32_t i = 0; i < count; i++)
 		put_optional(&text, arg[i]);
 	char *copy = buf_error(&text) ? NULL : arena_copy(c->m->arena, buf_slice(&text));

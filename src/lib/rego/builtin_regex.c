@@ -1,44 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* regex.* built-ins. Compiled patterns are kept for the evaluation. */
+/* regex.* built-ins. */
 #include "base/buf.h"
 #include "rego/eval.h"
 #include "rego/regex.h"
 #include "rego/text.h"
-
-struct regex_cache {
-	struct regex_cache *next;
-	rv pattern;
-	struct regex *re; /* NULL: invalid */
-	const char *error;
-};
-
-static struct regex *compile(struct call *c, rv pattern, const char **ret_error)
-{
-	struct regex_cache *e = c->ev->regexes, **link = &c->ev->regexes;
-	for (; e; link = &e->next, e = e->next)
-		if (value_eq(e->pattern, pattern)) {
-			/* Move to the front: loops use few patterns in turn. */
-			*link = e->next;
-			break;
-		}
-	if (!e) {
-		e = mem_new(c->m, struct regex_cache);
-		e->pattern = pattern;
-		e->re = regex_compile(c->m, value_slice(pattern), &e->error);
-		call_charge(c, pattern->count + (e->re ? e->re->count : 0));
-	}
-	e->next = c->ev->regexes;
-	c->ev->regexes = e;
-	*ret_error = e->error;
-	return e->re;
-}
 
 static struct regex *pattern_arg(struct call *c, const rv *arg, unsigned pos)
 {
 	const char *error = NULL;
 	if (!arg_is(c, arg, pos, REGO_STRING))
 		return NULL;
-	struct regex *re = compile(c, arg[pos - 1], &error);
+	struct regex *re = regex_cached(c->ev, arg[pos - 1], &error);
 	if (!re)
 		call_fail(c, "error parsing regexp: %s: `%.*s`", error,
 			(int)MIN(arg[pos - 1]->count, 200u), arg[pos - 1]->text);
@@ -47,16 +19,14 @@ static struct regex *pattern_arg(struct call *c, const rv *arg, unsigned pos)
 
 static bool search(struct call *c, struct regex *re, struct slice s, size_t from, size_t *slots)
 {
-	uint64_t work = 0;
-	bool found = regex_search(c->m, re, s, from, slots, &work);
-	call_charge(c, work / 8 + 1);
-	return found;
+	struct re_meter meter = {regex_charge, c->ev};
+	return regex_search(re, s, from, slots, &meter);
 }
 
 static rv is_valid(struct call *c, const rv *arg, uint32_t count)
 {
 	const char *error;
-	return value_bool(arg[0]->type == REGO_STRING && compile(c, arg[0], &error));
+	return value_bool(arg[0]->type == REGO_STRING && regex_cached(c->ev, arg[0], &error));
 }
 
 static rv match(struct call *c, const rv *arg, uint32_t count)
@@ -243,7 +213,7 @@ static rv replace(struct call *c, const rv *arg, uint32_t count)
 		.re = re,
 		.s = value_slice(arg[0]),
 		.template = arg[2],
-		.text = buf_init(0)};
+		.text = buf_init(mem_room(c->m))};
 	int r = mem_guard(c->m, run_replace, &k, c->m->reterr);
 	buf_put_slice(&k.text, slice_cut(k.s, k.last, k.s.size));
 	if (r == 0)

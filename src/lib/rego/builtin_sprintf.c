@@ -106,21 +106,27 @@ static void bad_verb(struct call *c, struct buf *out, char verb, rv v)
 	buf_put_u8(out, ')');
 }
 
+static void pad_buf(struct buf *out, const struct spec *f, struct buf *b)
+{
+	pad(out, f, buf_slice(b), false);
+	if (buf_error(b))
+		out->error = buf_error(b);
+	buf_done(b);
+}
+
 static void put_hex(struct buf *out, const struct spec *f, struct slice s, bool upper)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(out->max);
 	for (size_t i = 0; i < s.size; i++)
 		buf_printf(&b, upper ? "%02X" : "%02x", s.data[i]);
-	pad(out, f, buf_slice(&b), false);
-	buf_done(&b);
+	pad_buf(out, f, &b);
 }
 
 static void put_quoted(struct buf *out, const struct spec *f, struct slice s)
 {
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(out->max);
 	print_json_string(&b, s);
-	pad(out, f, buf_slice(&b), false);
-	buf_done(&b);
+	pad_buf(out, f, &b);
 }
 
 static struct slice cut_runes(struct slice s, const struct spec *f)
@@ -307,7 +313,8 @@ rv builtin_sprintf(struct call *c, const rv *arg, uint32_t count)
 	if (!arg_is(c, arg, 1, REGO_STRING) || !arg_is(c, arg, 2, REGO_ARRAY))
 		return NULL;
 	/* Values are made while the buffer is filled: escape only after releasing it. */
-	struct job j = {.c = c, .out = buf_init(0), .s = value_slice(arg[0]), .args = arg[1]};
+	struct job j = {
+		.c = c, .out = buf_init(mem_room(c->m)), .s = value_slice(arg[0]), .args = arg[1]};
 	int r = mem_guard(c->m, run, &j, c->m->reterr);
 	if (r == 0)
 		r = buf_error(&j.out);

@@ -186,30 +186,47 @@ static rv from_buf(struct call *c, struct buf *b)
 	return value_string(c->m, slice_of(copy, size));
 }
 
+/* Counts first, so that the result is made in one piece. */
+static rv replace_all(struct call *c, rv v, struct slice old, struct slice new)
+{
+	struct slice s = text(v);
+	size_t hits = 0, from = 0, n = 0, size;
+	int64_t at;
+	for (; (at = strings_find(s, old, from)) >= 0; hits++)
+		from = (size_t)at + old.size;
+	if (hits == 0)
+		return v;
+	if (__builtin_mul_overflow(hits, new.size, &size))
+		mem_fail(c->m, REGO_ERR_MEMORY, "memory", "a string is too long");
+	struct rego_value *out = value_string_new(c->m, s.size - hits * old.size + size);
+	char *dst = (char *)(uintptr_t)out->text;
+	for (from = 0; hits-- > 0; from = (size_t)at + old.size) {
+		at = strings_find(s, old, from);
+		memcpy(dst + n, s.data + from, (size_t)at - from);
+		n += (size_t)at - from;
+		if (new.size)
+			memcpy(dst + n, new.data, new.size);
+		n += new.size;
+	}
+	memcpy(dst + n, s.data + from, s.size - from);
+	return value_string_done(out);
+}
+
 static rv replace(struct call *c, const rv *arg, uint32_t count)
 {
 	if (!two_strings(c, arg) || !arg_is(c, arg, 3, REGO_STRING))
 		return NULL;
 	struct slice s = text(arg[0]), old = text(arg[1]), new = text(arg[2]);
-	struct buf b = buf_init(0);
-	size_t from = 0;
-	int64_t at;
-	if (old.size == 0) {
-		for (size_t i = 0; i < s.size;) {
-			size_t n = strings_step(s, i);
-			buf_put_slice(&b, new);
-			buf_put_slice(&b, slice_cut(s, i, n));
-			i += n;
-		}
+	if (old.size > 0)
+		return replace_all(c, arg[0], old, new);
+	struct buf b = buf_init(mem_room(c->m));
+	for (size_t i = 0; i < s.size;) {
+		size_t n = strings_step(s, i);
 		buf_put_slice(&b, new);
-		return from_buf(c, &b);
+		buf_put_slice(&b, slice_cut(s, i, n));
+		i += n;
 	}
-	while ((at = strings_find(s, old, from)) >= 0) {
-		buf_put_slice(&b, slice_cut(s, from, (size_t)at - from));
-		buf_put_slice(&b, new);
-		from = (size_t)at + old.size;
-	}
-	buf_put_slice(&b, slice_cut(s, from, s.size));
+	buf_put_slice(&b, new);
 	return from_buf(c, &b);
 }
 
@@ -224,7 +241,7 @@ static rv replace_n(struct call *c, const rv *arg, uint32_t count)
 			return call_operand_error(c, 1, "non-string %s found in pattern object",
 				map->pair[i].key->type != REGO_STRING ? "key" : "value");
 	struct slice s = text(arg[1]);
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	for (size_t at = 0; at < s.size;) {
 		bool done = false;
 		for (uint32_t i = 0; i < map->count && !done; i++) {
@@ -360,7 +377,7 @@ static rv map_case(struct call *c, rv v, uint32_t (*map)(uint32_t))
 {
 	struct slice s = text(v);
 	/* A mapped code point takes at most three bytes more. */
-	struct buf b = buf_init(0);
+	struct buf b = buf_init(mem_room(c->m));
 	for (size_t at = 0; at < s.size;) {
 		uint32_t code;
 		size_t n = utf8_decode(slice_cut(s, at, 4), &code);

@@ -3,9 +3,6 @@
 #include "rego/eval.h"
 #include "rego/ast.h"
 
-/* Operands of a call on the C stack: compiling refuses longer lists where this size is used. */
-#define MAX_ARGS 32
-
 static enum run run_scan(struct rego_eval *ev, struct frame *f, const struct insn *in, uint32_t pc)
 {
 	rv src = operand(ev, f, in->b);
@@ -73,6 +70,7 @@ static rv run_comprehension(
 	eval_run(ev, f, pc + 1);
 	f->acc = outer;
 	struct list *l = &acc.list;
+	eval_spend(ev, l->count);
 	if (in->n == NODE_ARRAY_COMP)
 		return value_array(&ev->mem, l->item, l->count);
 	if (in->n == NODE_SET_COMP)
@@ -101,9 +99,14 @@ static bool is_member(rv v, rv in)
 	return false;
 }
 
+/* What one step compares. */
+#define ELEMENTS_PER_STEP 16u
+#define BYTES_PER_STEP 256u
+
 static bool run_test(struct rego_eval *ev, struct frame *f, const struct insn *in)
 {
 	rv x = operand(ev, f, in->b), y = operand(ev, f, in->c);
+	eval_spend(ev, y->count / (y->type >= REGO_ARRAY ? ELEMENTS_PER_STEP : BYTES_PER_STEP));
 	switch (in->op) {
 	case OP_EQ:
 		return value_eq(x, y);
@@ -136,18 +139,27 @@ static rv run_path(struct rego_eval *ev, rv v, const struct insn *in)
 	return v;
 }
 
+static rv *push_operands(struct rego_eval *ev, const struct frame *f, const struct insn *in)
+{
+	const int32_t *list = ev->p->list + in->c;
+	rv *item = eval_push(ev, in->n);
+	for (uint32_t i = 0; i < in->n; i++)
+		item[i] = operand(ev, f, list[i]);
+	return item;
+}
+
 static rv run_collection(struct rego_eval *ev, struct frame *f, const struct insn *in)
 {
-	rv small[MAX_ARGS], *item = small;
-	if (in->n > MAX_ARGS)
-		item = mem_array(&ev->mem, in->n, sizeof(rv));
-	for (uint32_t i = 0; i < in->n; i++)
-		item[i] = operand(ev, f, ev->p->list[in->c + (int32_t)i]);
+	struct stack_mark mark = eval_mark(ev);
+	rv v, *item = push_operands(ev, f, in);
 	if (in->op == OP_ARRAY)
-		return value_array(&ev->mem, item, in->n);
-	if (in->op == OP_SET)
-		return value_set(&ev->mem, item, in->n);
-	rv v = value_object_unique(&ev->mem, (const struct pair *)(const void *)item, in->n / 2);
+		v = value_array(&ev->mem, item, in->n);
+	else if (in->op == OP_SET)
+		v = value_set(&ev->mem, item, in->n);
+	else
+		v = value_object_unique(
+			&ev->mem, (const struct pair *)(const void *)item, in->n / 2);
+	eval_pop(ev, mark, item);
 	if (!v)
 		mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
 			"object keys must be unique");
@@ -179,13 +191,8 @@ static rv call_mock(struct rego_eval *ev, const struct mock *m, const rv *arg, u
 	return v;
 }
 
-static rv run_call(struct rego_eval *ev, struct frame *f, const struct insn *in)
+static rv call_with(struct rego_eval *ev, struct frame *f, const struct insn *in, const rv *arg)
 {
-	rv small[MAX_ARGS], *arg = small;
-	if (in->n > MAX_ARGS)
-		arg = mem_array(&ev->mem, in->n, sizeof(rv));
-	for (uint32_t i = 0; i < in->n; i++)
-		arg[i] = operand(ev, f, ev->p->list[in->c + (int32_t)i]);
 	if (ev->ctx->mocks) {
 		const struct mock *m = find_mock(ev, in->op == OP_BUILTIN, in->b);
 		if (m)
@@ -198,6 +205,15 @@ static rv run_call(struct rego_eval *ev, struct frame *f, const struct insn *in)
 			     ? f->block->expr[f->block->expr_of[in - f->block->code]].row
 			     : f->def->row;
 	return eval_builtin(ev, ev->p->builtin[in->b], arg, in->n);
+}
+
+static rv run_call(struct rego_eval *ev, struct frame *f, const struct insn *in)
+{
+	struct stack_mark mark = eval_mark(ev);
+	rv *arg = push_operands(ev, f, in);
+	rv v = call_with(ev, f, in, arg);
+	eval_pop(ev, mark, arg);
+	return v;
 }
 
 static enum run run_return(struct rego_eval *ev, struct frame *f, const struct insn *in)
@@ -328,6 +344,12 @@ enum run eval_run(struct rego_eval *ev, struct frame *f, uint32_t pc)
 		case OP_EVERY:
 			if (!run_every(ev, f, in, pc))
 				FAIL(NULL, NULL);
+			pc = (uint32_t)in->c - 1;
+			continue;
+		case OP_QUIET:
+			if (ev->options.print)
+				continue;
+			slot[in->a] = &value_true;
 			pc = (uint32_t)in->c - 1;
 			continue;
 		case OP_WITH: {

@@ -111,7 +111,16 @@ static inline void eval_pop(struct rego_eval *ev, struct stack_mark mark, rv *sl
 	ev->stack_top = mark.top;
 	ev->stack_end = mark.end;
 }
+/* Spend steps and look at the clock. */
 void eval_charge(struct rego_eval *ev, uint64_t steps);
+/* Likewise for work done in one instruction; cheap while there is fuel. */
+static inline void eval_spend(struct rego_eval *ev, uint32_t steps)
+{
+	if (steps <= (uint32_t)MAX(ev->fuel, 0))
+		ev->fuel -= (int32_t)steps;
+	else
+		eval_charge(ev, steps);
+}
 void eval_enter(struct rego_eval *ev);
 
 /* eval_index.c: numbers of the definitions that can hold, ascending */
@@ -143,6 +152,13 @@ rv eval_node_keys(struct rego_eval *ev, rv node);
 rv eval_partial(struct rego_eval *ev, const struct group *g);
 /* Whether `with` replaces the document at @n; *ret NULL when it is undefined then. */
 bool eval_overridden(struct rego_eval *ev, const struct tree_node *n, rv *ret);
+
+/* regex_cache.c: NULL and a static message for a pattern that is no expression */
+struct regex *regex_cached(struct rego_eval *ev, rv pattern, const char **ret_error);
+/* For struct re_meter; the cookie is the evaluator. */
+void regex_charge(void *cookie, uint64_t work);
+void regex_cache_reset(struct regex_cache *k);
+void regex_cache_free(struct regex_cache *k);
 
 /* eval_with.c */
 struct context *eval_with(struct rego_eval *ev, struct frame *f, const struct insn *in);

@@ -5,6 +5,7 @@
 #include "rego/eval.h"
 
 #define SEGMENT 1024
+#define WORK_PER_STEP 32 /* bytes or elements that a built-in handles */
 
 rv *eval_push(struct rego_eval *ev, uint32_t slots)
 {
@@ -139,8 +140,14 @@ rv eval_builtin(struct rego_eval *ev, const struct builtin *b, const rv *arg, ui
 	if (b->host)
 		return call_host(ev, b, arg, count);
 	struct call c = {.m = &ev->mem, .ev = ev, .b = b};
+	/* What a built-in costs follows from the size of what it gets and gives. */
+	for (uint32_t i = 0; i < count; i++)
+		eval_spend(ev, arg[i]->count / WORK_PER_STEP);
+	rv v = b->fn(&c, arg, count);
+	if (v)
+		eval_spend(ev, v->count / WORK_PER_STEP);
 	/* cppcheck-suppress returnDanglingLifetime; the value lives in the arena */
-	return b->fn(&c, arg, count);
+	return v;
 }
 
 static void note(struct call *c, const char *code, const char *text)

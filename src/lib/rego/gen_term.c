@@ -221,6 +221,9 @@ static int32_t gen_optional(struct unit *u, struct term *t)
 static int32_t gen_variadic(struct unit *u, struct term *t, int32_t id, int32_t dst)
 {
 	int32_t *operand = mem_array(u->m, t->count + 1, sizeof(*operand));
+	bool print = t->kind == NODE_CALL;
+	dst = into(u, dst);
+	uint32_t quiet = print ? gen_emit(u, OP_QUIET, 0, dst, 0, 0) : 0;
 	for (uint32_t i = 0; i < t->count; i++) {
 		if (!term_ready(t->item[i])) {
 			const struct var *v = term_unsafe(t->item[i]);
@@ -230,8 +233,9 @@ static int32_t gen_variadic(struct unit *u, struct term *t, int32_t id, int32_t 
 		operand[i] = gen_optional(u, t->item[i]);
 	}
 	int32_t list = gen_list(u->c, operand, t->count);
-	dst = into(u, dst);
 	gen_emit(u, OP_BUILTIN, t->count, dst, id, list);
+	if (print)
+		patch(u, quiet);
 	return dst;
 }
 

@@ -61,6 +61,11 @@ char *mem_text(struct mem *m, struct slice s)
 	return p;
 }
 
+size_t mem_room(const struct mem *m)
+{
+	return MAX(arena_room(m->arena), (size_t)1); /* 0 would be a default to struct buf */
+}
+
 void mem_reset(struct mem *m)
 {
 	arena_reset(m->arena);

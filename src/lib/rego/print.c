@@ -148,7 +148,7 @@ void rego_print(struct buf *out, const struct rego_value *v)
 
 static rv to_text(struct mem *m, rv v, bool json)
 {
-	struct buf out = buf_init(0);
+	struct buf out = buf_init(mem_room(m));
 	print_value(&out, v, json);
 	int error = buf_error(&out);
 	/* Released before anything can escape. */

@@ -46,6 +46,7 @@ enum opcode {
 	OP_NOT,	     /* the block up to c must have no solution */
 	OP_COMP,     /* a = comprehension of kind n over the block up to c */
 	OP_EVERY,    /* key a, value n in b: each must solve the block up to c */
+	OP_QUIET,    /* where nothing prints: a = true and on at c */
 	OP_WITH,     /* n replacements from list c, until OP_WITH_END */
 	OP_WITH_END,
 	OP_DONE,   /* end of NOT and EVERY: a solution */

@@ -35,8 +35,9 @@ struct re_insn {
 };
 
 struct re_class {
-	uint32_t *range; /* from, to, ...; sorted, disjoint */
-	uint32_t count;	 /* of pairs */
+	uint32_t *range;   /* from, to, ...; sorted, disjoint */
+	uint32_t count;	   /* of pairs */
+	uint64_t ascii[2]; /* the same for the first 128 code points, one bit each */
 };
 
 struct re_scratch;
@@ -46,9 +47,10 @@ struct regex {
 	uint32_t count;
 	struct re_class *class;
 	uint32_t class_count;
-	uint32_t groups;     /* capture groups, the whole match included */
-	bool anchored;	     /* begins with \A */
-	struct slice prefix; /* every match begins with these bytes */
+	uint32_t groups;       /* capture groups, the whole match included */
+	bool anchored;	       /* begins with \A */
+	struct slice prefix;   /* every match begins with these bytes */
+	uint32_t after_prefix; /* where a thread stands that has read them */
 	struct re_scratch *scratch;
 	struct slice *name; /* of groups; empty when unnamed */
 };
@@ -60,15 +62,24 @@ struct regex {
 /* Return: NULL and a static message when the pattern is no valid expression. */
 struct regex *regex_compile(struct mem *m, struct slice pattern, const char **ret_error);
 
+/* What searching needs, made once; @m must live as long as @re. */
+void regex_prepare(struct mem *m, struct regex *re);
+
 #define RE_NONE SIZE_MAX
 /*
  * Leftmost match in @text at or after byte @from. @ret_slots gets 2 * groups offsets (RE_NONE for
- * groups that took no part); NULL: only whether there is a match. *work is raised by the effort.
+ * groups that took no part); NULL: only whether there is a match. @meter, which may be NULL, is told
+ * of the effort while it is made, and may jump out.
  */
-bool regex_search(struct mem *m, struct regex *re, struct slice text, size_t from,
-	size_t *ret_slots, uint64_t *work);
+struct re_meter {
+	void (*charge)(void *cookie, uint64_t work);
+	void *cookie;
+};
+bool regex_search(struct regex *re, struct slice text, size_t from, size_t *ret_slots,
+	const struct re_meter *meter);
 
 /* regex_class.c */
+bool re_in_class(const struct re_class *c, uint32_t code);
 struct re_ranges {
 	uint32_t *range;
 	uint32_t count, capacity; /* of pairs */

@@ -228,3 +228,18 @@ bool re_unicode_class(struct mem *m, struct re_ranges *r, struct slice name)
 		}
 	return false;
 }
+
+bool re_in_class(const struct re_class *c, uint32_t code)
+{
+	uint32_t low = 0, high = c->count;
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (code < c->range[2 * mid])
+			high = mid;
+		else if (code > c->range[2 * mid + 1])
+			low = mid + 1;
+		else
+			return true;
+	}
+	return false;
+}

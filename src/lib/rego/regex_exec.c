@@ -13,6 +13,7 @@ struct re_scratch {
 	struct threads a, b;
 	uint32_t *stack;
 	size_t *saved; /* undo stack for captures: slot, value */
+	size_t *empty; /* no captures */
 };
 
 struct machine {
@@ -28,10 +29,8 @@ static bool in_set(const struct threads *t, uint32_t pc)
 	return i < t->count && t->dense[i] == pc;
 }
 
-static struct re_scratch *scratch(struct mem *m, struct regex *re)
+void regex_prepare(struct mem *m, struct regex *re)
 {
-	if (re->scratch)
-		return re->scratch;
 	struct re_scratch *s = mem_new(m, struct re_scratch);
 	uint32_t n = re->count;
 	for (int i = 0; i < 2; i++) {
@@ -42,8 +41,10 @@ static struct re_scratch *scratch(struct mem *m, struct regex *re)
 	}
 	s->stack = mem_array(m, 3 * (size_t)n + 3, sizeof(uint32_t));
 	s->saved = mem_array(m, 2 * (size_t)n + 2, sizeof(size_t));
+	s->empty = mem_array(m, (size_t)re->groups * 2 + 1, sizeof(size_t));
+	for (uint32_t i = 0; i < re->groups * 2; i++)
+		s->empty[i] = RE_NONE;
 	re->scratch = s;
-	return s;
 }
 
 static bool is_word(int c)
@@ -126,17 +127,9 @@ static void add(struct machine *k, struct re_scratch *s, struct threads *t, uint
 
 static bool in_class(const struct re_class *c, uint32_t code)
 {
-	uint32_t low = 0, high = c->count;
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-		if (code < c->range[2 * mid])
-			high = mid;
-		else if (code > c->range[2 * mid + 1])
-			low = mid + 1;
-		else
-			return true;
-	}
-	return false;
+	if (code < 128)
+		return c->ascii[code / 64] >> code % 64 & 1;
+	return re_in_class(c, code);
 }
 
 static bool consumes(const struct regex *re, const struct re_insn *in, uint32_t code)
@@ -191,32 +184,50 @@ static size_t find_prefix(const struct regex *re, struct slice text, size_t from
 	return RE_NONE;
 }
 
-bool regex_search(struct mem *m, struct regex *re, struct slice text, size_t from,
-	size_t *ret_slots, uint64_t *work)
+/* How much work passes before the meter is told. */
+#define PORTION 65536
+
+static void tell(struct machine *k, const struct re_meter *meter)
 {
-	struct re_scratch *s = scratch(m, re);
+	if (meter)
+		meter->charge(meter->cookie, k->work);
+	k->work = 0;
+}
+
+bool regex_search(struct regex *re, struct slice text, size_t from, size_t *ret_slots,
+	const struct re_meter *meter)
+{
+	struct re_scratch *s = re->scratch;
 	struct machine k = {.re = re, .text = text, .slot_count = ret_slots ? re->groups * 2 : 0};
-	size_t *empty = mem_array(m, k.slot_count + 1, sizeof(size_t));
-	for (uint32_t i = 0; i < k.slot_count; i++)
-		empty[i] = RE_NONE;
 	struct threads *now = &s->a, *next = &s->b;
 	now->count = 0;
 	bool matched = false;
+	if (re->anchored && (from > 0 || !slice_starts(text, re->prefix)))
+		return false;
+	if (re->anchored && !ret_slots && re->prefix.size) {
+		from = re->prefix.size;
+		add(&k, s, now, re->after_prefix, from, s->empty);
+	}
 	for (size_t at = from; at <= text.size;) {
+		if (k.work >= PORTION)
+			tell(&k, meter);
 		if (now->count == 0) {
 			if (matched || (re->anchored && at > 0))
 				break;
-			if (re->prefix.size) {
+			if (re->prefix.size && !re->anchored) {
 				at = find_prefix(re, text, at);
 				if (at == RE_NONE)
 					break;
 			}
 		}
 		if (!matched && !(re->anchored && at > 0))
-			add(&k, s, now, 0, at, empty);
+			add(&k, s, now, 0, at, s->empty);
 		uint32_t code = 0;
 		size_t size = 0;
-		if (at < text.size) {
+		if (at < text.size && text.data[at] < 0x80) {
+			code = text.data[at];
+			size = 1;
+		} else if (at < text.size) {
 			size = utf8_decode(slice_cut(text, at, 4), &code);
 			if (size == 0) {
 				size = 1;
@@ -235,6 +246,6 @@ bool regex_search(struct mem *m, struct regex *re, struct slice text, size_t fro
 			break;
 		at += size;
 	}
-	*work += k.work;
+	tell(&k, meter);
 	return matched;
 }

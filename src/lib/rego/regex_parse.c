@@ -639,11 +639,17 @@ static void finish(struct mem *m, struct regex *re)
 		if (in->op == RE_SPLIT)
 			in->y += i;
 	}
+	for (uint32_t k = 0; k < re->class_count; k++)
+		for (uint32_t code = 0; code < 128; code++)
+			if (re_in_class(&re->class[k], code))
+				re->class[k].ascii[code / 64] |= (uint64_t)1 << code % 64;
 	uint32_t i = 0;
 	while (re->insn[i].op == RE_SAVE)
 		i++;
-	if (re->insn[i].op == RE_ASSERT && re->insn[i].x == RE_TEXT_BEGIN)
+	if (re->insn[i].op == RE_ASSERT && re->insn[i].x == RE_TEXT_BEGIN) {
 		re->anchored = true;
+		i++;
+	}
 	uint8_t *bytes = mem_alloc(m, (size_t)re->count * 4 + 4);
 	size_t n = 0;
 	for (; re->insn[i].op == RE_CHAR || re->insn[i].op == RE_SAVE; i++) {
@@ -656,10 +662,13 @@ static void finish(struct mem *m, struct regex *re)
 			break;
 		bool repeated = re->insn[i + 1].op == RE_SPLIT;
 		n += size;
-		if (repeated)
+		if (repeated) {
+			i++;
 			break;
+		}
 	}
 	re->prefix = slice_of(bytes, n);
+	re->after_prefix = i;
 }
 
 struct regex *regex_compile(struct mem *m, struct slice pattern, const char **ret_error)

@@ -76,6 +76,8 @@ static inline void *mem_alloc(struct mem *m, size_t size)
 	m->cursor += need;
 	return p;
 }
+/* Bytes that may still be allocated: the limit for texts that are made outside. */
+size_t mem_room(const struct mem *m);
 /* Calls fn(arg); returns 0, or the error it escaped with. Nests. */
 int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr);
 void *mem_array(struct mem *m, size_t count, size_t size);
