@@ -11,6 +11,7 @@
 #include "trustee/as/as.h"
 #include "trustee/as/ear.h"
 #include "trustee/kbs/config.h"
+#include "trustee/kbs/openapi.h"
 #include "trustee/kbs/pool.h"
 #include "trustee/kbs/ratelimit.h"
 #include "trustee/kbs/rcar.h"
@@ -51,6 +52,16 @@ static void test_routes(void **state)
 		{"GET", "/kbs/v0/admin/why/abc", ROUTE_ADMIN_WHY, "abc"},
 		{"POST", "/kbs/v0/admin/why/abc", ROUTE_METHOD, NULL},
 		{"GET", "/healthz", ROUTE_HEALTHZ, ""},
+		{"GET", "/readyz", ROUTE_READYZ, ""},
+		{"GET", "/openapi.json", ROUTE_OPENAPI, ""},
+		{"PUT", "/kbs/v0/admin/tenants/acme", ROUTE_ADMIN_TENANT_SET, "acme"},
+		{"GET", "/kbs/v0/admin/audit/proof/7?size=9", ROUTE_ADMIN_AUDIT_PROOF, "7"},
+		{"GET", "/tenants/acme/kbs/v0/resource/a/b/c", ROUTE_RESOURCE_GET, "a/b/c"},
+		{"POST", "/tenants/acme/kbs/v0/auth", ROUTE_AUTH, ""},
+		{"GET", "/tenants/Acme/kbs/v0/resource/a/b/c", ROUTE_BAD_PATH, NULL},
+		{"GET", "/tenants/-a/kbs/v0/resource/a/b/c", ROUTE_BAD_PATH, NULL},
+		{"GET", "/tenants//kbs/v0/resource/a/b/c", ROUTE_BAD_PATH, NULL},
+		{"GET", "/tenants/acme", ROUTE_BAD_PATH, NULL},
 		{"POST", "/metrics", ROUTE_METHOD, NULL},
 		{"GET", "/", ROUTE_BAD_PATH, NULL},
 		{"GET", "", ROUTE_BAD_PATH, NULL},
@@ -78,6 +89,63 @@ static void test_routes(void **state)
 			assert_int_not_equal(need, NEED_ADMIN);
 	}
 	assert_int_equal(kbs_route_need(ROUTE_RESOURCE_GET), NEED_TOKEN);
+}
+
+static void test_tenant_of_route(void **state)
+{
+	struct kbs_target t;
+
+	kbs_route_parse("GET", SLICE_LIT("/tenants/acme-1/kbs/v0/resource/a/b/c?x=1"), &t);
+	assert_string_equal(t.tenant, "acme-1");
+	assert_string_equal(t.query, "x=1");
+	kbs_route_parse("GET", SLICE_LIT("/kbs/v0/resource/tenants/acme/c"), &t);
+	assert_string_equal(t.tenant, "");
+}
+
+/* Every row of the table is described, nothing else is, and the need of each is said. */
+static void test_openapi(void **state)
+{
+	static const char *const needs[] = {[NEED_NOTHING] = "",
+		[NEED_SESSION] = "session",
+		[NEED_TOKEN] = "session",
+		[NEED_ADMIN] = "admin"};
+	struct slice text = kbs_openapi();
+	json_t *doc = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+	const json_t *paths = json_object_get(doc, "paths");
+	const char *method, *name;
+	char path[256];
+	enum kbs_route route;
+	json_t *value;
+	size_t rows = 0, described = 0;
+
+	assert_string_equal(json_string_value(json_object_get(doc, "openapi")), "3.0.3");
+	for (; kbs_route_row(rows, &method, path, sizeof(path), &route); rows++) {
+		char lower[16] = "";
+		const json_t *op, *security;
+
+		for (size_t i = 0; method[i]; i++)
+			lower[i] = (char)(method[i] | 0x20);
+		op = json_object_get(json_object_get(paths, path), lower);
+		if (!op)
+			fail_msg("%s %s is not described", method, path);
+		assert_non_null(json_object_get(op, "summary"));
+		assert_non_null(json_object_get(op, "responses"));
+		if (strstr(path, "{tail}"))
+			assert_string_equal(
+				json_string_value(json_object_get(
+					json_array_get(json_object_get(op, "parameters"), 0),
+					"in")),
+				"path");
+		security = json_array_get(json_object_get(op, "security"), 0);
+		if (needs[kbs_route_need(route)][0]
+				? !json_object_get(security, needs[kbs_route_need(route)])
+				: security != NULL)
+			fail_msg("%s %s: what it needs is wrong", method, path);
+	}
+	json_object_foreach ((json_t *)(uintptr_t)paths, name, value)
+		described += json_object_size(value);
+	assert_int_equal(described, rows);
+	json_decref(doc);
 }
 
 static void test_resource_paths(void **state)
@@ -371,6 +439,11 @@ static void test_pool(void **state)
 	"authorization_mode = \"AuthenticatedAuthorization\"\n" \
 	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
 
+#define CONFIG_POSTGRES                                    \
+	"[storage_backend]\nstorage_type = \"Postgres\"\n" \
+	"[storage_backend.backends.postgres]\ndb = \"husk\"\nusername = \"husk\"\n"
+#define CONFIG_SIGNER "[attestation_service.attestation_token_broker.signer]\nkey_path = \"k\"\n"
+
 static void test_config(void **state)
 {
 	static const struct {
@@ -399,6 +472,11 @@ static void test_config(void **state)
 		{CONFIG_BASE "[attestation_service]\ntimeout = 0", -EINVAL, "from 1 to"},
 		{CONFIG_BASE "[attestation_service]\ntimeout = \"5\"", -EINVAL, "number"},
 		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Redis\"", -EOPNOTSUPP, "Redis"},
+		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Postgres\"", -EINVAL,
+			"db and username"},
+		{CONFIG_BASE CONFIG_POSTGRES, -EINVAL, "key_path"},
+		{CONFIG_BASE CONFIG_POSTGRES CONFIG_SIGNER, 0, NULL},
+		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
 		{"[http_server]\n[husk]\nstore = \"x\"", -EINVAL, "husk-kbs init"},
 		{"[http_server]\ninsecure_http = true\n", -EINVAL, "store"},
@@ -584,6 +662,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_tenant_of_route),
+		cmocka_unit_test(test_openapi),
 		cmocka_unit_test(test_resource_paths),
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_sessions),

@@ -150,6 +150,14 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 	return 0;
 }
 
+int http_server_set_tls(
+	struct http_server *s, struct slice certificate, struct slice key, struct err *reterr)
+{
+	if (!s->tls)
+		return err_set(reterr, -EINVAL, "this server speaks plain HTTP");
+	return tls_server_set_pem(s->tls, certificate, key, reterr);
+}
+
 void http_server_free(struct http_server *s)
 {
 	if (!s)

@@ -276,10 +276,15 @@ static int allow_checked(scmp_filter_ctx ctx, unsigned groups)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				SCMP_A1(SCMP_CMP_EQ, commands[i]));
 	}
-	/* No unix sockets: those would reach the other processes of the machine. */
+	/* Unix sockets would reach the other processes of the machine: a group of their own. */
 	for (size_t i = 0; r == 0 && (groups & SANDBOX_CONNECT) && i < 2; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 			SCMP_A0(SCMP_CMP_EQ, i == 0 ? AF_INET : AF_INET6));
+	if (r == 0 && (groups & SANDBOX_UNIX))
+		r = seccomp_rule_add(
+			ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	if (r == 0 && (groups & SANDBOX_UNIX))
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	/* libc opens files lazily (time zone, NSS, OpenSSL's configuration): refuse, do not kill. */
 	if (r == 0 && !(groups & SANDBOX_FILES) && !WITH_SANITIZER) {
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0);

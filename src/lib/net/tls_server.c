@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -87,6 +88,59 @@ int tls_server_new(const struct tls_server_options *o, struct ssl_ctx_st **ret, 
 	}
 	*ret = ctx;
 	return 0;
+}
+
+/* Leaf first, then intermediates. Return: 1 like OpenSSL when good. */
+static int use_certificates(SSL_CTX *ctx, struct slice pem)
+{
+	BIO *in = BIO_new_mem_buf(pem.data, (int)pem.size);
+	X509 *cert = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	long good = cert ? SSL_CTX_use_certificate(ctx, cert) : 0;
+
+	X509_free(cert);
+	if (good == 1)
+		good = SSL_CTX_clear_chain_certs(ctx);
+	while (good == 1 && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+		good = SSL_CTX_add0_chain_cert(ctx, cert);
+		if (good != 1)
+			X509_free(cert);
+	}
+	BIO_free(in);
+	if (good == 1)
+		ERR_clear_error(); /* the end of the text is an error to PEM_read */
+	return (int)good;
+}
+
+static int use_key(SSL_CTX *ctx, struct slice pem)
+{
+	BIO *in = BIO_new_mem_buf(pem.data, (int)pem.size);
+	EVP_PKEY *key = in ? PEM_read_bio_PrivateKey(in, NULL, NULL, NULL) : NULL;
+	int good = key ? SSL_CTX_use_PrivateKey(ctx, key) : 0;
+
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	return good;
+}
+
+static int use_pem(SSL_CTX *ctx, struct slice certificate, struct slice key, struct err *reterr)
+{
+	if (use_certificates(ctx, certificate) != 1)
+		return tls_error(reterr, "TLS certificate", "");
+	if (use_key(ctx, key) != 1)
+		return tls_error(reterr, "TLS private key", "");
+	if (SSL_CTX_check_private_key(ctx) != 1)
+		return tls_error(reterr, "TLS private key does not fit", "");
+	return 0;
+}
+
+int tls_server_set_pem(
+	struct ssl_ctx_st *ctx, struct slice certificate, struct slice key, struct err *reterr)
+{
+	SSL_CTX *trial = SSL_CTX_new(TLS_server_method());
+	int r = trial ? use_pem(trial, certificate, key, reterr) : -ENOMEM;
+
+	SSL_CTX_free(trial);
+	return r < 0 ? r : use_pem(ctx, certificate, key, reterr);
 }
 
 int listen_address(

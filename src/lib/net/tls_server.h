@@ -23,6 +23,13 @@ struct tls_server_options {
 /** tls_server_new() - Return: 0, -EBADMSG (a file is unusable; @reterr names it), -ENOMEM */
 must_check int tls_server_new(
 	const struct tls_server_options *o, struct ssl_ctx_st **ret, struct err *reterr);
+/**
+ * tls_server_set_pem() - another certificate (leaf first) and key for connections from now on
+ * Return: 0, -EBADMSG (unusable: the old ones stay), -ENOMEM.
+ */
+must_check int tls_server_set_pem(
+	struct ssl_ctx_st *ctx, struct slice certificate, struct slice key, struct err *reterr);
+
 /** listen_address() - "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
 must_check int listen_address(
 	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr);

@@ -331,6 +331,8 @@ static int add_submod(struct attest *a, const char *class, json_t *submod)
 
 static void trust_of(const struct as *as, struct evidence_request *request)
 {
+	if (as->collateral_of)
+		as = as->collateral_of;
 	if (as->collateral)
 		request->collateral = collateral_store_provider(as->collateral);
 	if (as->insecure_intel_root.size > 0) {

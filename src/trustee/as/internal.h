@@ -20,6 +20,7 @@ struct as {
 	size_t policy_count;
 	struct rvps_snapshot *references;    /* owned; NULL while none were pushed */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
+	const struct as *collateral_of;	     /* whose to use instead; NULL for its own */
 	struct digest insecure_intel_root;   /* size 0: Intel's */
 	struct digest insecure_amd_root;     /* size 0: AMD's */
 	struct digest insecure_nvidia_root;  /* size 0: NVIDIA's */

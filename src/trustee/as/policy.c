@@ -147,6 +147,11 @@ int as_set_references(struct as *as, const json_t *records)
 	return 0;
 }
 
+void as_share_collateral(struct as *as, const struct as *from)
+{
+	as->collateral_of = from;
+}
+
 int as_set_collateral(struct as *as, const json_t *doc, struct err *reterr)
 {
 	cleanup(collateral_store_free) struct collateral_store *fresh = collateral_store_new();

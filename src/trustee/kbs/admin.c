@@ -24,6 +24,7 @@ struct admin {
 	size_t key_count;
 	struct {
 		const char *role;
+		const char *tenant; /* NULL: the default one; "*": all */
 		regex_t re;
 	} acls[CONFIG_ACLS_MAX];
 	size_t acl_count;
@@ -138,6 +139,7 @@ int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr
 		else
 			a->acl_count++;
 		a->acls[i].role = acl->role;
+		a->acls[i].tenant = acl->tenant;
 	}
 	if (r < 0)
 		return r;
@@ -210,11 +212,16 @@ static bool token_good(
 	return false;
 }
 
-static enum admin_verdict check_acls(
-	const struct admin *a, const char *role, const char *target, struct err *reterr)
+static bool tenant_matches(const char *rule, const char *tenant)
+{
+	return rule ? streq(rule, "*") || streq(rule, tenant) : !*tenant;
+}
+
+static enum admin_verdict check_acls(const struct admin *a, const char *role, const char *target,
+	const char *tenant, struct err *reterr)
 {
 	for (size_t i = 0; i < a->acl_count; i++) {
-		if (streq(a->acls[i].role, role) &&
+		if (streq(a->acls[i].role, role) && tenant_matches(a->acls[i].tenant, tenant) &&
 			regexec(&a->acls[i].re, target, 0, NULL, 0) == 0)
 			return ADMIN_ALLOW;
 	}
@@ -223,11 +230,11 @@ static enum admin_verdict check_acls(
 }
 
 static enum admin_verdict check_token(const struct admin *a, struct slice token, const char *target,
-	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
+	const char *tenant, int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
 {
 	cleanup_with(jws_done) struct jws jws = {0};
 	enum admin_verdict verdict = ADMIN_DENY;
-	const char *claimed;
+	const char *claimed, *bound;
 	json_t *claims;
 
 	if (token.size == 0) {
@@ -239,18 +246,21 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 	claims = json_loadb(
 		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
 	claimed = json_string_value(json_object_get(claims, "role"));
+	bound = json_string_value(json_object_get(claims, "tenant"));
 	if (!token_good(a, &jws, claims, now))
 		(void)err_set(reterr, -EACCES, "Cannot verify token with any of the issuers");
 	else if (!claimed || str_copy(role, ADMIN_ROLE_SIZE, claimed) < 0)
 		(void)err_set(reterr, -EACCES, "the token has no usable claim role");
+	else if (bound && !streq(bound, tenant))
+		(void)err_set(reterr, -EACCES, "the token is bound to another tenant");
 	else
-		verdict = check_acls(a, role, target, reterr);
+		verdict = check_acls(a, role, target, tenant, reterr);
 	json_decref(claims);
 	return verdict;
 }
 
 enum admin_verdict admin_check(const struct admin *a, struct slice token, const char *target,
-	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
+	const char *tenant, int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr)
 {
 	role[0] = '\0';
 	switch (a->mode) {
@@ -258,7 +268,7 @@ enum admin_verdict admin_check(const struct admin *a, struct slice token, const 
 		(void)!str_copy(role, ADMIN_ROLE_SIZE, "anonymous");
 		return ADMIN_ALLOW;
 	case ADMIN_AUTHENTICATED:
-		return check_token(a, token, target, now, role, reterr);
+		return check_token(a, token, target, tenant, now, role, reterr);
 	case ADMIN_DENY_ALL:
 		break;
 	}

@@ -18,10 +18,11 @@ enum admin_verdict { ADMIN_DENY, ADMIN_ALLOW };
 /**
  * admin_check() - may the bearer of @token call @target?
  * @token: text after "Bearer ", empty when the header is absent
- * @target: request target with query, as sent
+ * @target: request target with query, as sent but without the tenant's prefix
+ * @tenant: whose endpoint it is, "" for the default tenant
  * @role: role for the audit log
  *
  * Return: the verdict; @reterr says why it is a refusal.
  */
 enum admin_verdict admin_check(const struct admin *a, struct slice token, const char *target,
-	int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr);
+	const char *tenant, int64_t now, char role[ADMIN_ROLE_SIZE], struct err *reterr);

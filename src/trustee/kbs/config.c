@@ -107,15 +107,36 @@ static const struct key g_husk[] = {
 	STR("protocol_min", husk.protocol_min, "0.1.0"),
 	STR("insecure_nvidia_root", husk.insecure_nvidia_root, NULL),
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
+	NUM("resource_versions", husk.resource_versions, 1, 100, 1),
 	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
 	NUM("sessions_pending_max", husk.sessions_pending_max, 16, 1000000, 20000),
 	NUM("sessions_attested_max", husk.sessions_attested_max, 16, 1000000, 1024),
 	NUM("auth_rate", husk.auth_rate, 0, 1000000, 100),
 	NUM("auth_burst", husk.auth_burst, 1, 1000000, 500),
+	NUM("request_rate", husk.request_rate, 0, 1000000, 0),
+	NUM("request_burst", husk.request_burst, 1, 1000000, 1000),
 	NUM("connections_max", husk.connections_max, 8, 65536, 1024),
 	BOOL("log_json", husk.log_json),
 	STR("log_level", husk.log_level, "info"),
 	BOOL("insecure_no_sandbox", husk.insecure_no_sandbox),
+};
+
+static const struct key g_storage[] = {
+	STR("storage_type", store.type, "Sqlite"),
+	TABLE("backends"),
+};
+static const struct key g_postgres[] = {
+	STR("host", postgres.host, "/run/postgresql"),
+	NUM("port", postgres.port, 1, 65535, 5432),
+	STR("db", postgres.db, NULL),
+	STR("username", postgres.username, NULL),
+	STR("password", postgres.password, NULL),
+	STR("sslmode", postgres.sslmode, NULL),
+	STR("sslrootcert", postgres.sslrootcert, NULL),
+	STR("sslcert", postgres.sslcert, NULL),
+	STR("sslkey", postgres.sslkey, NULL),
+	NUM("connect_timeout_ms", postgres.connect_timeout_ms, 100, 60000, 3000),
+	NUM("statement_timeout_ms", postgres.statement_timeout_ms, 100, 60000, 5000),
 };
 
 const char *kbs_config_path(const char *uri)
@@ -288,6 +309,7 @@ static int read_acls(const json_t *list, struct kbs_config *c, struct err *reter
 	json_array_foreach (list, i, item) {
 		struct config_acl *a = &c->admin.acls[c->admin.acl_count];
 		regex_t re;
+		int r;
 
 		if (c->admin.acl_count++ == CONFIG_ACLS_MAX)
 			return err_set(
@@ -295,6 +317,9 @@ static int read_acls(const json_t *list, struct kbs_config *c, struct err *reter
 		a->role = json_string_value(json_object_get(item, "role"));
 		a->allowed_endpoints =
 			json_string_value(json_object_get(item, "allowed_endpoints"));
+		r = member_str(item, "tenant", &a->tenant, reterr);
+		if (r < 0)
+			return r;
 		if (!a->role || !a->allowed_endpoints)
 			return err_set(reterr, -EINVAL,
 				"[admin] an acl needs the strings role and allowed_endpoints");
@@ -396,20 +421,42 @@ static int check_plugins(const json_t *list, struct err *reterr)
 	return 0;
 }
 
-static int check_storage(const json_t *root, struct err *reterr)
+static bool is_type(const char *text, const char *name, const char *snake)
 {
-	const json_t *backend = json_object_get(root, "storage_backend");
-	const char *type = json_string_value(json_object_get(backend, "storage_type"));
-	const char *session = json_string_value(json_object_get(root, "session_storage_type"));
+	return streq(text, name) || streq(text, snake);
+}
 
-	if (type && !streq(type, "Sqlite") && !streq(type, "sqlite"))
+static int read_storage(const json_t *root, struct kbs_config *c, struct err *reterr)
+{
+	const json_t *table = json_object_get(root, "storage_backend");
+	const json_t *postgres = json_object_get(json_object_get(table, "backends"), "postgres");
+	const char *session = json_string_value(json_object_get(root, "session_storage_type"));
+	int r = read_section(SECTION("storage_backend", g_storage), table, c, reterr);
+
+	if (r == 0)
+		r = read_section(SECTION("storage_backend.backends.postgres", g_postgres), postgres,
+			c, reterr);
+	if (r < 0)
+		return r;
+	c->store.postgres = is_type(c->store.type, "Postgres", "postgres");
+	if (!c->store.postgres && !is_type(c->store.type, "Sqlite", "sqlite"))
 		return err_set(reterr, -EOPNOTSUPP,
 			"[storage_backend] storage_type %s is not supported: use Sqlite, and name "
-			"the file in [husk] store",
-			type);
-	if (session && !streq(session, "Memory") && !streq(session, "memory"))
+			"the file in [husk] store, or Postgres; `husk kbs import` moves Trustee's "
+			"files",
+			c->store.type);
+	if (c->store.postgres && (!c->postgres.db || !c->postgres.username))
+		return err_set(reterr, -EINVAL,
+			"[storage_backend.backends.postgres] needs db and username");
+	/* Sessions are where the store is: in memory for one broker, shared between several. */
+	if (session && !is_type(session, "Memory", "memory") &&
+		!(c->store.postgres && is_type(session, "Postgres", "postgres")))
 		return err_set(reterr, -EOPNOTSUPP,
-			"session_storage_type %s is not supported: use Memory", session);
+			"session_storage_type %s is not supported here: leave it out", session);
+	if (c->store.postgres && !c->signer.key_path)
+		return err_set(reterr, -EINVAL,
+			"[attestation_service.attestation_token_broker.signer] key_path is missing: "
+			"replicas that share a store need the same token key");
 	return 0;
 }
 
@@ -434,7 +481,7 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 	if (as_protocol_from_name(c->husk.protocol_min) < 0)
 		return bad(reterr, "husk", "protocol_min",
 			"must be 0.1.0, 0.1.1, 0.2.0, 0.3.0 or 0.4.0");
-	if (!c->store.path)
+	if (!c->store.path && !c->store.postgres)
 		return err_set(reterr, -EINVAL,
 			"[husk] store is missing: name the file of the embedded store");
 	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++) {
@@ -487,7 +534,7 @@ int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reter
 	if (r == 0)
 		r = check_plugins(json_object_get(root, "plugins"), reterr);
 	if (r == 0)
-		r = check_storage(root, reterr);
+		r = read_storage(root, ret, reterr);
 	if (r == 0)
 		r = check_whole(ret, reterr);
 	if (r < 0)

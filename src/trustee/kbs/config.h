@@ -33,6 +33,7 @@ struct config_provider {
 struct config_acl {
 	const char *role;
 	const char *allowed_endpoints; /* regular expression ^/kbs...$ */
+	const char *tenant;	       /* NULL: the default tenant; "*": all */
 };
 
 struct config_strings {
@@ -50,6 +51,9 @@ struct config_strings {
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
  * @protocol_min: the oldest version of the KBS protocol that is served
  * @insecure_nvidia_root: likewise instead of NVIDIA's, of devices and of manifests
+ * @store: with @postgres the database of struct postgres, else the SQLite file @path
+ * @resource_versions: versions of a resource whose content is kept
+ * @request_rate: requests of any kind a second from one address; 0 is no limit
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
 struct kbs_config {
@@ -94,8 +98,20 @@ struct kbs_config {
 		const char *cert_url;
 	} signer;
 	struct {
+		const char *type;
+		bool postgres;
 		const char *path;
 	} store;
+	struct {
+		const char *host;
+		uint32_t port;
+		const char *db;
+		const char *username;
+		const char *password;
+		const char *sslmode, *sslrootcert, *sslcert, *sslkey;
+		uint32_t connect_timeout_ms;
+		uint32_t statement_timeout_ms;
+	} postgres;
 	struct {
 		const char *collateral;
 		const char *insecure_intel_root;
@@ -104,10 +120,13 @@ struct kbs_config {
 		const char *insecure_nvidia_root;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
+		uint32_t resource_versions;
 		uint32_t sessions_pending_max;
 		uint32_t sessions_attested_max;
 		uint32_t auth_rate;
 		uint32_t auth_burst;
+		uint32_t request_rate;
+		uint32_t request_burst;
 		uint32_t connections_max;
 		bool log_json;
 		const char *log_level;

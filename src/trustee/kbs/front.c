@@ -11,12 +11,15 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/enc.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "crypto/hash.h"
 #include "net/http_server.h"
 #include "net/ipc.h"
 #include "net/sandbox.h"
 #include "trustee/kbs/http-metrics.h"
+#include "trustee/kbs/openapi.h"
 #include "trustee/kbs/ratelimit.h"
 #include "trustee/kbs/rcar.h"
 #include "trustee/kbs/reply.h"
@@ -36,14 +39,17 @@ struct pending {
 	int64_t since_ms;
 	bool counted;
 	bool metrics;
+	char id[REQUEST_ID_SIZE];
 };
 
 struct front {
 	const struct kbs_config *config;
+	struct reload reload; /* owns config after a reload */
 	struct event_base *base;
 	struct http_server *server;
 	struct ipc *vault;
-	struct ratelimit *limit;
+	struct ratelimit *limit; /* of handshakes */
+	struct ratelimit *request_limit;
 	struct http_metrics metrics;
 	struct pending *pending; /* one slot per connection: HTTP/1.1 answers in order */
 	uint32_t pending_count;
@@ -51,26 +57,64 @@ struct front {
 	int exit_code;
 };
 
-static void send_reply(struct http_request *request, int status, const char *type,
-	const char *cookie, struct slice body)
+/* Headers of an answer; NULL and "" leave one out. */
+struct answer {
+	const char *type, *cookie, *etag, *content_type, *request_id;
+};
+
+static void send_reply(
+	struct http_request *request, int status, const struct answer *h, struct slice body)
 {
 	const struct http_header headers[] = {
-		{"Content-Type", type},
-		{"Set-Cookie", cookie},
+		{"Content-Type", h->type},
+		{"Set-Cookie", h->cookie},
+		{"ETag", h->etag},
+		{"X-Husk-Content-Type", h->content_type},
+		{"X-Request-Id", h->request_id},
+		{"Retry-After", status == 429 || status == 503 ? "1" : NULL},
 		{"Cache-Control", "no-store"},
 	};
 
 	http_request_reply(request, status, headers, ARRAY_COUNT(headers), body);
 }
 
+/* A client's id when it is harmless, else one of ours: it goes into logs and back to the client. */
+static void make_request_id(const struct http_request *request, char ret[REQUEST_ID_SIZE])
+{
+	const char *given = http_request_header(request, "X-Request-Id");
+	uint8_t random[8];
+	size_t n = given ? strspn(given, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789-_.")
+			 : 0;
+
+	if (n > 0 && given[n] == '\0' && str_copy(ret, REQUEST_ID_SIZE, given) == 0)
+		return;
+	if (random_bytes(random, sizeof(random)) < 0)
+		memset(random, 0, sizeof(random));
+	hex_str(slice_of(random, sizeof(random)), ret, REQUEST_ID_SIZE);
+}
+
 static void answer_error(struct http_request *request, enum reply_error error, const char *detail)
 {
+	char id[REQUEST_ID_SIZE];
+	struct answer h = {.request_id = id};
 	struct reply reply;
 
 	reply_init(&reply);
 	reply_fail(&reply, error, "%s", detail);
-	send_reply(request, reply.status, reply.type, NULL, buf_slice(&reply.body));
+	make_request_id(request, id);
+	h.type = reply.type;
+	send_reply(request, reply.status, &h, buf_slice(&reply.body));
 	reply_done(&reply);
+}
+
+static void answer_openapi(struct http_request *request)
+{
+	char id[REQUEST_ID_SIZE];
+	const struct answer h = {.type = REPLY_JSON, .request_id = id};
+
+	make_request_id(request, id);
+	send_reply(request, 200, &h, kbs_openapi());
 }
 
 static struct pending *take_slot(struct front *f, uint32_t *ret_index)
@@ -84,9 +128,10 @@ static struct pending *take_slot(struct front *f, uint32_t *ret_index)
 	return NULL;
 }
 
-static void finish(struct front *f, struct pending *p, int status, const char *type,
-	const char *cookie, struct slice body)
+static void finish(struct front *f, struct pending *p, int status, const struct answer *answer,
+	struct slice body)
 {
+	struct answer h = *answer;
 	struct http_request *request = p->request;
 	size_t in = http_request_body(request).size;
 
@@ -97,7 +142,13 @@ static void finish(struct front *f, struct pending *p, int status, const char *t
 		http_metrics_done(&f->metrics,
 			(double)((int64_t)clock_mono_ms() - p->since_ms) / 1000, in, body.size);
 	}
-	send_reply(request, status, type, cookie, body);
+	h.request_id = p->id;
+	log_debug("kbs.request", LOG_STR("request", p->id),
+		LOG_STR("peer", http_request_peer(request)),
+		LOG_STR("method", http_request_method(request)),
+		LOG_STR("target", http_request_target(request)), LOG_I64("status", status),
+		LOG_I64("ms", (int64_t)clock_mono_ms() - p->since_ms));
+	send_reply(request, status, &h, body);
 	if (f->stopping && http_server_open_requests(f->server) == 0)
 		event_base_loopexit(f->base, NULL);
 }
@@ -129,8 +180,12 @@ static void on_vault_message(void *cookie, struct slice message)
 			http_metrics_write(&f->metrics, &metrics);
 			body = buf_slice(&metrics);
 		}
-		finish(f, p, (int)wire_int(header, "status"), wire_str(header, "type"),
-			wire_str(header, "cookie"), body);
+		const struct answer h = {.type = wire_str(header, "type"),
+			.cookie = wire_str(header, "cookie"),
+			.etag = wire_str(header, "etag"),
+			.content_type = wire_str(header, "content_type")};
+
+		finish(f, p, (int)wire_int(header, "status"), &h, body);
 	}
 	json_decref(header);
 }
@@ -142,8 +197,15 @@ static void on_vault_closed(void *cookie)
 	event_base_loopbreak(f->base);
 }
 
+static const char *header_of(const struct http_request *request, const char *name)
+{
+	const char *value = http_request_header(request, name);
+
+	return value ? value : "";
+}
+
 static int forward(struct front *f, struct http_request *request, const char *tee,
-	enum as_protocol protocol, uint64_t id)
+	enum as_protocol protocol, uint64_t id, const char *request_id)
 {
 	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
 	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
@@ -152,10 +214,13 @@ static int forward(struct front *f, struct http_request *request, const char *te
 	int r;
 
 	rcar_cookie(http_request_header(request, "Cookie"), cookie);
-	header = json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s%, s:s}", "id", (json_int_t)id,
-		"protocol", (int)protocol, "method", http_request_method(request), "target",
-		http_request_target(request), "peer", http_request_peer(request), "cookie", cookie,
-		"bearer", bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee);
+	header = json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}", "id",
+		(json_int_t)id, "protocol", (int)protocol, "method", http_request_method(request),
+		"target", http_request_target(request), "peer", http_request_peer(request),
+		"cookie", cookie, "bearer", bearer.data ? (const char *)bearer.data : "",
+		bearer.size, "tee", tee, "type", header_of(request, "Content-Type"), "if_match",
+		header_of(request, "If-Match"), "if_none_match",
+		header_of(request, "If-None-Match"), "request", request_id);
 	if (!header)
 		return -EBADMSG; /* a header that is not UTF-8 */
 	r = wire_pack(&out, header, http_request_body(request));
@@ -183,6 +248,9 @@ static bool answer_locally(struct front *f, struct http_request *request,
 	case ROUTE_NONE:
 		snprintf(detail, sizeof(detail), "Plugin %s not found", target->plugin);
 		answer_error(request, REPLY_PLUGIN_NOT_FOUND, detail);
+		return true;
+	case ROUTE_OPENAPI:
+		answer_openapi(request);
 		return true;
 	case ROUTE_AUTH:
 		if (!ratelimit_take(
@@ -216,6 +284,11 @@ static void on_request(void *cookie, struct http_request *request)
 
 	kbs_route_parse(
 		http_request_method(request), slice_str(http_request_target(request)), &target);
+	if (!ratelimit_take(
+		    f->request_limit, http_request_peer(request), (int64_t)clock_mono_ms())) {
+		answer_error(request, REPLY_TOO_MANY, "too many requests from this address");
+		return;
+	}
 	if (answer_locally(f, request, &target, tee, &protocol))
 		return;
 	p = take_slot(f, &index);
@@ -228,15 +301,18 @@ static void on_request(void *cookie, struct http_request *request)
 	p->counted = str_starts(http_request_target(request), "/kbs");
 	p->metrics = target.route == ROUTE_METRICS;
 	f->metrics.active += p->counted;
-	r = forward(f, request, tee, protocol, (uint64_t)p->generation << 32 | index);
+	make_request_id(request, p->id);
+	r = forward(f, request, tee, protocol, (uint64_t)p->generation << 32 | index, p->id);
 	if (r < 0) {
+		struct answer h = {0};
 		struct reply reply;
 
 		reply_init(&reply);
 		reply_fail(&reply, r == -EBADMSG ? REPLY_INVALID_PATH : REPLY_UNAVAILABLE,
 			r == -EBADMSG ? "a request header is not UTF-8"
 				      : "cannot take the request");
-		finish(f, p, reply.status, reply.type, NULL, buf_slice(&reply.body));
+		h.type = reply.type;
+		finish(f, p, reply.status, &h, buf_slice(&reply.body));
 		reply_done(&reply);
 	}
 }
@@ -253,7 +329,7 @@ static void on_tick(evutil_socket_t fd, short what, void *cookie)
 					   "in time\"}";
 
 		if (p->request && now - p->since_ms > ANSWER_WAIT_MS)
-			finish(f, p, 503, REPLY_JSON, NULL, slice_str(late));
+			finish(f, p, 503, &(struct answer){.type = REPLY_JSON}, slice_str(late));
 	}
 }
 
@@ -265,6 +341,59 @@ static void on_term(evutil_socket_t fd, short what, void *cookie)
 	f->stopping = true;
 	http_server_pause(f->server);
 	event_base_loopexit(f->base, http_server_open_requests(f->server) ? &grace : NULL);
+}
+
+static int apply_reload(struct front *f, struct reload *fresh, struct err *reterr)
+{
+	const struct kbs_config *c = fresh->config;
+	struct ratelimit *limit = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
+	struct ratelimit *request_limit =
+		ratelimit_new(c->husk.request_rate, c->husk.request_burst);
+	int r = limit && request_limit ? 0 : -ENOMEM;
+
+	if (r == 0 && fresh->certificate && fresh->certificate[0])
+		r = http_server_set_tls(f->server, slice_str(fresh->certificate),
+			slice_str(fresh->private_key), reterr);
+	if (r < 0) {
+		ratelimit_free(limit);
+		ratelimit_free(request_limit);
+		return r;
+	}
+	ratelimit_free(f->limit);
+	ratelimit_free(f->request_limit);
+	f->limit = limit;
+	f->request_limit = request_limit;
+	role_log(c, "husk-kbs-front");
+	role_reload_done(&f->reload);
+	f->reload = *fresh;
+	f->config = fresh->config;
+	return 0;
+}
+
+static void on_control(evutil_socket_t sock, short what, void *cookie)
+{
+	struct front *f = cookie;
+	struct reload fresh = {0};
+	struct err e = {0};
+	uint32_t tag = 0;
+	int fd = -1;
+	int r = ipc_recv_fd(sock, &fd, &tag);
+
+	if (r == -EAGAIN)
+		return;
+	if (r < 0) {
+		event_base_loopbreak(f->base); /* the supervisor is gone */
+		return;
+	}
+	r = role_reload_read(fd, &fresh, &e);
+	if (r == 0)
+		r = apply_reload(f, &fresh, &e);
+	if (r < 0) {
+		role_reload_done(&fresh);
+		log_error("front.reload.refused", LOG_STR("reason", err_text(&e, r)));
+	} else {
+		log_info("front.reload", LOG_STR("effect", "certificate and limits are in use"));
+	}
 }
 
 static int listen_all(struct front *f, struct err *reterr)
@@ -310,23 +439,26 @@ static int start(struct front *f, struct err *reterr)
 {
 	static const struct timeval tick = {1, 0};
 	const struct kbs_config *c = f->config;
-	struct event *timer, *term;
+	struct event *timer, *term, *control;
 	int r;
 
 	f->base = event_base_new();
 	f->limit = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
+	f->request_limit = ratelimit_new(c->husk.request_rate, c->husk.request_burst);
 	f->pending_count = c->husk.connections_max;
 	f->pending = calloc(f->pending_count, sizeof(*f->pending));
-	if (!f->base || !f->limit || !f->pending)
+	if (!f->base || !f->limit || !f->request_limit || !f->pending)
 		return -ENOMEM;
 	f->vault = ipc_new(
 		f->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_vault_message, on_vault_closed, f);
 	timer = event_new(f->base, -1, EV_PERSIST, on_tick, f);
 	term = evsignal_new(f->base, SIGTERM, on_term, f);
-	if (!f->vault || !timer || !term)
+	control = event_new(f->base, ROLE_FD_CONTROL, EV_READ | EV_PERSIST, on_control, f);
+	if (!f->vault || !timer || !term || !control)
 		return -ENOMEM;
 	event_add(timer, &tick);
 	event_add(term, NULL);
+	event_add(control, NULL);
 	r = listen_all(f, reterr);
 	if (r == 0)
 		r = limit_connections(c, reterr);

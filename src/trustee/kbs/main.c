@@ -125,18 +125,6 @@ static int run_init(const struct arguments *a)
 	return 0;
 }
 
-static void setup_log(const struct kbs_config *c, const char *program)
-{
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
-	enum log_level level = LOG_LEVEL_INFO;
-
-	for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
-		if (c->husk.log_level && streq(levels[i], c->husk.log_level))
-			level = (enum log_level)i;
-	}
-	log_setup(program, level, c->husk.log_json, 2);
-}
-
 /* All roles share one open file: pread() leaves its offset alone. */
 static int read_config(int fd, struct buf *out)
 {
@@ -181,7 +169,7 @@ static int run_role(const char *role)
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
 		if (streq(roles[i].name, role)) {
-			setup_log(&config, roles[i].program);
+			role_log(&config, roles[i].program);
 			return roles[i].run(&config);
 		}
 	}
@@ -230,7 +218,7 @@ int main(int argc, char **argv)
 		printf("%s is good\n", a.config_file);
 		return 0;
 	}
-	setup_log(&config, "husk-kbs");
+	role_log(&config, "husk-kbs");
 	warn_insecure(&config);
-	return role_supervisor(&config);
+	return role_supervisor(&config, a.config_file);
 }

@@ -232,3 +232,12 @@ size_t pool_queued(const struct pool *p)
 {
 	return p->queued;
 }
+
+unsigned pool_up_count(const struct pool *p)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->count; i++)
+		n += p->verifiers[i].up;
+	return n;
+}

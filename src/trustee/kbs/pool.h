@@ -55,4 +55,6 @@ must_check int pool_answer(struct pool *p, unsigned index, const json_t *header,
 void pool_broadcast(struct pool *p, const json_t *header, struct slice body);
 /** pool_expire() - fail queued work that waited too long */
 void pool_expire(struct pool *p, int64_t now_ms);
+/** pool_up_count() - verifiers that are up */
+unsigned pool_up_count(const struct pool *p);
 size_t pool_queued(const struct pool *p);

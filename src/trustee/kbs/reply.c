@@ -25,6 +25,8 @@ static const struct {
 	[REPLY_JWE] = {401, "JweError"},
 	[REPLY_NOT_FOUND] = {404, "NotFound"},
 	[REPLY_METHOD] = {405, "MethodNotAllowed"},
+	[REPLY_PRECONDITION] = {412, "PreconditionFailed"},
+	[REPLY_QUOTA] = {403, "QuotaExceeded"},
 	[REPLY_TOO_LARGE] = {413, "PayloadTooLarge"},
 	[REPLY_TOO_MANY] = {429, "TooManyRequests"},
 	[REPLY_UNAVAILABLE] = {503, "ServiceUnavailable"},

@@ -27,24 +27,30 @@ enum reply_error {
 	REPLY_JWE,
 	REPLY_NOT_FOUND, /* husk's admin API only */
 	REPLY_METHOD,
+	REPLY_PRECONDITION,
+	REPLY_QUOTA,
 	REPLY_TOO_LARGE,
 	REPLY_TOO_MANY,
 	REPLY_UNAVAILABLE,
 	REPLY_ERROR_MAX_,
 };
 
-#define REPLY_BODY_MAX ((size_t)24 << 20)
+#define REPLY_BODY_MAX ((size_t)64 << 20) /* a backup; all else is far smaller */
 #define REPLY_COOKIE_SIZE 160
 
 /**
  * struct reply - an answer under construction
  * @type: content type, static text; NULL sends none
  * @cookie: value of Set-Cookie, "" for none
+ * @etag: value of ETag, "" for none
+ * @content_type: what an encrypted resource is inside, sent as X-Husk-Content-Type
  */
 struct reply {
 	int status;
 	const char *type;
 	char cookie[REPLY_COOKIE_SIZE];
+	char etag[32];
+	char content_type[128];
 	struct buf body;
 };
 

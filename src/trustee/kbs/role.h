@@ -20,17 +20,35 @@ enum role_fd {
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-#define CONTROL_READY 0xFFFFFFFFu /* "tag" of the message that says a role is up */
+#define CONTROL_READY 0xFFFFFFFFu  /* "tag" of the message that says a role is up */
+#define CONTROL_RELOAD 0xFFFFFFFEu /* with a descriptor of a struct reload's JSON */
 
 /* Each returns the exit code of its process. */
 int role_front(const struct kbs_config *c);
 int role_vault(const struct kbs_config *c);
 int role_verifier(const struct kbs_config *c);
-int role_supervisor(const struct kbs_config *c);
+/* @path: where the configuration is read again from, on SIGHUP */
+int role_supervisor(const struct kbs_config *c, const char *path);
 
 /** role_confine() - enter the sandbox, or say that it was switched off */
 struct sandbox_path;
 must_check int role_confine(const struct kbs_config *c, const char *role,
 	const struct sandbox_path *paths, size_t count, unsigned groups, struct err *reterr);
+/** role_log() - log as the configuration says, under the name of @program */
+void role_log(const struct kbs_config *c, const char *program);
+
+/**
+ * struct reload - what the supervisor sends on SIGHUP
+ * @config: checked by the supervisor
+ * @certificate, @private_key: PEM text, for the front only; "" for plain HTTP
+ */
+struct reload {
+	struct kbs_config *config; /* owned */
+	json_t *root;		   /* owned */
+	const char *certificate, *private_key;
+};
+/** role_reload_read() - from the descriptor that came with CONTROL_RELOAD, which is consumed */
+must_check int role_reload_read(int fd, struct reload *ret, struct err *reterr);
+void role_reload_done(struct reload *r);
 /** role_ready() - tell the supervisor that this role serves */
 must_check int role_ready(void);

@@ -31,6 +31,27 @@ static const struct row g_rows[] = {
 	{"GET", "admin/reference-values", ROUTE_ADMIN_REFERENCES, NEED_ADMIN, false},
 	{"DELETE", "admin/reference-values/", ROUTE_ADMIN_REFERENCE_DELETE, NEED_ADMIN, false},
 	{"GET", "admin/audit", ROUTE_ADMIN_AUDIT, NEED_ADMIN, false},
+	{"GET", "admin/audit/head", ROUTE_ADMIN_AUDIT_HEAD, NEED_ADMIN, false},
+	{"GET", "admin/audit/proof/", ROUTE_ADMIN_AUDIT_PROOF, NEED_ADMIN, false},
+	{"GET", "admin/audit/consistency", ROUTE_ADMIN_AUDIT_CONSISTENCY, NEED_ADMIN, false},
+	{"GET", "admin/resource-versions/", ROUTE_ADMIN_RESOURCE_VERSIONS, NEED_ADMIN, false},
+	{"GET", "admin/policy-versions/", ROUTE_ADMIN_POLICY_VERSIONS, NEED_ADMIN, false},
+	{"GET", "admin/tenants", ROUTE_ADMIN_TENANTS, NEED_ADMIN, false},
+	{"PUT", "admin/tenants/", ROUTE_ADMIN_TENANT_SET, NEED_ADMIN, false},
+	{"DELETE", "admin/tenants/", ROUTE_ADMIN_TENANT_DELETE, NEED_ADMIN, false},
+	{"POST", "admin/backup", ROUTE_ADMIN_BACKUP, NEED_ADMIN, false},
+};
+
+/* Whole paths, all GET, for everybody. */
+static const struct {
+	const char *path;
+	enum kbs_route route;
+} g_fixed[] = {
+	{"/healthz", ROUTE_HEALTHZ},
+	{"/readyz", ROUTE_READYZ},
+	{"/metrics", ROUTE_METRICS},
+	{"/openapi.json", ROUTE_OPENAPI},
+	{"/.well-known/jwks.json", ROUTE_JWKS},
 };
 
 static const char *const g_names[ROUTE_MAX_] = {
@@ -38,6 +59,8 @@ static const char *const g_names[ROUTE_MAX_] = {
 	[ROUTE_METHOD] = "method",
 	[ROUTE_BAD_PATH] = "bad-path",
 	[ROUTE_HEALTHZ] = "healthz",
+	[ROUTE_READYZ] = "readyz",
+	[ROUTE_OPENAPI] = "openapi",
 	[ROUTE_METRICS] = "metrics",
 	[ROUTE_JWKS] = "jwks",
 	[ROUTE_AUTH] = "auth",
@@ -58,7 +81,38 @@ static const char *const g_names[ROUTE_MAX_] = {
 	[ROUTE_ADMIN_REFERENCES] = "admin/reference-values",
 	[ROUTE_ADMIN_REFERENCE_DELETE] = "admin/reference-values",
 	[ROUTE_ADMIN_AUDIT] = "admin/audit",
+	[ROUTE_ADMIN_AUDIT_HEAD] = "admin/audit",
+	[ROUTE_ADMIN_AUDIT_PROOF] = "admin/audit",
+	[ROUTE_ADMIN_AUDIT_CONSISTENCY] = "admin/audit",
+	[ROUTE_ADMIN_RESOURCE_VERSIONS] = "admin/resources",
+	[ROUTE_ADMIN_POLICY_VERSIONS] = "admin/policies",
+	[ROUTE_ADMIN_TENANTS] = "admin/tenants",
+	[ROUTE_ADMIN_TENANT_SET] = "admin/tenants",
+	[ROUTE_ADMIN_TENANT_DELETE] = "admin/tenants",
+	[ROUTE_ADMIN_BACKUP] = "admin/backup",
 };
+
+bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t path_size,
+	enum kbs_route *ret_route)
+{
+	const struct row *row;
+
+	if (index < ARRAY_COUNT(g_fixed)) {
+		*ret_method = "GET";
+		*ret_route = g_fixed[index].route;
+		snprintf(ret_path, path_size, "%s", g_fixed[index].path);
+		return true;
+	}
+	index -= ARRAY_COUNT(g_fixed);
+	if (index >= ARRAY_COUNT(g_rows))
+		return false;
+	row = &g_rows[index];
+	*ret_method = row->method;
+	*ret_route = row->route;
+	snprintf(ret_path, path_size, "/kbs/v0/%s%s", row->path,
+		str_ends(row->path, "/") ? "{tail}" : "");
+	return true;
+}
 
 const char *kbs_route_name(enum kbs_route route)
 {
@@ -134,19 +188,10 @@ static void match_kbs(const char *method, const char *path, struct kbs_target *t
 
 static void match_fixed(const char *method, const char *path, struct kbs_target *t)
 {
-	static const struct {
-		const char *path;
-		enum kbs_route route;
-	} fixed[] = {
-		{"/healthz", ROUTE_HEALTHZ},
-		{"/metrics", ROUTE_METRICS},
-		{"/.well-known/jwks.json", ROUTE_JWKS},
-	};
-
 	t->route = ROUTE_BAD_PATH;
-	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
-		if (streq(path, fixed[i].path))
-			t->route = streq(method, "GET") ? fixed[i].route : ROUTE_METHOD;
+	for (size_t i = 0; i < ARRAY_COUNT(g_fixed); i++) {
+		if (streq(path, g_fixed[i].path))
+			t->route = streq(method, "GET") ? g_fixed[i].route : ROUTE_METHOD;
 	}
 }
 

@@ -13,6 +13,8 @@ enum kbs_route {
 	ROUTE_METHOD,	/* path exists, method does not: 405 */
 	ROUTE_BAD_PATH, /* 404 InvalidRequestPath */
 	ROUTE_HEALTHZ,
+	ROUTE_READYZ,
+	ROUTE_OPENAPI,
 	ROUTE_METRICS,
 	ROUTE_JWKS,
 	ROUTE_AUTH,
@@ -33,6 +35,15 @@ enum kbs_route {
 	ROUTE_ADMIN_REFERENCES,
 	ROUTE_ADMIN_REFERENCE_DELETE,
 	ROUTE_ADMIN_AUDIT,
+	ROUTE_ADMIN_RESOURCE_VERSIONS,
+	ROUTE_ADMIN_POLICY_VERSIONS,
+	ROUTE_ADMIN_AUDIT_HEAD,
+	ROUTE_ADMIN_AUDIT_PROOF,
+	ROUTE_ADMIN_AUDIT_CONSISTENCY,
+	ROUTE_ADMIN_TENANTS,
+	ROUTE_ADMIN_TENANT_SET,
+	ROUTE_ADMIN_TENANT_DELETE,
+	ROUTE_ADMIN_BACKUP,
 	ROUTE_MAX_,
 };
 
@@ -45,6 +56,7 @@ enum route_need {
 
 #define ROUTE_TARGET_MAX 4096
 #define ROUTE_TAIL_MAX 1024
+#define REQUEST_ID_SIZE 65
 #define ROUTE_TENANT_SIZE 49 /* that of the store, with its NUL */
 
 /**
@@ -70,6 +82,13 @@ struct kbs_target {
 void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret);
 /** kbs_route_need() - what a caller of @route must show */
 enum route_need kbs_route_need(enum kbs_route route);
+/**
+ * kbs_route_row() - row @index of the table, for those who describe it
+ * @ret_path: below the host, with {tail} where a tail follows
+ * Return: false past the end.
+ */
+bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t path_size,
+	enum kbs_route *ret_route);
 /** kbs_route_name() - for metrics and logs */
 const char *kbs_route_name(enum kbs_route route);
 /**

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 #include "trustee/as/protocol.h"
+#include "trustee/kbs/route.h"
 
 #define SESSION_ID_SIZE 33    /* 32 hex digits and NUL */
 #define SESSION_NONCE_SIZE 45 /* base64 of 32 bytes and NUL */
@@ -34,6 +35,7 @@ struct session {
 	char id[SESSION_ID_SIZE];
 	char nonce[SESSION_NONCE_SIZE];
 	char tee[SESSION_TEE_SIZE];
+	char tenant[ROUTE_TENANT_SIZE];
 	enum session_state state;
 	enum as_protocol protocol;
 	int64_t expires_ms;

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fmt/json.h"
 #include "net/ipc.h"
 #include "trustee/kbs/role.h"
 
@@ -36,7 +37,10 @@ struct child {
 
 struct supervisor {
 	const struct kbs_config *config;
-	int config_fd;
+	const char *path;
+	int config_fd;		 /* of the vault */
+	int public_fd;		 /* of the others: without the password of the database */
+	struct kbs_config fresh; /* what config is after a reload */
 	struct child front, vault;
 	struct child verifiers[VERIFIERS_MAX];
 	int front_control, vault_control;
@@ -72,7 +76,7 @@ static int spawn(struct supervisor *s, const char *role, int link, int control, 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_role(role, s->config_fd, link, control);
+		exec_role(role, streq(role, "vault") ? s->config_fd : s->public_fd, link, control);
 	*ret = (struct child){.pid = pid};
 	return 0;
 }
@@ -248,6 +252,115 @@ static void stop_all(struct supervisor *s)
 		;
 }
 
+static int seal(const json_t *value)
+{
+	cleanup(free_ptr) char *text = json_dumps(value, JSON_COMPACT);
+	cleanup_fd int fd = memfd_create("husk-kbs-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (!text || fd < 0)
+		return -ENOMEM;
+	r = fd_write_full(fd, text, strlen(text));
+	explicit_bzero(text, strlen(text));
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0 ||
+		lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+/* Only the vault talks to the database. New reference. */
+static json_t *without_secrets(const json_t *root)
+{
+	json_t *copy = json_deep_copy(root);
+	json_t *backends = json_object_get(json_object_get(copy, "storage_backend"), "backends");
+
+	json_object_del(json_object_get(backends, "postgres"), "password");
+	return copy;
+}
+
+static int seal_config(struct supervisor *s, const struct kbs_config *c)
+{
+	cleanup(json_decref) json_t *public = without_secrets(c->root);
+	cleanup_fd int config = seal(c->root);
+	cleanup_fd int others = public ? seal(public) : -1;
+
+	if (config < 0 || others < 0)
+		return -ENOMEM;
+	if (s->config_fd >= 0)
+		close(s->config_fd);
+	if (s->public_fd >= 0)
+		close(s->public_fd);
+	s->config_fd = steal_fd(&config);
+	s->public_fd = steal_fd(&others);
+	return 0;
+}
+
+/* @root is consumed. */
+static int send_reload(int control, json_t *root, const char *certificate, const char *private_key)
+{
+	cleanup(json_decref) json_t *message = json_object();
+	cleanup_fd int fd = -1;
+
+	if (json_set_take(message, "config", root) < 0 ||
+		json_set_str(message, "certificate", certificate) < 0 ||
+		json_set_str(message, "private_key", private_key) < 0)
+		return -ENOMEM;
+	fd = seal(message);
+	return fd < 0 ? fd : ipc_send_fd(control, fd, CONTROL_RELOAD);
+}
+
+static int read_pem(const char *path, struct buf *out, struct err *reterr)
+{
+	return path ? file_read(path, CONFIG_FILE_MAX, out, reterr) : 0;
+}
+
+static int reload_from(struct supervisor *s, const struct kbs_config *c, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf certificate = buf_init(CONFIG_FILE_MAX);
+	cleanup_with(buf_done) struct buf key = buf_init_secret(CONFIG_FILE_MAX);
+	int r = read_pem(c->http.certificate, &certificate, reterr);
+
+	if (r == 0)
+		r = read_pem(c->http.private_key, &key, reterr);
+	if (r == 0)
+		r = seal_config(s, c);
+	if (r == 0)
+		r = send_reload(s->vault_control, json_deep_copy(c->root), "", "");
+	if (r == 0)
+		r = send_reload(s->front_control, without_secrets(c->root), buf_str(&certificate),
+			buf_str(&key));
+	return r;
+}
+
+/* A configuration that is wrong changes nothing. */
+static void reload(struct supervisor *s)
+{
+	struct kbs_config c = {0};
+	struct err e = {0};
+	int r;
+
+	notify("RELOADING=1");
+	r = kbs_config_load(s->path, &c, &e);
+	if (r == 0 && c.husk.verifiers != s->config->husk.verifiers)
+		log_warn("kbs.reload.ignored", LOG_STR("option", "verifiers"),
+			LOG_STR("effect", "it takes a restart"));
+	c.husk.verifiers = s->config->husk.verifiers;
+	if (r == 0)
+		r = reload_from(s, &c, &e);
+	if (r < 0) {
+		log_error("kbs.reload.refused", LOG_STR("reason", err_text(&e, r)));
+		kbs_config_done(&c);
+	} else {
+		kbs_config_done(&s->fresh);
+		s->fresh = c;
+		s->config = &s->fresh;
+		log_info("kbs.reload", LOG_STR("file", s->path));
+	}
+	notify("READY=1");
+}
+
 static int run(struct supervisor *s)
 {
 	for (;;) {
@@ -255,35 +368,27 @@ static int run(struct supervisor *s)
 		struct signalfd_siginfo info;
 
 		if (poll(&p, 1, restart_due(s)) == 1 &&
-			read(s->signals, &info, sizeof(info)) == sizeof(info) &&
-			(info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)) {
-			notify("STOPPING=1");
-			return 0;
+			read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
+				notify("STOPPING=1");
+				return 0;
+			}
+			if (info.ssi_signo == SIGHUP)
+				reload(s);
 		}
 		if (!reap(s))
 			return 1;
 	}
 }
 
-static int seal_config(const struct kbs_config *c)
+int role_supervisor(const struct kbs_config *c, const char *path)
 {
-	cleanup(free_ptr) char *text = json_dumps(c->root, JSON_COMPACT);
-	cleanup_fd int fd = memfd_create("husk-kbs-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int r;
-
-	if (!text || fd < 0)
-		return -ENOMEM;
-	r = fd_write_full(fd, text, strlen(text));
-	if (r < 0)
-		return r;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-		return -errno;
-	return steal_fd(&fd);
-}
-
-int role_supervisor(const struct kbs_config *c)
-{
-	struct supervisor s = {.config = c, .front_control = -1, .vault_control = -1};
+	struct supervisor s = {.config = c,
+		.path = path,
+		.config_fd = -1,
+		.public_fd = -1,
+		.front_control = -1,
+		.vault_control = -1};
 	struct err e = {0};
 	sigset_t wanted;
 	int r;
@@ -293,10 +398,10 @@ int role_supervisor(const struct kbs_config *c)
 	sigaddset(&wanted, SIGCHLD);
 	sigaddset(&wanted, SIGTERM);
 	sigaddset(&wanted, SIGINT);
+	sigaddset(&wanted, SIGHUP);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	s.signals = signalfd(-1, &wanted, SFD_CLOEXEC);
-	s.config_fd = seal_config(c);
-	r = s.signals < 0 ? -errno : MIN(s.config_fd, 0);
+	r = s.signals < 0 ? -errno : seal_config(&s, c);
 	if (r == 0)
 		r = start_all(&s, &e);
 	if (r < 0) {
@@ -307,5 +412,6 @@ int role_supervisor(const struct kbs_config *c)
 	notify("READY=1");
 	r = run(&s);
 	stop_all(&s);
+	kbs_config_done(&s.fresh);
 	return r;
 }

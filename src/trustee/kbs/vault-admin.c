@@ -44,7 +44,7 @@ static void reference_set(struct call *c, struct slice body)
 	if (r < 0) {
 		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
 	} else {
-		vault_push_references(v);
+		(void)!vault_sync(v);
 		log_info("kbs.reference.set", LOG_U64("count", json_array_size(records)),
 			LOG_STR("role", c->role), LOG_STR("peer", c->peer));
 		c->reply.type = REPLY_JSON;
@@ -64,7 +64,7 @@ static void reference_delete(struct call *c)
 	else if (r < 0)
 		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
 	else
-		vault_push_references(c->vault);
+		(void)!vault_sync(c->vault);
 	call_answer(c);
 }
 
@@ -114,6 +114,7 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 {
 	struct store *s = c->vault->store;
 	const char *tenant = c->target.tenant;
+	char prefix[256];
 
 	switch (c->target.route) {
 	case ROUTE_ADMIN_WHY:
@@ -121,13 +122,25 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 	case ROUTE_ADMIN_VERDICTS:
 		return store_verdict_list(s, tenant, list_limit(c), ret, reterr);
 	case ROUTE_ADMIN_RESOURCES:
-		return store_resource_list(s, tenant, "", ret, reterr);
+		if (kbs_query_get(c->target.query, "prefix", prefix, sizeof(prefix)) < 0)
+			prefix[0] = '\0';
+		return store_resource_list(s, tenant, prefix, ret, reterr);
 	case ROUTE_ADMIN_POLICIES:
 		return store_policy_list(s, tenant, ret, reterr);
 	case ROUTE_ADMIN_REFERENCES:
 		return store_rv_list(s, tenant, ret, reterr);
+	case ROUTE_ADMIN_RESOURCE_VERSIONS:
+		return store_resource_history(s, tenant, c->target.tail, ret, reterr);
+	case ROUTE_ADMIN_POLICY_VERSIONS:
+		return store_policy_history(s, tenant, c->target.tail, ret, reterr);
+	case ROUTE_ADMIN_TENANTS:
+		return *tenant ? err_set(reterr, -ENOENT, "only outside tenants")
+			       : store_tenant_list(s, ret, reterr);
 	case ROUTE_ADMIN_AUDIT:
-		return store_audit_list(s, *tenant ? tenant : "*", 0, list_limit(c), ret, reterr);
+	case ROUTE_ADMIN_AUDIT_HEAD:
+	case ROUTE_ADMIN_AUDIT_PROOF:
+	case ROUTE_ADMIN_AUDIT_CONSISTENCY:
+		return vault_audit_read(c, list_limit(c), ret, reterr);
 	default:
 		return err_set(reterr, -ENOENT, "no such endpoint");
 	}
@@ -159,7 +172,7 @@ void vault_admin(struct call *c, struct slice body)
 		break;
 	}
 	r = read_store(c, &value, &e);
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EINVAL)
 		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
 	else if (r < 0)
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "%s", err_text(&e, r));

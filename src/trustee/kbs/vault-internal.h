@@ -16,6 +16,8 @@
 #define CPU_POLICY_ID "default_cpu"
 #define VERDICT_LIST_MAX 1000
 #define TEE_COUNT 16
+#define CLAIM_TENANT "husk.tenant"
+#define ETAG_SIZE 32
 
 enum vault_counter {
 	COUNT_AUTH_REQUESTS,
@@ -44,6 +46,10 @@ struct vault {
 	struct admin *admin;
 	struct token_keys *keys;
 	struct pool *pool;
+	json_t *tenants;			  /* owned; object whose names they are */
+	int64_t generation;			  /* of the store, that verifiers know */
+	uint64_t shared_pending, shared_attested; /* sessions in a shared store, as last counted */
+	struct call *waiting;  /* answers that wait for the store's flush, newest first */
 	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
@@ -69,6 +75,11 @@ struct call {
 	char *policy_id;	   /* owned; policy upload */
 	struct buf text;	   /* owned; policy upload */
 	json_t *claims;		   /* owned; resource read */
+	int64_t version;	   /* of a resource that is asked for; 0 the current one */
+	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
+	char request_id[REQUEST_ID_SIZE];
+	struct call *next;    /* in vault.waiting */
+	int64_t expires_unix; /* of the call's session */
 	struct digest body_digest;
 	struct reply reply;
 };
@@ -77,6 +88,10 @@ void call_free(struct call *c);
 DEFINE_CLEANUP(struct call *, call_free);
 /* Sends the reply and frees the call. */
 void call_answer(struct call *c);
+/* Likewise once what was written so far is durable. */
+void call_answer_durably(struct call *c);
+/* Answers that the store is away, for a failed call of it. */
+void call_unavailable(struct call *c, int error, const struct err *e);
 
 int64_t vault_now(const struct vault *v);
 struct store_change vault_change(const struct call *c);
@@ -93,13 +108,52 @@ void vault_resource_set(struct call *c, struct slice body);
 void vault_resource_delete(struct call *c);
 /* vault-admin.c */
 void vault_admin(struct call *c, struct slice body);
+/* vault-audit.c: lists, heads and proofs */
+must_check int vault_audit_read(struct call *c, unsigned limit, json_t **ret, struct err *reterr);
+/* vault-house.c */
+void vault_house(struct call *c, struct slice body);
 /* vault-policy.c */
-/* Reads and checks the document of [husk] collateral, which all verifiers get. */
-must_check int vault_load_collateral(struct vault *v, struct err *reterr);
-must_check int vault_install_defaults(struct vault *v, struct err *reterr);
-must_check int vault_push_state(struct vault *v, unsigned index);
-void vault_push_references(struct vault *v);
+must_check int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr);
 void vault_policy_set(struct call *c, struct slice body);
+/* vault-state.c */
+/* Reads and checks the document of [husk] collateral, which all verifiers get. */
+must_check int vault_read_collateral(
+	const struct kbs_config *c, struct buf *out, struct err *reterr);
+/* Gives it to all verifiers that are up. */
+must_check int vault_push_collateral(struct vault *v);
+/* Brings a fresh verifier up to date. */
+must_check int vault_push_state(struct vault *v, unsigned index);
+/* Brings all verifiers up to date with the store; work submitted afterwards sees it. */
+must_check int vault_sync(struct vault *v);
+bool vault_tenant_known(const struct vault *v, const char *tenant);
+/* vault-session.c */
+/**
+ * struct guest_session - a copy of a session, wherever it lives; see session.h
+ * @token, @claims: owned, ATTESTED only
+ */
+struct guest_session {
+	enum session_state state;
+	char tee[SESSION_TEE_SIZE];
+	char nonce[SESSION_NONCE_SIZE];
+	enum as_protocol protocol;
+	int64_t expires_unix;
+	uint8_t request_digest[32];
+	char *token;
+	json_t *claims;
+};
+void guest_session_done(struct guest_session *g);
+/* Return: 0, -EAGAIN (too many pending), -EPIPE (the store is away), other errno. */
+must_check int vault_session_new(
+	struct call *c, const char *id, const char *nonce, int64_t *ret_expires);
+/* The session of the call's cookie; a pending one becomes busy, and belongs to this call.
+ * Return: 0, -ENOENT, -ESTALE, -EPIPE and -EAGAIN (the store is away). */
+must_check int vault_session_take(struct call *c, struct guest_session *ret);
+/* Likewise without taking it. */
+must_check int vault_session_read(struct call *c, struct guest_session *ret);
+must_check int vault_session_attested(struct call *c, const char *token, json_t *claims);
+void vault_session_drop(struct call *c);
+void vault_session_tick(struct vault *v);
+void vault_session_counts(const struct vault *v, uint64_t *ret_pending, uint64_t *ret_attested);
 /* vault-verdict.c */
 /**
  * verdict_record() - keep why a guest was refused (or accepted), and log refusals

@@ -34,19 +34,21 @@ static void put_family(struct buf *out, const char *name, const uint64_t *values
 
 void vault_metrics(struct vault *v, struct buf *out)
 {
+	uint64_t pending, attested;
+
 	for (int i = 0; i < COUNT_MAX_; i++) {
 		size_t n = strcspn(g_names[i], "{");
 
 		buf_printf(out, "# TYPE %.*s counter\n%s %" PRIu64 "\n", (int)n, g_names[i],
 			g_names[i], v->counters[i]);
 	}
+	vault_session_counts(v, &pending, &attested);
 	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
 	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
 	buf_printf(out,
-		"# TYPE husk_sessions gauge\nhusk_sessions{state=\"pending\"} %zu\n"
-		"husk_sessions{state=\"attested\"} %zu\n"
+		"# TYPE husk_sessions gauge\nhusk_sessions{state=\"pending\"} %" PRIu64 "\n"
+		"husk_sessions{state=\"attested\"} %" PRIu64 "\n"
 		"# TYPE husk_verifier_queue gauge\nhusk_verifier_queue %zu\n"
 		"# TYPE kbs_build_info gauge\nkbs_build_info{version=\"" HUSK_VERSION "\"} 1\n",
-		session_count(v->sessions, false), session_count(v->sessions, true),
-		pool_queued(v->pool));
+		pending, attested, pool_queued(v->pool));
 }

@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies and reference values: from the store to the verifiers, and uploads. */
 #include "base/enc.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "evidence/collateral_file.h"
-#include "fmt/json.h"
 #include "trustee/as/as.h"
 #include "trustee/kbs/vault-internal.h"
 
-static int install(struct vault *v, const char *id, struct slice text, struct err *reterr)
+static int install(
+	struct vault *v, const char *tenant, const char *id, struct slice text, struct err *reterr)
 {
 	const struct store_change by = {
-		.actor = "system", .peer = "", .now = vault_now(v), .tenant = ""};
+		.actor = "system", .peer = "", .now = vault_now(v), .tenant = tenant};
 	cleanup_with(buf_done) struct buf have = buf_init(STORE_POLICY_MAX);
-	int r = store_policy_get(v->store, "", id, 0, &have, NULL, NULL);
+	int r = store_policy_get(v->store, tenant, id, 0, &have, NULL, NULL);
 
 	if (r == -ENOENT)
 		r = store_policy_set(v->store, &by, id, text, NULL, reterr);
 	return r < 0 ? err_wrap(reterr, r, "install the default policy %s", id) : 0;
 }
 
-int vault_install_defaults(struct vault *v, struct err *reterr)
+int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr)
 {
 	static const char *const devices[] = {"default_gpu", "default_switch", "default_ppcie"};
 	cleanup_with(buf_done) struct buf cpu = buf_init(STORE_POLICY_MAX);
@@ -36,86 +34,13 @@ int vault_install_defaults(struct vault *v, struct err *reterr)
 	}
 	if (buf_error(&cpu) < 0)
 		return buf_error(&cpu);
-	r = install(v, CPU_POLICY_ID, buf_slice(&cpu), reterr);
+	r = install(v, tenant, CPU_POLICY_ID, buf_slice(&cpu), reterr);
 	for (size_t i = 0; r == 0 && i < ARRAY_COUNT(devices); i++)
-		r = install(v, devices[i], as_default_policy(devices[i]), reterr);
+		r = install(v, tenant, devices[i], as_default_policy(devices[i]), reterr);
 	if (r == 0)
-		r = install(v, RESOURCE_POLICY_ID, as_default_policy(RESOURCE_POLICY_ID), reterr);
+		r = install(v, tenant, RESOURCE_POLICY_ID, as_default_policy(RESOURCE_POLICY_ID),
+			reterr);
 	return r;
-}
-
-int vault_load_collateral(struct vault *v, struct err *reterr)
-{
-	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
-	cleanup(json_decref) json_t *doc = NULL;
-	const char *path = v->config->husk.collateral;
-
-	v->collateral = buf_init(COLLATERAL_DOC_MAX);
-	if (!path)
-		return 0;
-	int r = store ? collateral_store_read(store, path, reterr) : -ENOMEM;
-	if (r < 0)
-		return r;
-	doc = collateral_store_save(store);
-	r = doc ? json_write(doc, &v->collateral) : -ENOMEM;
-	return r < 0 ? err_set(reterr, r, "collateral %s", path) : 0;
-}
-
-static json_t *policy_header(const char *id)
-{
-	return json_pack("{s:s, s:s}", "op", "policy", "policy", id);
-}
-
-static json_t *references_header(struct vault *v)
-{
-	json_t *records = NULL;
-
-	if (store_rv_list(v->store, "", &records, NULL) < 0)
-		return NULL;
-	return json_pack("{s:s, s:o}", "op", "references", "records", records);
-}
-
-int vault_push_state(struct vault *v, unsigned index)
-{
-	json_t *list = NULL, *header = references_header(v);
-	size_t i;
-	const json_t *item;
-	int r = header ? v->ops.to_verifier(v->ops.cookie, index, header, SLICE_EMPTY) : -EIO;
-
-	json_decref(header);
-	if (r == 0 && v->collateral.size > 0) {
-		header = json_pack("{s:s}", "op", "collateral");
-		r = v->ops.to_verifier(v->ops.cookie, index, header, buf_slice(&v->collateral));
-		json_decref(header);
-	}
-	if (r == 0)
-		r = store_policy_list(v->store, "", &list, NULL);
-	json_array_foreach (list, i, item) {
-		cleanup_with(buf_done) struct buf text = buf_init(STORE_POLICY_MAX);
-		const char *id = wire_str(item, "id");
-
-		if (r == 0)
-			r = store_policy_get(v->store, "", id, 0, &text, NULL, NULL);
-		header = policy_header(id);
-		if (r == 0)
-			r = v->ops.to_verifier(v->ops.cookie, index, header, buf_slice(&text));
-		json_decref(header);
-	}
-	json_decref(list);
-	if (r < 0)
-		log_error("kbs.verifier.init", LOG_I64("error", r));
-	return r;
-}
-
-void vault_push_references(struct vault *v)
-{
-	json_t *header = references_header(v);
-
-	if (header)
-		pool_broadcast(v->pool, header, SLICE_EMPTY);
-	else
-		log_error("kbs.reference.push", LOG_STR("reason", "cannot read the store"));
-	json_decref(header);
 }
 
 static void fail_upload(struct call *c, const char *reason)
@@ -133,7 +58,6 @@ static void checked(void *cookie, int error, const json_t *result)
 	struct call *c = cookie;
 	struct store_change by = vault_change(c);
 	struct err e = {0};
-	json_t *header;
 
 	if (error < 0) {
 		fail_upload(c, error == -EPIPE ? "the verifier crashed on this policy"
@@ -150,9 +74,12 @@ static void checked(void *cookie, int error, const json_t *result)
 		fail_upload(c, err_text(&e, error));
 		return;
 	}
-	header = policy_header(c->policy_id);
-	pool_broadcast(c->vault->pool, header, buf_slice(&c->text));
-	json_decref(header);
+	error = vault_sync(c->vault);
+	if (error < 0) {
+		/* It is stored; guests are refused until the verifiers have it. */
+		fail_upload(c, err_text(NULL, error));
+		return;
+	}
 	log_info("kbs.policy.set", LOG_STR("policy", c->policy_id), LOG_STR("role", c->role),
 		LOG_STR("peer", c->peer));
 	c->reply.type = REPLY_JSON;

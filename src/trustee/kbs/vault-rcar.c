@@ -10,26 +10,24 @@
 
 #define COOKIE_NAME "kbs-session-id"
 
-static void set_cookie(struct call *c, const struct session *s)
+static void set_cookie(struct call *c, const char *id, int64_t expires_unix)
 {
 	char when[64] = "";
-	time_t t = (time_t)s->expires_unix;
+	time_t t = (time_t)expires_unix;
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	/* Without Path, as upstream: the default path /kbs/v0 covers what needs the session. */
 	snprintf(c->reply.cookie, sizeof(c->reply.cookie),
-		COOKIE_NAME "=%s; Expires=%s; HttpOnly%s", s->id, when,
+		COOKIE_NAME "=%s; Expires=%s; HttpOnly%s", id, when,
 		c->vault->config->http.insecure_http ? "" : "; Secure");
 }
 
-static int make_session(struct call *c, struct session **ret)
+static int make_session(
+	struct call *c, char id[SESSION_ID_SIZE], struct buf *nonce, int64_t *ret_expires)
 {
-	struct vault *v = c->vault;
-	cleanup_with(buf_done) struct buf nonce = buf_init(64);
 	uint8_t random[48];
-	char id[SESSION_ID_SIZE];
 	int r = random_bytes(random, sizeof(random));
 
 	if (r < 0)
@@ -37,16 +35,17 @@ static int make_session(struct call *c, struct session **ret)
 	/* Version 4, variant 1: what a UUID parser expects. */
 	random[6] = (uint8_t)((random[6] & 0x0F) | 0x40);
 	random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
-	hex_str(slice_of(random, 16), id, sizeof(id));
-	b64_encode(&nonce, slice_of(random + 16, 32), B64_STD);
-	return session_new(v->sessions, id, buf_str(&nonce), c->tee, v->ops.now_ms(v->ops.cookie),
-		vault_now(v), ret);
+	hex_str(slice_of(random, 16), id, SESSION_ID_SIZE);
+	b64_encode(nonce, slice_of(random + 16, 32), B64_STD);
+	return vault_session_new(c, id, buf_str(nonce), ret_expires);
 }
 
 void vault_auth(struct call *c)
 {
 	struct vault *v = c->vault;
-	struct session *s = NULL;
+	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	char id[SESSION_ID_SIZE];
+	int64_t expires = 0;
 	int r;
 
 	v->counters[COUNT_AUTH_REQUESTS]++;
@@ -57,7 +56,7 @@ void vault_auth(struct call *c)
 		call_answer(c);
 		return;
 	}
-	r = make_session(c, &s);
+	r = make_session(c, id, &nonce, &expires);
 	if (r < 0) {
 		v->counters[COUNT_AUTH_ERRORS]++;
 		if (r == -EAGAIN)
@@ -68,10 +67,10 @@ void vault_auth(struct call *c)
 		call_answer(c);
 		return;
 	}
-	s->protocol = c->protocol;
 	v->counters[COUNT_AUTH_SUCCESSES]++;
-	reply_json(&c->reply, json_pack("{s:s, s:s}", "nonce", s->nonce, "extra-params", ""));
-	set_cookie(c, s);
+	reply_json(
+		&c->reply, json_pack("{s:s, s:s}", "nonce", buf_str(&nonce), "extra-params", ""));
+	set_cookie(c, id, expires);
 	call_answer(c);
 }
 
@@ -86,34 +85,35 @@ static void refuse(struct call *c, const char *stage, const char *reason, const 
 	call_answer(c);
 }
 
-/* The token carries the id of its verdict, so that later refusals can refer to it. */
+/* The token carries the id of its verdict, so that later refusals can refer to it, and its tenant,
+ * so that it opens nothing of another one. */
 static int issue(
-	struct call *c, struct session *s, const json_t *result, const char *id, struct err *reterr)
+	struct call *c, const json_t *result, const char *id, struct buf *token, struct err *reterr)
 {
 	struct vault *v = c->vault;
 	const struct kbs_config *k = v->config;
 	const struct ear_issuer issuer = {k->broker.issuer_name, k->broker.developer_name,
 		k->broker.build_name, k->broker.profile_name, (int64_t)k->broker.duration_min * 60};
-	cleanup_with(buf_done) struct buf token = buf_init(REPLY_BODY_MAX);
 	json_t *claims = NULL;
 	int r = ear_claims(&issuer, vault_now(v), json_object_get(result, "submods"), &claims);
 
 	if (r == 0 && json_object_set_new(claims, "jti", json_string(id)) < 0)
 		r = -ENOMEM;
+	if (r == 0 && c->target.tenant[0] &&
+		json_object_set_new(claims, CLAIM_TENANT, json_string(c->target.tenant)) < 0)
+		r = -ENOMEM;
 	if (r == 0)
-		r = token_sign(v->keys, claims, &token, reterr);
+		r = token_sign(v->keys, claims, token, reterr);
 	if (r == 0)
-		r = session_attested(v->sessions, s, buf_str(&token), claims);
+		r = vault_session_attested(c, buf_str(token), claims);
 	json_decref(claims);
-	if (r == 0)
-		memcpy(s->request_digest, c->body_digest.bytes, sizeof(s->request_digest));
 	return r;
 }
 
-static void answer_token(struct call *c, const struct session *s)
+static void answer_token(struct call *c, const char *token)
 {
-	reply_json(&c->reply, json_pack("{s:s}", "token", s->token));
-	set_cookie(c, s);
+	reply_json(&c->reply, json_pack("{s:s}", "token", token));
+	set_cookie(c, c->cookie, c->expires_unix);
 	call_answer(c);
 }
 
@@ -121,29 +121,26 @@ static void attest_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
 	struct vault *v = c->vault;
+	cleanup_with(buf_done) struct buf token = buf_init(REPLY_BODY_MAX);
 	const json_t *outcome = json_object_get(result, "result");
 	const char *status = wire_str(outcome, "status");
 	int tee = vault_tee_index(c->tee);
 	struct err e = {0};
-	int gone;
-	struct session *s =
-		session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &gone);
 
-	if (error == 0 && s && json_is_true(json_object_get(outcome, "accepted"))) {
+	if (error == 0 && json_is_true(json_object_get(outcome, "accepted"))) {
 		char id[STORE_ID_SIZE];
 
 		verdict_new_id(id);
-		error = issue(c, s, outcome, id, &e);
+		error = issue(c, outcome, id, &token, &e);
 		if (error == 0) {
 			v->attest_successes[tee]++;
 			verdict_record_as(c, id, "attestation", status, "appraisal",
 				wire_str(outcome, "reason"), outcome);
-			answer_token(c, s);
+			answer_token(c, buf_str(&token));
 			return;
 		}
 	}
-	if (s)
-		session_remove(v->sessions, s);
+	vault_session_drop(c);
 	v->attest_failures[tee]++;
 	if (error == -EPIPE)
 		refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
@@ -156,42 +153,46 @@ static void attest_done(void *cookie, int error, const json_t *result)
 		refuse(c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);
 }
 
-/* NULL after the call was answered. */
-static struct session *usable_session(struct call *c)
+/* Return: false after the call was answered. */
+static bool take_session(struct call *c, struct guest_session *s)
 {
 	struct vault *v = c->vault;
-	int error = 0;
-	struct session *s =
-		session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
+	int r = vault_session_take(c, s);
 
-	if (!s) {
+	if (r == -EAGAIN || r == -EPIPE || r == -ETIMEDOUT || r == -EIO) {
+		v->counters[COUNT_ATTEST_ERRORS]++;
+		call_unavailable(c, r, NULL);
+		return false;
+	}
+	if (r < 0) {
 		v->counters[COUNT_ATTEST_ERRORS]++;
 		refuse(c, "session",
-			!c->cookie[0]	   ? "the request has no session cookie"
-			: error == -ESTALE ? "the session has expired"
-					   : "the session is unknown: expired, or its nonce was "
-					     "used already",
+			!c->cookie[0]  ? "the request has no session cookie"
+			: r == -ESTALE ? "the session has expired"
+				       : "the session is unknown: expired, or its nonce was "
+					 "used already",
 			NULL);
-		return NULL;
+		return false;
 	}
 	(void)!str_copy(c->tee, sizeof(c->tee), s->tee);
+	c->expires_unix = s->expires_unix;
 	if (s->state == SESSION_PENDING)
-		return s;
+		return true;
 	/* A repeated request whose answer got lost is answered again; anything else is a replay. */
 	if (s->state == SESSION_ATTESTED &&
 		ct_equal(slice_of(s->request_digest, 32), digest_slice(&c->body_digest))) {
-		answer_token(c, s);
-		return NULL;
+		answer_token(c, s->token);
+		return false;
 	}
 	v->counters[COUNT_ATTEST_ERRORS]++;
 	refuse(c, "session", "the session's nonce was used already", NULL);
-	return NULL;
+	return false;
 }
 
 void vault_attest(struct call *c, struct slice body)
 {
 	struct vault *v = c->vault;
-	struct session *s;
+	cleanup_with(guest_session_done) struct guest_session s = {0};
 	json_t *header;
 	int r;
 
@@ -201,16 +202,14 @@ void vault_attest(struct call *c, struct slice body)
 		refuse(c, "session", "cannot hash the request", NULL);
 		return;
 	}
-	s = usable_session(c);
-	if (!s)
+	if (!take_session(c, &s))
 		return;
-	s->state = SESSION_BUSY;
-	header = json_pack("{s:s, s:s, s:s, s:i, s:I, s:b}", "op", "attest", "tee", s->tee, "nonce",
-		s->nonce, "protocol", (int)s->protocol, "now", (json_int_t)vault_now(v), "verbose",
-		v->config->broker.verbose_token);
+	header = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "op", "attest", "tenant",
+		c->target.tenant, "tee", s.tee, "nonce", s.nonce, "protocol", (int)s.protocol,
+		"now", (json_int_t)vault_now(v), "verbose", v->config->broker.verbose_token);
 	r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), attest_done, c);
 	if (r < 0) {
-		session_remove(v->sessions, s);
+		vault_session_drop(c);
 		refuse(c, "verifier", "all verifiers are busy", NULL);
 	}
 }

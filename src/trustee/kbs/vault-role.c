@@ -34,6 +34,8 @@ struct vault_process {
 	struct ipc *front;
 	struct verifier_link verifiers[VERIFIERS_MAX];
 	unsigned verifier_count;
+	struct event *flush;
+	struct reload reload; /* owns the configuration after a reload */
 	int exit_code;
 };
 
@@ -62,6 +64,21 @@ static int to_verifier(void *cookie, unsigned index, const json_t *header, struc
 		return -EPIPE;
 	r = wire_pack(&out, header, body);
 	return r < 0 ? r : ipc_send(p->verifiers[index].ipc, buf_slice(&out));
+}
+
+static void flush_soon(void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	/* It runs behind the events at hand, so that what they write shares one commit. */
+	event_active(p->flush, 0, 0);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	vault_flush(p->vault);
 }
 
 static int64_t now_unix(void *cookie)
@@ -127,6 +144,26 @@ static void on_verifier_closed(void *cookie)
 	verifier_gone(link);
 }
 
+static void reload(struct vault_process *p, int fd)
+{
+	struct reload fresh = {0};
+	struct err e = {0};
+	int r = role_reload_read(fd, &fresh, &e);
+
+	if (r == 0)
+		r = vault_reload(p->vault, fresh.config, &e);
+	if (r < 0) {
+		role_reload_done(&fresh);
+		log_error("vault.reload.refused", LOG_STR("reason", err_text(&e, r)));
+		return;
+	}
+	role_log(fresh.config, "husk-kbs-vault");
+	role_reload_done(&p->reload);
+	p->reload = fresh;
+	log_info("vault.reload",
+		LOG_STR("effect", "admins, keys, collateral and limits are in use"));
+}
+
 /* The supervisor passes the socket of each verifier it starts. */
 static void on_control(evutil_socket_t fd, short what, void *cookie)
 {
@@ -138,6 +175,10 @@ static void on_control(evutil_socket_t fd, short what, void *cookie)
 
 	if (r == -EAGAIN)
 		return;
+	if (r == 0 && index == CONTROL_RELOAD) {
+		reload(p, sock);
+		return;
+	}
 	if (r < 0 || index >= p->verifier_count) {
 		/* The supervisor is gone, or confused: the end of all. */
 		event_base_loopbreak(p->base);
@@ -166,22 +207,79 @@ static void on_signal(evutil_socket_t fd, short what, void *cookie)
 	event_base_loopbreak(p->base);
 }
 
+#define PATHS_MAX 40
+
+struct paths {
+	struct sandbox_path items[PATHS_MAX];
+	char folders[PATHS_MAX][PATH_MAX];
+	size_t count;
+};
+
+/*
+ * A reload reads these again, and a file that was replaced is another file: so their folders. What
+ * is not there now cannot be read later either.
+ */
+static void add_folder(struct paths *p, const char *uri, enum sandbox_access access_kind)
+{
+	const char *path = uri ? kbs_config_path(uri) : NULL;
+	char *folder = p->folders[p->count];
+
+	if (!path || p->count == PATHS_MAX || str_copy(folder, PATH_MAX, path) < 0)
+		return;
+	p->items[p->count] = (struct sandbox_path){dirname(folder), access_kind};
+	if (access(p->items[p->count].path, R_OK) == 0)
+		p->count++;
+}
+
+static void add_file(struct paths *p, const char *path)
+{
+	if (path && p->count < PATHS_MAX && access(path, R_OK) == 0)
+		p->items[p->count++] = (struct sandbox_path){path, SANDBOX_READ};
+}
+
+static void add_reloaded(struct paths *p, const struct kbs_config *c)
+{
+	add_folder(p, c->signer.key_path, SANDBOX_READ);
+	add_folder(p, c->signer.cert_path, SANDBOX_READ);
+	add_folder(p, c->husk.collateral, SANDBOX_READ);
+	for (size_t i = 0; i < c->admin.provider_count; i++) {
+		add_folder(p, c->admin.providers[i].public_key_uri, SANDBOX_READ);
+		add_folder(p, c->admin.providers[i].jwk_set_uri, SANDBOX_READ);
+	}
+	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++)
+		add_folder(p, c->token.trusted_jwk_sets.items[i], SANDBOX_READ);
+}
+
+/* With PostgreSQL: sockets to the network or to a local server, never both. */
 static int confine(const struct kbs_config *c, struct err *reterr)
 {
-	char folder[PATH_MAX];
-	struct sandbox_path paths[1] = {{.access = SANDBOX_WRITE}};
+	cleanup(free_ptr) struct paths *p = calloc(1, sizeof(*p));
+	unsigned groups = SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_FILES | SANDBOX_FDPASS;
 
-	/* SQLite makes and removes its journal beside the store, and syncs the folder. */
-	if (str_copy(folder, sizeof(folder), c->store.path) < 0)
-		return err_set(reterr, -E2BIG, "the store's path is too long");
-	paths[0].path = dirname(folder);
-	return role_confine(c, "vault", paths, ARRAY_COUNT(paths),
-		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_FILES | SANDBOX_FDPASS, reterr);
+	if (!p)
+		return -ENOMEM;
+	add_reloaded(p, c);
+	if (!c->store.postgres) {
+		/* SQLite makes and removes its journal beside the store, and syncs the folder. */
+		add_folder(p, c->store.path, SANDBOX_WRITE);
+	} else {
+		add_file(p, c->postgres.sslrootcert);
+		add_file(p, c->postgres.sslcert);
+		add_file(p, c->postgres.sslkey);
+		if (c->postgres.host[0] == '/') {
+			groups |= SANDBOX_UNIX;
+		} else {
+			groups |= SANDBOX_CONNECT;
+			add_file(p, "/etc/resolv.conf");
+			add_file(p, "/etc/hosts");
+		}
+	}
+	return role_confine(c, "vault", p->items, p->count, groups, reterr);
 }
 
 static int start(struct vault_process *p, const struct kbs_config *c, struct err *reterr)
 {
-	const struct vault_ops ops = {to_front, to_verifier, now_unix, now_ms, p};
+	const struct vault_ops ops = {to_front, to_verifier, flush_soon, now_unix, now_ms, p};
 	const struct timeval tick = {TICK_S, 0};
 	struct event *control, *timer, *term;
 	int r = vault_new(c, &ops, &p->vault, reterr);
@@ -199,7 +297,8 @@ static int start(struct vault_process *p, const struct kbs_config *c, struct err
 	control = event_new(p->base, ROLE_FD_CONTROL, EV_READ | EV_PERSIST, on_control, p);
 	timer = event_new(p->base, -1, EV_PERSIST, on_tick, p);
 	term = evsignal_new(p->base, SIGTERM, on_signal, p);
-	if (!p->front || !control || !timer || !term)
+	p->flush = event_new(p->base, -1, 0, on_flush, p);
+	if (!p->front || !control || !timer || !term || !p->flush)
 		return -ENOMEM;
 	event_add(control, NULL);
 	event_add(timer, &tick);

@@ -60,12 +60,58 @@ void call_answer(struct call *c)
 
 	if (buf_error(&c->reply.body) < 0)
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "out of memory");
-	header = json_pack("{s:I, s:i, s:s*, s:s}", "id", (json_int_t)c->id, "status",
-		c->reply.status, "type", c->reply.type, "cookie", c->reply.cookie);
+	header = json_pack("{s:I, s:i, s:s*, s:s, s:s, s:s}", "id", (json_int_t)c->id, "status",
+		c->reply.status, "type", c->reply.type, "cookie", c->reply.cookie, "etag",
+		c->reply.etag, "content_type", c->reply.content_type);
 	if (header)
 		v->ops.to_front(v->ops.cookie, header, buf_slice(&c->reply.body));
 	json_decref(header);
 	call_free(c);
+}
+
+void call_answer_durably(struct call *c)
+{
+	struct vault *v = c->vault;
+
+	c->next = v->waiting;
+	v->waiting = c;
+	v->ops.flush_soon(v->ops.cookie);
+}
+
+void call_unavailable(struct call *c, int error, const struct err *e)
+{
+	log_warn("kbs.store.unavailable", LOG_STR("reason", err_text(e, error)),
+		LOG_STR("request", c->request_id));
+	reply_fail(&c->reply, REPLY_UNAVAILABLE, "the store is not reachable, try again later");
+	call_answer(c);
+}
+
+void vault_flush(struct vault *v)
+{
+	struct call *first = NULL;
+	struct err e = {0};
+	int r;
+
+	/* In the order of arrival. */
+	while (v->waiting) {
+		struct call *c = v->waiting;
+
+		v->waiting = c->next;
+		c->next = first;
+		first = c;
+	}
+	r = store_flush(v->store, &e);
+	if (r < 0)
+		log_error("kbs.store.flush", LOG_STR("reason", err_text(&e, r)));
+	while (first) {
+		struct call *c = first;
+
+		first = c->next;
+		if (r < 0)
+			call_unavailable(c, r, &e);
+		else
+			call_answer(c);
+	}
 }
 
 static int pool_send(void *cookie, unsigned index, const json_t *header, struct slice body)
@@ -78,6 +124,26 @@ static int pool_send(void *cookie, unsigned index, const json_t *header, struct 
 static int pool_init(void *cookie, unsigned index)
 {
 	return vault_push_state(cookie, index);
+}
+
+static int open_store(const struct kbs_config *c, struct store **ret, struct err *reterr)
+{
+	const struct db_postgres_options o = {
+		.host = c->postgres.host,
+		.port = c->postgres.port,
+		.database = c->postgres.db,
+		.user = c->postgres.username,
+		.password = c->postgres.password,
+		.sslmode = c->postgres.sslmode,
+		.sslrootcert = c->postgres.sslrootcert,
+		.sslcert = c->postgres.sslcert,
+		.sslkey = c->postgres.sslkey,
+		.connect_timeout_ms = c->postgres.connect_timeout_ms,
+		.statement_timeout_ms = c->postgres.statement_timeout_ms,
+	};
+
+	return c->store.postgres ? store_open_postgres(&o, ret, reterr)
+				 : store_open(c->store.path, ret, reterr);
 }
 
 int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct vault **ret,
@@ -96,30 +162,67 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	v->pool = pool_new(c->husk.verifiers, &pool_ops);
 	if (!v->sessions || !v->pool)
 		return -ENOMEM;
-	r = store_open(c->store.path, &v->store, reterr);
+	r = open_store(c, &v->store, reterr);
 	if (r == 0)
 		r = token_keys_load(c, &v->keys, reterr);
 	if (r == 0)
 		r = admin_new(c, &v->admin, reterr);
 	if (r == 0)
-		r = vault_install_defaults(v, reterr);
+		r = vault_install_defaults(v, "", reterr);
 	if (r == 0)
-		r = vault_load_collateral(v, reterr);
+		r = vault_read_collateral(c, &v->collateral, reterr);
+	if (r == 0)
+		r = vault_sync(v);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(v);
 	return 0;
 }
 
+int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr)
+{
+	cleanup(admin_free) struct admin *admin = NULL;
+	cleanup(token_keys_free) struct token_keys *keys = NULL;
+	struct buf collateral = buf_init(0);
+	int r = admin_new(c, &admin, reterr);
+
+	/* A key that lives as long as the process stays: with another one tokens would not verify. */
+	if (r == 0 && c->signer.key_path)
+		r = token_keys_load(c, &keys, reterr);
+	if (r == 0)
+		r = vault_read_collateral(c, &collateral, reterr);
+	if (r < 0) {
+		buf_done(&collateral);
+		return r;
+	}
+	admin_free(v->admin);
+	v->admin = steal_ptr(admin);
+	if (keys) {
+		token_keys_free(v->keys);
+		v->keys = steal_ptr(keys);
+	}
+	buf_done(&v->collateral);
+	v->collateral = collateral;
+	v->config = c;
+	return vault_push_collateral(v);
+}
+
 void vault_free(struct vault *v)
 {
 	if (!v)
 		return;
+	while (v->waiting) {
+		struct call *c = v->waiting;
+
+		v->waiting = c->next;
+		call_free(c);
+	}
 	pool_free(v->pool);
 	session_table_free(v->sessions);
 	admin_free(v->admin);
 	token_keys_free(v->keys);
 	store_close(v->store);
+	json_decref(v->tenants);
 	buf_done(&v->collateral);
 	free(v);
 }
@@ -143,6 +246,12 @@ static struct call *call_new(struct vault *v, const json_t *header)
 		str_copy(c->peer, sizeof(c->peer), wire_str(header, "peer")) < 0 ||
 		str_copy(c->tee, sizeof(c->tee), wire_str(header, "tee")) < 0)
 		c->raw_target[0] = '\0';
+	/* What does not fit cannot match, or is no request id of the front's. */
+	(void)!str_copy(c->if_match, sizeof(c->if_match), wire_str(header, "if_match"));
+	(void)!str_copy(
+		c->if_none_match, sizeof(c->if_none_match), wire_str(header, "if_none_match"));
+	(void)!str_copy(c->type, sizeof(c->type), wire_str(header, "type"));
+	(void)!str_copy(c->request_id, sizeof(c->request_id), wire_str(header, "request"));
 	/* A cookie of another length cannot be a session; leave it empty. */
 	if (strlen(cookie) == SESSION_ID_SIZE - 1)
 		(void)!str_copy(c->cookie, sizeof(c->cookie), cookie);
@@ -150,16 +259,41 @@ static struct call *call_new(struct vault *v, const json_t *header)
 	return c;
 }
 
+/* Access lists speak of /kbs/...; whose that is, is checked beside. */
+static const char *untenanted(const struct call *c)
+{
+	const char *at = c->raw_target;
+
+	return c->target.tenant[0] ? at + strlen("/tenants/") + strlen(c->target.tenant) : at;
+}
+
+/* Brings verifiers up to date and knows the tenant. Return: false after answering. */
+static bool admit_tenant(struct call *c)
+{
+	struct vault *v = c->vault;
+	int r = store_shared(v->store) ? vault_sync(v) : 0;
+
+	if (r < 0) {
+		call_unavailable(c, r, NULL);
+		return false;
+	}
+	if (vault_tenant_known(v, c->target.tenant))
+		return true;
+	reply_fail(&c->reply, REPLY_NOT_FOUND, "no tenant %s", c->target.tenant);
+	call_answer(c);
+	return false;
+}
+
 /* True when the call may go on; otherwise it has been answered. */
 static bool admit_admin(struct call *c, struct slice bearer)
 {
 	struct err e = {0};
 
-	if (admin_check(c->vault->admin, bearer, c->raw_target, vault_now(c->vault), c->role, &e) ==
-		ADMIN_ALLOW)
+	if (admin_check(c->vault->admin, bearer, untenanted(c), c->target.tenant,
+		    vault_now(c->vault), c->role, &e) == ADMIN_ALLOW)
 		return true;
 	log_warn("kbs.admin.refused", LOG_STR("peer", c->peer), LOG_STR("endpoint", c->raw_target),
-		LOG_STR("reason", err_text(&e, -EACCES)));
+		LOG_STR("request", c->request_id), LOG_STR("reason", err_text(&e, -EACCES)));
 	reply_fail(&c->reply, REPLY_ADMIN_AUTH_ACCESS, "admin access denied for endpoint %s: %s",
 		c->raw_target, err_text(&e, -EACCES));
 	call_answer(c);
@@ -175,6 +309,12 @@ static void serve_plain(struct call *c)
 	case ROUTE_METRICS:
 		c->reply.type = REPLY_TEXT;
 		vault_metrics(c->vault, &c->reply.body);
+		break;
+	case ROUTE_READYZ:
+		if (store_ready(c->vault->store) < 0)
+			reply_fail(&c->reply, REPLY_UNAVAILABLE, "the store is unusable");
+		else if (pool_up_count(c->vault->pool) == 0)
+			reply_fail(&c->reply, REPLY_UNAVAILABLE, "no verifier is up");
 		break;
 	case ROUTE_HEALTHZ:
 		if (store_ready(c->vault->store) < 0)
@@ -204,6 +344,10 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 		return;
 	if (kbs_route_need(c->target.route) == NEED_ADMIN && !admit_admin(c, bearer))
 		return;
+	if (kbs_route_need(c->target.route) != NEED_NOTHING || c->target.route == ROUTE_AUTH) {
+		if (!admit_tenant(c))
+			return;
+	}
 	switch (c->target.route) {
 	case ROUTE_AUTH:
 		vault_auth(c);
@@ -235,7 +379,18 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	case ROUTE_ADMIN_REFERENCES:
 	case ROUTE_ADMIN_REFERENCE_DELETE:
 	case ROUTE_ADMIN_AUDIT:
+	case ROUTE_ADMIN_AUDIT_HEAD:
+	case ROUTE_ADMIN_AUDIT_PROOF:
+	case ROUTE_ADMIN_AUDIT_CONSISTENCY:
+	case ROUTE_ADMIN_RESOURCE_VERSIONS:
+	case ROUTE_ADMIN_POLICY_VERSIONS:
+	case ROUTE_ADMIN_TENANTS:
 		vault_admin(c, body);
+		break;
+	case ROUTE_ADMIN_TENANT_SET:
+	case ROUTE_ADMIN_TENANT_DELETE:
+	case ROUTE_ADMIN_BACKUP:
+		vault_house(c, body);
 		break;
 	default:
 		serve_plain(c);
@@ -261,10 +416,7 @@ int vault_verifier_message(struct vault *v, unsigned index, const json_t *header
 
 void vault_tick(struct vault *v)
 {
-	struct err e = {0};
-
-	session_expire(v->sessions, now_ms(v));
+	vault_session_tick(v);
 	pool_expire(v->pool, now_ms(v));
-	if (store_flush(v->store, &e) < 0)
-		log_error("kbs.store.flush", LOG_STR("reason", err_text(&e, -EIO)));
+	vault_flush(v);
 }

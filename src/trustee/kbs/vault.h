@@ -25,6 +25,8 @@ struct vault_ops {
 	/* Answer to the front. */
 	void (*to_front)(void *cookie, const json_t *header, struct slice body);
 	int (*to_verifier)(void *cookie, unsigned index, const json_t *header, struct slice body);
+	/* Call vault_flush() when the messages that are there have been taken in. */
+	void (*flush_soon)(void *cookie);
 	int64_t (*now_unix)(void *cookie);
 	int64_t (*now_ms)(void *cookie);
 	void *cookie;
@@ -37,15 +39,24 @@ struct vault_ops {
 must_check int vault_new(const struct kbs_config *c, const struct vault_ops *ops,
 	struct vault **ret, struct err *reterr);
 void vault_free(struct vault *v);
+/**
+ * vault_reload() - use another configuration: admins, keys, collateral, limits
+ * @c: borrowed, must outlive the vault; the old one is not used any more on success
+ * Return: 0, or why everything stays as it was.
+ */
+must_check int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr);
 DEFINE_CLEANUP(struct vault *, vault_free);
 /**
  * vault_front_message() - a request of the front
- * @header: {id, method, target, peer, cookie, bearer, tee}; answers carry the same id
+ * @header: {id, method, target, peer, cookie, bearer, tee, type, if_match, if_none_match,
+ * request}; answers carry the same id
  */
 void vault_front_message(struct vault *v, const json_t *header, struct slice body);
 void vault_verifier_up(struct vault *v, unsigned index);
 void vault_verifier_down(struct vault *v, unsigned index);
 /** vault_verifier_message() - Return: -EPROTO when the verifier broke the protocol */
 must_check int vault_verifier_message(struct vault *v, unsigned index, const json_t *header);
+/** vault_flush() - make durable what was written, and send the answers that wait for it */
+void vault_flush(struct vault *v);
 /** vault_tick() - once a second or so: expiry, flush */
 void vault_tick(struct vault *v);

@@ -19,14 +19,74 @@
 #include "net/sandbox.h"
 #include "trustee/as/as.h"
 #include "trustee/kbs/role.h"
+#include "trustee/kbs/route.h"
 #include "trustee/kbs/wire.h"
 
 #define WORK_LIMIT_S 10 /* a piece of work that takes longer kills the process */
 
-struct verifier {
+/* What a tenant has: policies and reference values. Collateral and trusted roots are the house's. */
+struct room {
+	char tenant[ROUTE_TENANT_SIZE];
 	struct as *as;
+};
+
+struct verifier {
+	const struct kbs_config *config;
+	struct room *rooms; /* the first is the default tenant's, and always there */
+	size_t room_count;
 	struct buf out;
 };
+
+static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struct err *reterr);
+
+static struct as *find_room(const struct verifier *v, const char *tenant)
+{
+	for (size_t i = 0; i < v->room_count; i++) {
+		if (streq(v->rooms[i].tenant, tenant))
+			return v->rooms[i].as;
+	}
+	return NULL;
+}
+
+static int add_room(struct verifier *v, const char *tenant, struct err *reterr)
+{
+	struct room *more = reallocarray(v->rooms, v->room_count + 1, sizeof(*more));
+	struct room *room;
+	int r;
+
+	if (!more)
+		return -ENOMEM;
+	v->rooms = more;
+	room = &more[v->room_count];
+	*room = (struct room){.as = as_new()};
+	if (!room->as)
+		return -ENOMEM;
+	v->room_count++;
+	r = str_copy(room->tenant, sizeof(room->tenant), tenant);
+	if (r == 0 && v->room_count > 1)
+		as_share_collateral(room->as, v->rooms[0].as);
+	return r < 0 ? r : trust_insecure_roots(v->config, room->as, reterr);
+}
+
+/* Rooms of exactly these tenants, besides the default one's. */
+static int set_tenants(struct verifier *v, const json_t *names)
+{
+	const char *name;
+	json_t *value;
+	int r = 0;
+
+	for (size_t i = v->room_count; i-- > 1;) {
+		if (json_object_get(names, v->rooms[i].tenant))
+			continue;
+		as_free(v->rooms[i].as);
+		v->rooms[i] = v->rooms[--v->room_count];
+	}
+	json_object_foreach ((json_t *)(uintptr_t)names, name, value) {
+		if (r == 0 && !find_room(v, name))
+			r = add_room(v, name, NULL);
+	}
+	return r;
+}
 
 static int set_collateral(struct verifier *v, struct slice body)
 {
@@ -35,7 +95,7 @@ static int set_collateral(struct verifier *v, struct slice body)
 	int r = json_parse(body, COLLATERAL_DOC_MAX, &doc, &e);
 
 	if (r == 0)
-		r = as_set_collateral(v->as, doc, &e);
+		r = as_set_collateral(v->rooms[0].as, doc, &e);
 	if (r < 0)
 		log_error("verifier.collateral", LOG_STR("reason", err_text(&e, r)));
 	return r;
@@ -43,14 +103,19 @@ static int set_collateral(struct verifier *v, struct slice body)
 
 static int set_state(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
+	struct as *as = find_room(v, wire_str(header, "tenant"));
 	struct err e = {0};
 	int r;
 
-	if (streq(op, "references"))
-		return as_set_references(v->as, json_object_get(header, "records"));
+	if (streq(op, "tenants"))
+		return set_tenants(v, json_object_get(header, "names"));
 	if (streq(op, "collateral"))
 		return set_collateral(v, body);
-	r = as_set_policy(v->as, wire_str(header, "policy"), body, &e);
+	if (!as)
+		return -EPROTO;
+	if (streq(op, "references"))
+		return as_set_references(as, json_object_get(header, "records"));
+	r = as_set_policy(as, wire_str(header, "policy"), body, &e);
 	if (r < 0)
 		log_error("verifier.policy", LOG_STR("policy", wire_str(header, "policy")),
 			LOG_STR("reason", err_text(&e, r)));
@@ -59,7 +124,7 @@ static int set_state(struct verifier *v, const char *op, const json_t *header, s
 	return r;
 }
 
-static int authorize(struct verifier *v, const json_t *header, json_t **ret, struct err *reterr)
+static int authorize(struct as *as, const json_t *header, json_t **ret, struct err *reterr)
 {
 	cleanup(free_ptr) char *claims =
 		json_dumps(json_object_get(header, "claims"), JSON_COMPACT);
@@ -67,7 +132,7 @@ static int authorize(struct verifier *v, const json_t *header, json_t **ret, str
 
 	if (!claims || !data)
 		return -ENOMEM;
-	return as_authorize(v->as, wire_str(header, "policy"), slice_str(claims), slice_str(data),
+	return as_authorize(as, wire_str(header, "policy"), slice_str(claims), slice_str(data),
 		wire_int(header, "now"), ret, reterr);
 }
 
@@ -87,10 +152,13 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 static json_t *do_work(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
 	json_t *answer = json_object(), *result = NULL;
+	struct as *as = find_room(v, wire_str(header, "tenant"));
 	struct err e = {0};
 	int r = -EPROTO;
 
-	if (streq(op, "attest")) {
+	if (!as) {
+		r = err_set(&e, -ENOENT, "the tenant was deleted");
+	} else if (streq(op, "attest")) {
 		const struct as_request request = {
 			.tee = wire_str(header, "tee"),
 			.nonce = wire_str(header, "nonce"),
@@ -99,9 +167,9 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 			.now = wire_int(header, "now"),
 			.verbose_token = json_is_true(json_object_get(header, "verbose")),
 		};
-		r = as_attest(v->as, &request, &result, &e);
+		r = as_attest(as, &request, &result, &e);
 	} else if (streq(op, "authorize")) {
-		r = authorize(v, header, &result, &e);
+		r = authorize(as, header, &result, &e);
 	} else if (streq(op, "check")) {
 		r = check(header, body, &result);
 	}
@@ -127,7 +195,8 @@ static int serve_one(struct verifier *v, struct slice message)
 	if (r < 0)
 		return r;
 	op = wire_str(header, "op");
-	if (streq(op, "policy") || streq(op, "references") || streq(op, "collateral")) {
+	if (streq(op, "policy") || streq(op, "references") || streq(op, "collateral") ||
+		streq(op, "tenants")) {
 		r = set_state(v, op, header, body);
 		json_decref(header);
 		return r;
@@ -176,14 +245,13 @@ static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struc
 
 int role_verifier(const struct kbs_config *c)
 {
-	struct verifier v = {.as = as_new(), .out = buf_init(WIRE_BODY_MAX)};
+	struct verifier v = {.config = c, .out = buf_init(WIRE_BODY_MAX)};
 	struct buf in = buf_init(IPC_MESSAGE_MAX);
 	struct err e = {0};
-	int r = v.as ? 0 : -ENOMEM;
+	int r;
 
 	signal(SIGALRM, SIG_DFL);
-	if (r == 0)
-		r = trust_insecure_roots(c, v.as, &e);
+	r = add_room(&v, "", &e);
 	if (r == 0)
 		r = role_confine(c, "verifier", NULL, 0, SANDBOX_BASE, &e);
 	while (r == 0) {
@@ -194,7 +262,9 @@ int role_verifier(const struct kbs_config *c)
 		if (in.capacity > (1u << 20))
 			buf_done(&in);
 	}
-	as_free(v.as);
+	while (v.room_count > 0)
+		as_free(v.rooms[--v.room_count].as);
+	free(v.rooms);
 	buf_done(&v.out);
 	buf_done(&in);
 	if (r == -ENODATA)

@@ -309,14 +309,15 @@ static int check_row(struct db_rows *rows, struct merkle *m, struct err *reterr)
 	return r < 0 ? r : 1;
 }
 
-int store_audit_check(struct store *s, struct err *reterr)
+int audit_check(struct store *s, struct err *reterr)
 {
 	cleanup(db_rows_free) struct db_rows *rows = NULL;
 	struct merkle m = {0};
 	uint8_t have[MERKLE_HASH_SIZE], want[MERKLE_HASH_SIZE];
-	uint64_t size = 0;
-	int r = store_audit_head(s, &size, want, reterr);
+	int r = audit_lock(s, reterr);
 
+	if (r == 0)
+		r = merkle_root(&s->head, want);
 	if (r == 0)
 		r = db_query(s->db, "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY seq", DB_NOTHING,
 			&rows, reterr);
@@ -328,7 +329,23 @@ int store_audit_check(struct store *s, struct err *reterr)
 	}
 	if (r == 0)
 		r = merkle_root(&m, have);
-	if (r == 0 && (m.size < size || (m.size == size && memcmp(have, want, sizeof(have)) != 0)))
+	if (r == 0 && (m.size != s->head.size || memcmp(have, want, sizeof(have)) != 0))
 		r = err_set(reterr, -EKEYREJECTED, "the audit log's head does not fit its entries");
 	return r;
+}
+
+int store_audit_check(struct store *s, struct err *reterr)
+{
+	int r = store_flush(s, reterr);
+
+	if (r == 0)
+		r = store_batch(s, reterr);
+	if (r == 0)
+		r = audit_check(s, reterr);
+	if (r < 0) {
+		db_rollback(s->db);
+		s->in_batch = false;
+		return r;
+	}
+	return store_flush(s, reterr);
 }

@@ -42,6 +42,8 @@ must_check int generation_bump(struct store *s, struct err *reterr);
 must_check int audit_lock(struct store *s, struct err *reterr);
 must_check int audit_append(struct store *s, const struct store_change *by, const char *action,
 	const char *object, const char *detail, struct err *reterr);
+/* Recomputes every hash within the open transaction. */
+must_check int audit_check(struct store *s, struct err *reterr);
 /* Writes the head, before a commit. */
 must_check int audit_write_head(struct store *s, struct err *reterr);
 /* Lower-case hex SHA-256 with its NUL. */

@@ -47,7 +47,7 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	"@AUDIT_GUARD"
 	"@UNLOGGED TABLE session("
 	" id TEXT PRIMARY KEY, tenant TEXT NOT NULL, nonce TEXT NOT NULL, tee TEXT NOT NULL,"
-	" state @INT NOT NULL, expires @INT NOT NULL, digest @BLOB NOT NULL,"
+	" protocol @INT NOT NULL, state @INT NOT NULL, expires @INT NOT NULL, digest @BLOB NOT NULL,"
 	" token TEXT NOT NULL);"
 	"CREATE INDEX session_expires ON session(expires);",
 };

@@ -10,10 +10,11 @@
 int store_session_new(struct store *s, const struct store_session *n, struct err *reterr)
 {
 	return db_run(s->live,
-		"INSERT INTO session(id, tenant, nonce, tee, state, expires, digest, token)"
-		" VALUES($1, $2, $3, $4, 0, $5, $6, '')",
+		"INSERT INTO session(id, tenant, nonce, tee, protocol, state, expires, digest, token)"
+		" VALUES($1, $2, $3, $4, $5, 0, $6, $7, '')",
 		DB_WITH(DB_TEXT(n->id), DB_TEXT(n->tenant), DB_TEXT(n->nonce), DB_TEXT(n->tee),
-			DB_INT(n->expires), DB_BYTES(DB_TYPE_BLOB, SLICE_EMPTY)),
+			DB_INT(n->protocol), DB_INT(n->expires),
+			DB_BYTES(DB_TYPE_BLOB, SLICE_EMPTY)),
 		NULL, reterr);
 }
 
@@ -28,8 +29,9 @@ static int read_session(
 		return -ENOENT;
 	if (db_int(rows, 4) <= now)
 		return -ESTALE;
-	*ret = (struct store_session){
-		.state = (enum store_session_state)db_int(rows, 3), .expires = db_int(rows, 4)};
+	*ret = (struct store_session){.protocol = (int)db_int(rows, 7),
+		.state = (enum store_session_state)db_int(rows, 3),
+		.expires = db_int(rows, 4)};
 	if (str_copy(ret->tenant, sizeof(ret->tenant), db_text(rows, 0)) < 0 ||
 		str_copy(ret->nonce, sizeof(ret->nonce), db_text(rows, 1)) < 0 ||
 		str_copy(ret->tee, sizeof(ret->tee), db_text(rows, 2)) < 0)
@@ -51,7 +53,8 @@ int store_session_take(struct store *s, const char *id, const char *tenant, int6
 		" FOR UPDATE)"
 		" UPDATE session n SET state = CASE WHEN old.state = 0 THEN 1 ELSE n.state END"
 		" FROM old WHERE n.id = old.id"
-		" RETURNING n.tenant, n.nonce, n.tee, old.state, n.expires, n.digest, n.token",
+		" RETURNING n.tenant, n.nonce, n.tee, old.state, n.expires, n.digest, n.token,"
+		" n.protocol",
 		DB_WITH(DB_TEXT(id), DB_TEXT(tenant)), &rows, reterr);
 
 	return r < 0 ? r : read_session(rows, now, ret, reterr);
@@ -62,7 +65,7 @@ int store_session_read(struct store *s, const char *id, const char *tenant, int6
 {
 	cleanup(db_rows_free) struct db_rows *rows = NULL;
 	int r = db_query(s->live,
-		"SELECT tenant, nonce, tee, state, expires, digest, token FROM session"
+		"SELECT tenant, nonce, tee, state, expires, digest, token, protocol FROM session"
 		" WHERE id = $1 AND tenant = $2",
 		DB_WITH(DB_TEXT(id), DB_TEXT(tenant)), &rows, reterr);
 

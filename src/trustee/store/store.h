@@ -229,6 +229,22 @@ must_check int store_audit_consistency(
 /** store_audit_check() - recompute every hash. Return: 0, -EKEYREJECTED (broken), -EIO. */
 must_check int store_audit_check(struct store *s, struct err *reterr);
 
+/* --- backup --- */
+
+/**
+ * store_backup() - everything but sessions as a JSON document, as of one moment; in the clear
+ * It is recorded in the audit log, and that entry is in the backup.
+ */
+must_check int store_backup(
+	struct store *s, const struct store_change *by, json_t **ret, struct err *reterr);
+/**
+ * store_restore() - fill an empty store, wholly or not at all (durable)
+ * Return: 0, -EEXIST (it is not empty), -EBADMSG (no backup), -EKEYREJECTED (its audit log is
+ * broken), -EIO.
+ */
+must_check int store_restore(
+	struct store *s, const struct store_change *by, const json_t *doc, struct err *reterr);
+
 /* --- sessions; only for a store that is shared --- */
 
 enum store_session_state { STORE_SESSION_PENDING, STORE_SESSION_BUSY, STORE_SESSION_ATTESTED };
@@ -244,6 +260,7 @@ struct store_session {
 	char tenant[STORE_TENANT_SIZE];
 	char nonce[48];
 	char tee[24];
+	int protocol; /* the caller's */
 	enum store_session_state state;
 	int64_t expires;
 	uint8_t digest[32];
