@@ -106,6 +106,12 @@ static const struct key g_husk[] = {
 	STR("insecure_amd_root", husk.insecure_amd_root, NULL),
 	STR("protocol_min", husk.protocol_min, "0.1.0"),
 	STR("insecure_nvidia_root", husk.insecure_nvidia_root, NULL),
+	STR("service", husk.service_name, "kbs"),
+	LIST("grpc_sockets", husk.grpc_sockets),
+	LIST("rest_sockets", husk.rest_sockets),
+	STR("client_ca", husk.client_ca, NULL),
+	BOOL("insecure_no_client_auth", husk.insecure_no_client_auth),
+	BOOL("insecure_allow_unbound_evidence", husk.insecure_allow_unbound_evidence),
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
 	NUM("resource_versions", husk.resource_versions, 1, 100, 1),
 	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
@@ -460,10 +466,56 @@ static int read_storage(const json_t *root, struct kbs_config *c, struct err *re
 	return 0;
 }
 
+static bool is_loopback(const char *address)
+{
+	return str_starts(address, "127.") || str_starts(address, "[::1]:") ||
+	       str_starts(address, "localhost:");
+}
+
+/* husk-as and husk-rvps: their interfaces know no users, so the network must. */
+static int check_service(struct kbs_config *c, struct err *reterr)
+{
+	const struct config_strings *lists[] = {&c->husk.grpc_sockets, &c->husk.rest_sockets};
+
+	if (c->husk.client_ca && c->http.insecure_http)
+		return bad(reterr, "husk", "client_ca",
+			"needs TLS: give the server's certificate and key");
+	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+		for (size_t j = 0; j < lists[i]->count; j++) {
+			if (is_loopback(lists[i]->items[j]) || c->husk.client_ca ||
+				c->husk.insecure_no_client_auth)
+				continue;
+			return err_set(reterr, -EINVAL,
+				"%s is not loopback, and everybody who reaches it may set policies "
+				"and reference values: set client_ca (certificates of clients), or "
+				"insecure_no_client_auth",
+				lists[i]->items[j]);
+		}
+	}
+	return 0;
+}
+
+static int read_service(struct kbs_config *c, struct err *reterr)
+{
+	static const char *const names[] = {
+		[SERVICE_KBS] = "kbs", [SERVICE_AS] = "as", [SERVICE_RVPS] = "rvps"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		if (!streq(names[i], c->husk.service_name))
+			continue;
+		c->husk.service = (enum config_service)i;
+		return i == SERVICE_KBS ? 0 : check_service(c, reterr);
+	}
+	return bad(reterr, "husk", "service", "is set by the programs");
+}
+
 static int check_whole(struct kbs_config *c, struct err *reterr)
 {
 	bool has_key = c->http.private_key && c->http.certificate;
+	int r = read_service(c, reterr);
 
+	if (r < 0)
+		return r;
 	if (c->http.sockets.count == 0) {
 		c->http.sockets.items[0] = "127.0.0.1:8080";
 		c->http.sockets.count = 1;

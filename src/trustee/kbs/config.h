@@ -17,6 +17,9 @@
 #define CONFIG_JWKS_MAX 8
 #define CONFIG_PATHS_MAX 8
 
+/* Which program this is the configuration of. */
+enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
+
 enum admin_mode {
 	ADMIN_DENY_ALL, /* zero: nobody */
 	ADMIN_AUTHENTICATED,
@@ -49,6 +52,11 @@ struct config_strings {
  * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
+ * @service: "kbs", "as" or "rvps"; set by the program
+ * @grpc_sockets, @rest_sockets: where husk-as and husk-rvps listen
+ * @client_ca: PEM file: clients of husk-as and husk-rvps must show a certificate of one of these
+ * @insecure_no_client_auth: listen beyond loopback for whoever comes
+ * @insecure_allow_unbound_evidence: husk-as evaluates evidence without runtime data, too
  * @protocol_min: the oldest version of the KBS protocol that is served
  * @insecure_nvidia_root: likewise instead of NVIDIA's, of devices and of manifests
  * @store: with @postgres the database of struct postgres, else the SQLite file @path
@@ -118,6 +126,13 @@ struct kbs_config {
 		const char *insecure_amd_root;
 		const char *protocol_min;
 		const char *insecure_nvidia_root;
+		const char *service_name;
+		enum config_service service;
+		struct config_strings grpc_sockets;
+		struct config_strings rest_sockets;
+		const char *client_ca;
+		bool insecure_no_client_auth;
+		bool insecure_allow_unbound_evidence;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
 		uint32_t resource_versions;

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* husk-kbs: options, and which role this process plays. */
 #include <getopt.h>
-#include <unistd.h>
 
-#include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "trustee/kbs/init.h"
 #include "trustee/kbs/role.h"
@@ -125,73 +122,6 @@ static int run_init(const struct arguments *a)
 	return 0;
 }
 
-/* All roles share one open file: pread() leaves its offset alone. */
-static int read_config(int fd, struct buf *out)
-{
-	for (;;) {
-		uint8_t *room = buf_reserve(out, 4096);
-		ssize_t n = room ? pread(fd, room, 4096, (off_t)out->size) : -1;
-
-		if (n < 0)
-			return room ? -errno : buf_error(out);
-		if (n == 0)
-			return 0;
-		buf_commit(out, (size_t)n);
-	}
-}
-
-static int run_role(const char *role)
-{
-	static const struct {
-		const char *name;
-		const char *program;
-		int (*run)(const struct kbs_config *c);
-	} roles[] = {
-		{"front", "husk-kbs-front", role_front},
-		{"vault", "husk-kbs-vault", role_vault},
-		{"verifier", "husk-kbs-verifier", role_verifier},
-	};
-	cleanup_with(kbs_config_done) struct kbs_config config = {0};
-	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
-	cleanup_fd int fd = ROLE_FD_CONFIG;
-	struct err e = {0};
-	json_t *root = NULL;
-	int r = read_config(fd, &text);
-
-	if (r == 0) {
-		root = json_loadb((const char *)text.data, text.size, 0, NULL);
-		r = root ? kbs_config_from_json(root, &config, &e) : -EBADMSG;
-		json_decref(root);
-	}
-	if (r < 0) {
-		fprintf(stderr, "husk-kbs: role %s: %s\n", role, err_text(&e, r));
-		return 1;
-	}
-	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
-		if (streq(roles[i].name, role)) {
-			role_log(&config, roles[i].program);
-			return roles[i].run(&config);
-		}
-	}
-	return usage("unknown role ", role);
-}
-
-static void warn_insecure(const struct kbs_config *c)
-{
-	if (c->admin.mode == ADMIN_INSECURE_ALLOW_ALL)
-		log_warn("kbs.insecure", LOG_STR("option", "InsecureAllowAll"),
-			LOG_STR("effect", "everybody who reaches this port is an admin"));
-	if (c->http.insecure_http)
-		log_warn("kbs.insecure", LOG_STR("option", "insecure_http"),
-			LOG_STR("effect", "tokens and cookies travel in the clear"));
-	if (c->husk.insecure_no_sandbox)
-		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
-			LOG_STR("effect", "a break-in into one process is not contained"));
-	if (!c->signer.key_path)
-		log_warn("kbs.token.ephemeral",
-			LOG_STR("effect", "no signer key_path: tokens do not outlive a restart"));
-}
-
 int main(int argc, char **argv)
 {
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
@@ -202,7 +132,7 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (a.role)
-		return run_role(a.role);
+		return role_main(a.role);
 	if (a.init_dir)
 		return run_init(&a);
 	if (!a.config_file)
@@ -219,6 +149,6 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	role_log(&config, "husk-kbs");
-	warn_insecure(&config);
+	role_warn(&config);
 	return role_supervisor(&config, a.config_file);
 }

@@ -2,6 +2,7 @@
 #include "trustee/kbs/role.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -78,4 +79,84 @@ void role_reload_done(struct reload *r)
 	free(r->config);
 	json_decref(r->root);
 	*r = (struct reload){0};
+}
+
+/* All roles share one open file: pread() leaves its offset alone. */
+static int read_config(int fd, struct buf *out)
+{
+	for (;;) {
+		uint8_t *room = buf_reserve(out, 4096);
+		ssize_t n = room ? pread(fd, room, 4096, (off_t)out->size) : -1;
+
+		if (n < 0)
+			return room ? -errno : buf_error(out);
+		if (n == 0)
+			return 0;
+		buf_commit(out, (size_t)n);
+	}
+}
+
+int role_main(const char *role)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct kbs_config *c);
+	} roles[] = {
+		{"front", role_front},
+		{"vault", role_vault},
+		{"verifier", role_verifier},
+	};
+	cleanup_with(kbs_config_done) struct kbs_config config = {0};
+	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
+	cleanup_fd int fd = ROLE_FD_CONFIG;
+	struct err e = {0};
+	json_t *root = NULL;
+	int r = read_config(fd, &text);
+
+	if (r == 0) {
+		root = json_loadb((const char *)text.data, text.size, 0, NULL);
+		r = root ? kbs_config_from_json(root, &config, &e) : -EBADMSG;
+		json_decref(root);
+	}
+	if (r < 0) {
+		fprintf(stderr, "husk: role %s: %s\n", role, err_text(&e, r));
+		return 1;
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
+		if (streq(roles[i].name, role)) {
+			/* For the life of the process. */
+			static char program[64];
+
+			snprintf(program, sizeof(program), "husk-%s-%s", config.husk.service_name,
+				role);
+			role_log(&config, program);
+			return roles[i].run(&config);
+		}
+	}
+	fprintf(stderr, "husk: unknown role %s\n", role);
+	return 2;
+}
+
+void role_warn(const struct kbs_config *c)
+{
+	if (c->admin.mode == ADMIN_INSECURE_ALLOW_ALL)
+		log_warn("kbs.insecure", LOG_STR("option", "InsecureAllowAll"),
+			LOG_STR("effect", "everybody who reaches this port is an admin"));
+	/* Plaintext on loopback is what the services' peers expect. */
+	if (c->http.insecure_http && c->husk.service == SERVICE_KBS)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_http"),
+			LOG_STR("effect", "tokens and cookies travel in the clear"));
+	if (c->husk.insecure_no_sandbox)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
+			LOG_STR("effect", "a break-in into one process is not contained"));
+	if (c->husk.insecure_no_client_auth)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_client_auth"),
+			LOG_STR("effect", "everybody who reaches a port sets policies and "
+					  "reference values"));
+	if (c->husk.insecure_allow_unbound_evidence)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_allow_unbound_evidence"),
+			LOG_STR("effect", "tokens for evidence that may be old"));
+	if (!c->signer.key_path && c->husk.service != SERVICE_RVPS)
+		log_warn("kbs.token.ephemeral",
+			LOG_STR("effect", "no signer key_path: tokens do not outlive a restart"));
 }

@@ -28,7 +28,15 @@ int role_front(const struct kbs_config *c);
 int role_vault(const struct kbs_config *c);
 int role_verifier(const struct kbs_config *c);
 /* @path: where the configuration is read again from, on SIGHUP */
+/* @path: what is read again on SIGHUP; NULL: nothing, a change takes a restart */
 int role_supervisor(const struct kbs_config *c, const char *path);
+
+/** role_main() - play the role of that name, as the supervisor's child. Return: the exit code. */
+int role_main(const char *role);
+/** role_log() - set the log up as configured */
+void role_log(const struct kbs_config *c, const char *program);
+/** role_warn() - log what the configuration makes unsafe */
+void role_warn(const struct kbs_config *c);
 
 /** role_confine() - enter the sandbox, or say that it was switched off */
 struct sandbox_path;

@@ -27,6 +27,14 @@ enum kbs_route {
 	ROUTE_RESOURCE_GET,
 	ROUTE_RESOURCE_SET,
 	ROUTE_RESOURCE_DELETE,
+	/* of husk-as and husk-rvps only; who may ask is their front's business */
+	ROUTE_AS_EVALUATE,
+	ROUTE_AS_POLICY_SET,
+	ROUTE_AS_POLICY_LIST,
+	ROUTE_AS_POLICY_GET,
+	ROUTE_AS_CHALLENGE,
+	ROUTE_RVPS_REGISTER,
+	ROUTE_RVPS_QUERY,
 	ROUTE_ADMIN_WHY,
 	ROUTE_ADMIN_VERDICTS,
 	ROUTE_ADMIN_RESOURCES,
@@ -80,6 +88,12 @@ struct kbs_target {
  * ROUTE_BAD_PATH.
  */
 void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret);
+/**
+ * service_route_parse() - likewise for husk-as and husk-rvps, whose targets have no prefix
+ * @with_as: whether the routes of the attestation service exist
+ */
+void service_route_parse(
+	const char *method, struct slice target, bool with_as, struct kbs_target *ret);
 /** kbs_route_need() - what a caller of @route must show */
 enum route_need kbs_route_need(enum kbs_route route);
 /**

@@ -341,6 +341,10 @@ static void reload(struct supervisor *s)
 	struct err e = {0};
 	int r;
 
+	if (!s->path) {
+		log_warn("kbs.reload.ignored", LOG_STR("effect", "it takes a restart"));
+		return;
+	}
 	notify("RELOADING=1");
 	r = kbs_config_load(s->path, &c, &e);
 	if (r == 0 && c.husk.verifiers != s->config->husk.verifiers)

@@ -86,6 +86,8 @@ struct call {
 
 void call_free(struct call *c);
 DEFINE_CLEANUP(struct call *, call_free);
+/* Health, metrics, keys, and what does not exist. */
+void vault_serve_plain(struct call *c);
 /* Sends the reply and frees the call. */
 void call_answer(struct call *c);
 /* Likewise once what was written so far is durable. */
@@ -100,6 +102,9 @@ int vault_tee_index(const char *name);
 const char *vault_tee_name(int index);
 
 /* vault-rcar.c: each takes over the call. */
+/* Signs a token over @submods with the verdict's @id; @ret_claims: new reference, or NULL. */
+must_check int vault_make_token(struct call *c, const json_t *submods, const char *id,
+	json_t **ret_claims, struct buf *out, struct err *reterr);
 void vault_auth(struct call *c);
 void vault_attest(struct call *c, struct slice body);
 /* vault-resource.c */
@@ -112,6 +117,8 @@ void vault_admin(struct call *c, struct slice body);
 must_check int vault_audit_read(struct call *c, unsigned limit, json_t **ret, struct err *reterr);
 /* vault-house.c */
 void vault_house(struct call *c, struct slice body);
+/* vault-service.c: requests to husk-as and husk-rvps */
+void vault_service(struct call *c, struct slice body);
 /* vault-policy.c */
 must_check int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr);
 void vault_policy_set(struct call *c, struct slice body);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/hash.h"
+#include "fmt/json.h"
 #include "trustee/as/ear.h"
 #include "trustee/kbs/vault-internal.h"
 
@@ -87,15 +88,15 @@ static void refuse(struct call *c, const char *stage, const char *reason, const 
 
 /* The token carries the id of its verdict, so that later refusals can refer to it, and its tenant,
  * so that it opens nothing of another one. */
-static int issue(
-	struct call *c, const json_t *result, const char *id, struct buf *token, struct err *reterr)
+int vault_make_token(struct call *c, const json_t *submods, const char *id, json_t **ret_claims,
+	struct buf *out, struct err *reterr)
 {
 	struct vault *v = c->vault;
 	const struct kbs_config *k = v->config;
 	const struct ear_issuer issuer = {k->broker.issuer_name, k->broker.developer_name,
 		k->broker.build_name, k->broker.profile_name, (int64_t)k->broker.duration_min * 60};
-	json_t *claims = NULL;
-	int r = ear_claims(&issuer, vault_now(v), json_object_get(result, "submods"), &claims);
+	cleanup(json_decref) json_t *claims = NULL;
+	int r = ear_claims(&issuer, vault_now(v), submods, &claims);
 
 	if (r == 0 && json_object_set_new(claims, "jti", json_string(id)) < 0)
 		r = -ENOMEM;
@@ -103,7 +104,18 @@ static int issue(
 		json_object_set_new(claims, CLAIM_TENANT, json_string(c->target.tenant)) < 0)
 		r = -ENOMEM;
 	if (r == 0)
-		r = token_sign(v->keys, claims, token, reterr);
+		r = token_sign(v->keys, claims, out, reterr);
+	if (r == 0 && ret_claims)
+		*ret_claims = json_incref(claims);
+	return r;
+}
+
+static int issue(
+	struct call *c, const json_t *result, const char *id, struct buf *token, struct err *reterr)
+{
+	json_t *claims = NULL;
+	int r = vault_make_token(c, json_object_get(result, "submods"), id, &claims, token, reterr);
+
 	if (r == 0)
 		r = vault_session_attested(c, buf_str(token), claims);
 	json_decref(claims);

@@ -255,7 +255,11 @@ static struct call *call_new(struct vault *v, const json_t *header)
 	/* A cookie of another length cannot be a session; leave it empty. */
 	if (strlen(cookie) == SESSION_ID_SIZE - 1)
 		(void)!str_copy(c->cookie, sizeof(c->cookie), cookie);
-	kbs_route_parse(wire_str(header, "method"), slice_str(c->raw_target), &c->target);
+	if (v->config->husk.service == SERVICE_KBS)
+		kbs_route_parse(wire_str(header, "method"), slice_str(c->raw_target), &c->target);
+	else
+		service_route_parse(wire_str(header, "method"), slice_str(c->raw_target),
+			v->config->husk.service == SERVICE_AS, &c->target);
 	return c;
 }
 
@@ -300,7 +304,7 @@ static bool admit_admin(struct call *c, struct slice bearer)
 	return false;
 }
 
-static void serve_plain(struct call *c)
+void vault_serve_plain(struct call *c)
 {
 	switch (c->target.route) {
 	case ROUTE_JWKS:
@@ -342,6 +346,10 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	/* Without memory there is no answer; the front's own deadline gives the client one. */
 	if (!c)
 		return;
+	if (v->config->husk.service != SERVICE_KBS) {
+		vault_service(c, body);
+		return;
+	}
 	if (kbs_route_need(c->target.route) == NEED_ADMIN && !admit_admin(c, bearer))
 		return;
 	if (kbs_route_need(c->target.route) != NEED_NOTHING || c->target.route == ROUTE_AUTH) {
@@ -393,7 +401,7 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 		vault_house(c, body);
 		break;
 	default:
-		serve_plain(c);
+		vault_serve_plain(c);
 		break;
 	}
 }

@@ -168,6 +168,15 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 			.verbose_token = json_is_true(json_object_get(header, "verbose")),
 		};
 		r = as_attest(as, &request, &result, &e);
+	} else if (streq(op, "evaluate")) {
+		const struct as_evaluation request = {
+			.body = body,
+			.now = wire_int(header, "now"),
+			.verbose_token = json_is_true(json_object_get(header, "verbose")),
+			.insecure_allow_unbound =
+				json_is_true(json_object_get(header, "insecure_unbound")),
+		};
+		r = as_evaluate(as, &request, &result, &e);
 	} else if (streq(op, "authorize")) {
 		r = authorize(as, header, &result, &e);
 	} else if (streq(op, "check")) {

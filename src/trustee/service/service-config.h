@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Configuration of husk-as and husk-rvps: Trustee's JSON files, with husk's own keys in an object
+ * "husk". Read into the tree that struct kbs_config is made of.
+ */
+#include "trustee/kbs/config.h"
+
+/**
+ * struct service_options - the command line
+ * @config_file: NULL: no file, only defaults
+ * @grpc, @rest: addresses to listen on; NULL: what the file says, then the program's default
+ * @certificate, @private_key: both or neither
+ */
+struct service_options {
+	const char *program;
+	enum config_service service;
+	const char *config_file;
+	const char *grpc, *rest;
+	const char *default_grpc;
+	const char *default_store;
+	const char *certificate, *private_key;
+	bool check;
+};
+
+/** service_config_load() - Return: as kbs_config_load() */
+must_check int service_config_load(
+	const struct service_options *o, struct kbs_config *ret, struct err *reterr);
+/** service_run() - all that both programs' main() do after reading their options */
+int service_run(const struct service_options *o);
