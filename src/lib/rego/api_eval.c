@@ -9,6 +9,12 @@
 #define DEFAULT_DEPTH 512
 #define JSON_DEPTH 512
 
+static void spend(void *cookie, uint64_t steps)
+{
+	struct rego_eval *e = cookie;
+	eval_spend(e, (uint32_t)MIN(steps, (uint64_t)UINT32_MAX));
+}
+
 struct rego_eval *rego_eval_new(
 	const struct rego_program *p, const struct rego_eval_options *options)
 {
@@ -29,6 +35,7 @@ struct rego_eval *rego_eval_new(
 		free(e);
 		return NULL;
 	}
+	e->mem.cookie = e;
 	rego_eval_reset(e);
 	return e;
 }
@@ -149,6 +156,7 @@ struct path_arg {
 
 static void begin(struct rego_eval *e)
 {
+	e->mem.spend = spend;
 	e->ctx = &e->base;
 	e->depth = 0;
 	e->fuel = 0;
@@ -206,6 +214,7 @@ int rego_eval_path(struct rego_eval *e, const char *path, enum rego_outcome *ret
 	struct path_arg a = {.e = e, .path = path};
 	int r = mem_guard(&e->mem, eval_path, &a, reterr);
 	e->ctx = &e->base;
+	e->mem.spend = NULL;
 	if (r < 0) {
 		e->base.cache = NULL;
 		return r;
@@ -241,6 +250,7 @@ int rego_eval_query(
 	struct query_arg a = {.e = e, .q = &e->p->query[id]};
 	int r = mem_guard(&e->mem, eval_query, &a, reterr);
 	e->ctx = &e->base;
+	e->mem.spend = NULL;
 	if (r < 0) {
 		e->base.cache = NULL;
 		return r;

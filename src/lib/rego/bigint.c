@@ -42,11 +42,18 @@ struct big big_parse(struct mem *m, struct slice digits, unsigned base, bool neg
 		mem_fail(m, REGO_ERR_MEMORY, "memory", "a number exceeds %u bits", BIG_MAX_BITS);
 	/* At most 5.2 bits a digit. */
 	struct big a = alloc(m, (uint32_t)(digits.size * 6 / 32) + 2);
+	mem_spend(m, (uint64_t)a.count * digits.size / 10);
 	a.count = 0;
-	for (size_t i = 0; i < digits.size; i++) {
-		uint64_t carry = digit_value(digits.data[i]);
+	for (size_t i = 0; i < digits.size;) {
+		/* As many digits at once as fit into a limb, or fewer. */
+		uint32_t factor = 1;
+		uint64_t carry = 0;
+		for (unsigned n = 0; n < 6 && i < digits.size; n++, i++) {
+			factor *= base;
+			carry = carry * base + digit_value(digits.data[i]);
+		}
 		for (uint32_t k = 0; k < a.count; k++) {
-			carry += (uint64_t)a.limb[k] * base;
+			carry += (uint64_t)a.limb[k] * factor;
 			a.limb[k] = (uint32_t)carry;
 			carry >>= 32;
 		}
@@ -99,6 +106,7 @@ char *big_text(struct mem *m, struct big a, unsigned base)
 	size_t room = (size_t)a.count * 32 + 3, at = room - 1;
 	char *text = mem_alloc(m, room);
 	bool neg = a.neg;
+	mem_spend(m, (uint64_t)a.count * a.count * (base == 10 ? 1 : 8));
 	struct big rest = copy(m, a);
 	rest.neg = false;
 	uint32_t chunk = base == 10 ? 1000000000u : base;
@@ -202,6 +210,7 @@ struct big big_sub(struct mem *m, struct big a, struct big b)
 struct big big_mul(struct mem *m, struct big a, struct big b)
 {
 	struct big r = alloc(m, a.count + b.count);
+	mem_spend(m, (uint64_t)a.count * b.count);
 	for (uint32_t i = 0; i < a.count; i++) {
 		uint64_t carry = 0;
 		for (uint32_t k = 0; k < b.count; k++) {
@@ -275,6 +284,7 @@ struct big big_divmod(struct mem *m, struct big a, struct big b, struct big *ret
 	uint32_t shift = (uint32_t)__builtin_clz(b.limb[b.count - 1]);
 	struct big v = big_shl(m, b, shift), u = big_shl(m, a, shift);
 	uint32_t n = v.count, steps = u.count - n;
+	mem_spend(m, (uint64_t)n * (steps + 1));
 	struct big w = alloc(m, u.count + 1);
 	memcpy(w.limb, u.limb, u.count * sizeof(uint32_t));
 	struct big q = alloc(m, steps + 1);

@@ -9,7 +9,7 @@ struct big {
 	uint32_t *limb;
 };
 
-#define BIG_MAX_BITS (1u << 20)
+#define BIG_MAX_BITS (1u << 18)
 
 struct big big_u64(struct mem *m, uint64_t v, bool neg);
 struct big big_i64(struct mem *m, int64_t v);

@@ -12,19 +12,13 @@ static struct slice text(rv v)
 
 int64_t strings_find(struct slice s, struct slice what, size_t from)
 {
-	if (what.size > s.size)
+	if (from > s.size)
 		return -1;
-	for (size_t i = from; i + what.size <= s.size; i++) {
-		if (what.size == 0)
-			return (int64_t)i;
-		const uint8_t *p = memchr(s.data + i, what.data[0], s.size - what.size - i + 1);
-		if (!p)
-			return -1;
-		i = (size_t)(p - s.data);
-		if (memcmp(p, what.data, what.size) == 0)
-			return (int64_t)i;
-	}
-	return -1;
+	if (what.size == 0)
+		return (int64_t)from;
+	/* Linear, whatever the texts. */
+	const uint8_t *p = memmem(s.data + from, s.size - from, what.data, what.size);
+	return p ? p - s.data : -1;
 }
 
 size_t strings_step(struct slice s, size_t at)
@@ -241,6 +235,7 @@ static rv replace_n(struct call *c, const rv *arg, uint32_t count)
 			return call_operand_error(c, 1, "non-string %s found in pattern object",
 				map->pair[i].key->type != REGO_STRING ? "key" : "value");
 	struct slice s = text(arg[1]);
+	mem_spend(c->m, (uint64_t)s.size * map->count);
 	struct buf b = buf_init(mem_room(c->m));
 	for (size_t at = 0; at < s.size;) {
 		bool done = false;

@@ -70,7 +70,6 @@ static rv run_comprehension(
 	eval_run(ev, f, pc + 1);
 	f->acc = outer;
 	struct list *l = &acc.list;
-	eval_spend(ev, l->count);
 	if (in->n == NODE_ARRAY_COMP)
 		return value_array(&ev->mem, l->item, l->count);
 	if (in->n == NODE_SET_COMP)
@@ -100,13 +99,15 @@ static bool is_member(rv v, rv in)
 }
 
 /* What one step compares. */
-#define ELEMENTS_PER_STEP 16u
-#define BYTES_PER_STEP 256u
+#define VALUES_PER_STEP 16
+#define BYTES_PER_STEP 16
 
 static bool run_test(struct rego_eval *ev, struct frame *f, const struct insn *in)
 {
 	rv x = operand(ev, f, in->b), y = operand(ev, f, in->c);
-	eval_spend(ev, y->count / (y->type >= REGO_ARRAY ? ELEMENTS_PER_STEP : BYTES_PER_STEP));
+	uint64_t work = y->type == REGO_STRING ? y->count / BYTES_PER_STEP : value_weight(y);
+	if (work >= VALUES_PER_STEP)
+		eval_spend(ev, (uint32_t)(work / VALUES_PER_STEP));
 	switch (in->op) {
 	case OP_EQ:
 		return value_eq(x, y);

@@ -5,7 +5,6 @@
 #include "rego/eval.h"
 
 #define SEGMENT 1024
-#define WORK_PER_STEP 32 /* bytes or elements that a built-in handles */
 
 rv *eval_push(struct rego_eval *ev, uint32_t slots)
 {
@@ -141,11 +140,13 @@ rv eval_builtin(struct rego_eval *ev, const struct builtin *b, const rv *arg, ui
 		return call_host(ev, b, arg, count);
 	struct call c = {.m = &ev->mem, .ev = ev, .b = b};
 	/* What a built-in costs follows from the size of what it gets and gives. */
+	uint64_t size = 0;
 	for (uint32_t i = 0; i < count; i++)
-		eval_spend(ev, arg[i]->count / WORK_PER_STEP);
+		size += arg[i]->type >= REGO_ARRAY ? value_weight(arg[i]) : arg[i]->count;
+	mem_spend(&ev->mem, size);
 	rv v = b->fn(&c, arg, count);
 	if (v)
-		eval_spend(ev, v->count / WORK_PER_STEP);
+		mem_spend(&ev->mem, v->type >= REGO_ARRAY ? value_weight(v) : v->count);
 	/* cppcheck-suppress returnDanglingLifetime; the value lives in the arena */
 	return v;
 }

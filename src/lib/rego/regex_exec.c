@@ -171,17 +171,8 @@ static bool step(struct machine *k, struct re_scratch *s, struct threads *now, s
 static size_t find_prefix(const struct regex *re, struct slice text, size_t from)
 {
 	struct slice p = re->prefix;
-	while (from + p.size <= text.size) {
-		const uint8_t *hit =
-			memchr(text.data + from, p.data[0], text.size - p.size - from + 1);
-		if (!hit)
-			break;
-		from = (size_t)(hit - text.data);
-		if (memcmp(hit, p.data, p.size) == 0)
-			return from;
-		from++;
-	}
-	return RE_NONE;
+	const uint8_t *hit = memmem(text.data + from, text.size - from, p.data, p.size);
+	return hit ? (size_t)(hit - text.data) : RE_NONE;
 }
 
 /* How much work passes before the meter is told. */

@@ -6,9 +6,9 @@
 const struct rego_value value_null = {.type = REGO_NULL};
 const struct rego_value value_true = {.type = REGO_BOOL, .sub = 1};
 const struct rego_value value_false = {.type = REGO_BOOL};
-const struct rego_value value_empty_array = {.type = REGO_ARRAY, .depth = 1};
-const struct rego_value value_empty_object = {.type = REGO_OBJECT, .depth = 1};
-const struct rego_value value_empty_set = {.type = REGO_SET, .depth = 1};
+const struct rego_value value_empty_array = {.type = REGO_ARRAY, .depth = 1, .weight = 1};
+const struct rego_value value_empty_object = {.type = REGO_OBJECT, .depth = 1, .weight = 1};
+const struct rego_value value_empty_set = {.type = REGO_SET, .depth = 1, .weight = 1};
 
 #define N1(v)                                                 \
 	{                                                     \
@@ -69,28 +69,39 @@ rv value_cstr(struct mem *m, const char *s)
 	return value_string(m, slice_str(s));
 }
 
-static uint16_t deeper(struct mem *m, unsigned depth)
+/* Depth and weight of a collection, from those of what it holds. */
+static void measured(struct mem *m, struct rego_value *v, unsigned depth, uint64_t weight)
 {
 	if (depth >= VALUE_MAX_DEPTH)
 		mem_fail(m, REGO_ERR_DEPTH, "depth", "a value is nested more than %d levels deep",
 			VALUE_MAX_DEPTH);
-	return (uint16_t)(depth + 1);
+	if (weight >= VALUE_MAX_WEIGHT)
+		mem_fail(m, REGO_ERR_MEMORY, "memory", "a value has more than %d parts",
+			VALUE_MAX_WEIGHT);
+	v->depth = (uint16_t)(depth + 1);
+	v->weight = weight + 1;
 }
 
-static uint16_t items_depth(struct mem *m, const rv *items, size_t count)
+static void measure_items(struct mem *m, struct rego_value *v)
 {
 	unsigned depth = 0;
-	for (size_t i = 0; i < count; i++)
-		depth = MAX(depth, items[i]->depth);
-	return deeper(m, depth);
+	uint64_t weight = 0;
+	for (uint32_t i = 0; i < v->count; i++) {
+		depth = MAX(depth, v->item[i]->depth);
+		weight += value_weight(v->item[i]);
+	}
+	measured(m, v, depth, weight);
 }
 
-static uint16_t pairs_depth(struct mem *m, const struct pair *pairs, size_t count)
+static void measure_pairs(struct mem *m, struct rego_value *v)
 {
 	unsigned depth = 0;
-	for (size_t i = 0; i < count; i++)
-		depth = MAX(depth, MAX(pairs[i].key->depth, pairs[i].val->depth));
-	return deeper(m, depth);
+	uint64_t weight = 0;
+	for (uint32_t i = 0; i < v->count; i++) {
+		depth = MAX(depth, MAX(v->pair[i].key->depth, v->pair[i].val->depth));
+		weight += value_weight(v->pair[i].key) + value_weight(v->pair[i].val);
+	}
+	measured(m, v, depth, weight);
 }
 
 rv value_array(struct mem *m, const rv *items, size_t count)
@@ -99,7 +110,7 @@ rv value_array(struct mem *m, const rv *items, size_t count)
 		return &value_empty_array;
 	struct rego_value *v = new_value(m, REGO_ARRAY, count, sizeof(rv));
 	memcpy((rv *)(uintptr_t)v->item, items, count * sizeof(rv));
-	v->depth = items_depth(m, items, count);
+	measure_items(m, v);
 	return v;
 }
 
@@ -109,7 +120,7 @@ rv value_set_sorted(struct mem *m, const rv *items, size_t count)
 		return &value_empty_set;
 	struct rego_value *v = new_value(m, REGO_SET, count, sizeof(rv));
 	memcpy((rv *)(uintptr_t)v->item, items, count * sizeof(rv));
-	v->depth = items_depth(m, items, count);
+	measure_items(m, v);
 	return v;
 }
 
@@ -126,7 +137,8 @@ rv value_set(struct mem *m, const rv *items, size_t count)
 		if (!value_eq(item[kept - 1], item[i]))
 			item[kept++] = item[i];
 	v->count = (uint32_t)kept;
-	v->depth = items_depth(m, item, kept);
+	measure_items(m, v);
+	mem_spend(m, v->weight);
 	return v;
 }
 
@@ -136,7 +148,7 @@ rv value_object_sorted(struct mem *m, const struct pair *pairs, size_t count)
 		return &value_empty_object;
 	struct rego_value *v = new_value(m, REGO_OBJECT, count, sizeof(struct pair));
 	memcpy((struct pair *)(uintptr_t)v->pair, pairs, count * sizeof(struct pair));
-	v->depth = pairs_depth(m, pairs, count);
+	measure_pairs(m, v);
 	return v;
 }
 
@@ -159,7 +171,8 @@ static rv make_object(struct mem *m, const struct pair *pairs, size_t count, boo
 		pair[kept - 1].val = pair[i].val;
 	}
 	v->count = (uint32_t)kept;
-	v->depth = pairs_depth(m, pair, kept);
+	measure_pairs(m, v);
+	mem_spend(m, v->weight);
 	return v;
 }
 

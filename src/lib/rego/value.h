@@ -35,6 +35,8 @@ struct rego_value {
 	union {
 		int64_t i;	 /* NUM_INT */
 		uint64_t prefix; /* strings: the first 8 bytes, big-endian, zero filled */
+		uint64_t
+			weight; /* collections: all values inside, shared ones each time, and itself */
 		const struct tree_node *node; /* REGO_NODE; item[0] is the base document or NULL */
 	};
 	union {
@@ -45,6 +47,11 @@ struct rego_value {
 };
 
 #define VALUE_MAX_DEPTH 1000
+/*
+ * Values share parts, so that a few steps could make one whose comparison or text never ends. No
+ * constructor exceeds this, which is more than any budget of memory holds when nothing is shared.
+ */
+#define VALUE_MAX_WEIGHT (1 << 26)
 
 /*
  * Where a compilation or evaluation allocates. Running out does not return: it jumps to the entry
@@ -58,7 +65,17 @@ struct mem {
 	jmp_buf *escape;
 	int error; /* negative errno while escaping */
 	struct err *reterr;
+	/* Told of work that is not proportional to memory; may escape. NULL: nobody counts. */
+	void (*spend)(void *cookie, uint64_t steps);
+	void *cookie;
 };
+
+/* @work: values looked at, limbs multiplied. */
+static inline void mem_spend(const struct mem *m, uint64_t work)
+{
+	if (m->spend && work >= 64)
+		m->spend(m->cookie, work / 32);
+}
 
 /* Allocation of @size bytes, 8-byte aligned, zeroed. Never NULL. */
 void *mem_slow(struct mem *m, size_t size);
@@ -153,16 +170,20 @@ static inline bool value_eq(rv a, rv b)
 		return false;
 	return value_compare_slow(a, b) == 0;
 }
+static inline bool value_is_collection(rv v)
+{
+	return v->type >= REGO_ARRAY && v->type <= REGO_SET;
+}
+static inline uint64_t value_weight(rv v)
+{
+	return value_is_collection(v) ? v->weight : 1;
+}
 /* Index of @key in a sorted array of values or pairs, or the complement of where it would go. */
 int64_t value_find_pair(rv object, rv key);
 int64_t value_find_item(rv set, rv key);
 /* What v[key] is; NULL when undefined. For a set: the element itself. */
 rv value_get(rv v, rv key);
 rv value_get_str(rv object, struct slice key);
-static inline bool value_is_collection(rv v)
-{
-	return v->type >= REGO_ARRAY && v->type <= REGO_SET;
-}
 static inline struct slice value_slice(rv v)
 {
 	return (struct slice){(const uint8_t *)v->text, v->count};
