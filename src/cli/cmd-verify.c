@@ -10,6 +10,7 @@
 #include "evidence/collateral_file.h"
 #include "evidence/evidence.h"
 #include "fmt/cca_token.h"
+#include "fmt/csv.h"
 #include "fmt/initdata.h"
 #include "fmt/json.h"
 #include "fmt/sgx_quote.h"
@@ -38,6 +39,9 @@ static const char *guess_tee(const json_t *evidence)
 		return "sample";
 	if (json_object_get(evidence, "device_evidence_list"))
 		return "nvidia";
+	if (json_object_get(evidence, "csv_report") ||
+		json_object_get(json_object_get(evidence, "attestation_report"), "magic"))
+		return "csv";
 	if (json_object_get(evidence, "attestation_report"))
 		return "snp";
 	if (json_object_get(evidence, "hcl_report") || json_object_get(evidence, "report"))
@@ -45,6 +49,21 @@ static const char *guess_tee(const json_t *evidence)
 	if (json_object_get(evidence, "token"))
 		return "cca";
 	return guess_intel(evidence);
+}
+
+/* Reports of CSV have no mark of their own: their size, and padding with zeros. */
+static unsigned csv_version(struct slice bytes)
+{
+	static struct csv_report report;
+
+	if (bytes.size != CSV_REPORT_V1_SIZE && bytes.size != CSV_REPORT_V2_SIZE &&
+		bytes.size != CSV_PAGE_SIZE)
+		return 0;
+	for (unsigned version = 1; version <= 2; version++) {
+		if (csv_report_parse(bytes, version, &report, NULL) == 0 && report.has_signer)
+			return version;
+	}
+	return 0;
 }
 
 /*
@@ -63,7 +82,11 @@ static json_t *wrap_quote(struct slice bytes)
 			   : cca_collection_parse(bytes, &c, NULL) == 0 ? "token"
 									: NULL;
 
-	if (!name || json_set_b64(evidence, name, bytes, B64_STD) < 0) {
+	unsigned version = name ? 0 : csv_version(bytes);
+	if (version > 0)
+		name = "csv_report";
+	if (!name || json_set_b64(evidence, name, bytes, B64_STD) < 0 ||
+		(version > 0 && json_set_int(evidence, "version", version) < 0)) {
 		json_decref(evidence);
 		return NULL;
 	}
@@ -231,7 +254,7 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|tpm|nvidia|sample"},
+		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|csv|tpm|nvidia|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},

@@ -9,9 +9,11 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "crypto/key.h"
+#include "fmt/csv.h"
 #include "fmt/jcs.h"
 #include "fmt/json.h"
 #include "support/cca_sim.h"
+#include "support/csv_sim.h"
 #include "trustee/as/as.h"
 
 #define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
@@ -129,10 +131,34 @@ static void test_cca(void **state)
 	refuse(&s, "cca", cca_sim_evidence(sim, &t), "report data");
 }
 
+static void test_csv(void **state)
+{
+	static const uint8_t measure[32] = {0x77};
+	cleanup(csv_sim_free) struct csv_sim *sim = csv_sim_new();
+	cleanup_with(service_done) struct service s = new_service(csv_sim_publish(sim));
+	struct csv_sim_report r = {.policy = CSV_POLICY_NODBG,
+		.report_data = digest_slice(&s.report_data),
+		.measure = slice_of(measure, sizeof(measure))};
+	char hex[2 * 32 + 1];
+
+	refuse(&s, "csv", csv_sim_evidence(sim, &r, true), "HSK certificate");
+	as_trust_insecure_hygon_root(s.as, csv_sim_root(sim));
+	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "warning", 33, 2, 3);
+	refer(&s, "csv_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
+	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "affirming", 3, 2, 3);
+	r.policy |= CSV_POLICY_NOKS | CSV_POLICY_NOSEND;
+	appraise(&s, "csv", csv_sim_evidence(sim, &r, false), "affirming", 3, 2, 2);
+	r.version = 2; /* whose build nobody approved */
+	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "warning", 3, 32, 2);
+	r.policy = 0;
+	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "contraindicated", 3, 32, 96);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cca),
+		cmocka_unit_test(test_csv),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

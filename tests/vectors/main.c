@@ -35,6 +35,7 @@ static const struct {
 	{"tcg2", vector_log},
 	{"cca", vector_cca},
 	{"cose", vector_cose},
+	{"csv", vector_csv},
 };
 
 static unsigned g_passed, g_failed, g_unknown, g_contested;

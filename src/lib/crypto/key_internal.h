@@ -21,5 +21,7 @@ struct curve_info {
 extern const struct curve_info g_curves[3];
 /** curve_of() - NULL when @type is no EC key */
 const struct curve_info *curve_of(enum key_type type);
+/** ecdsa_raw_to_der() - r||s of @size bytes each as a DER signature */
+must_check int ecdsa_raw_to_der(struct slice raw, size_t size, struct buf *out);
 /** pkey_adopt() - wrap @p, which is consumed in every case. Return: 0, -EOPNOTSUPP, -ENOMEM. */
 must_check int pkey_adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr);

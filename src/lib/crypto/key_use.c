@@ -145,7 +145,7 @@ static int der_to_raw(struct slice der, size_t size, struct buf *out)
 	return r;
 }
 
-static int raw_to_der(struct slice raw, size_t size, struct buf *out)
+int ecdsa_raw_to_der(struct slice raw, size_t size, struct buf *out)
 {
 	ECDSA_SIG *sig = ECDSA_SIG_new();
 	BIGNUM *r = BN_bin2bn(raw.data, (int)size, NULL);
@@ -187,7 +187,7 @@ static int verify_raw(
 	if (sig.size != 2 * size)
 		return -EKEYREJECTED;
 	cleanup_with(buf_done) struct buf der = buf_init(1024);
-	int r = raw_to_der(sig, size, &der);
+	int r = ecdsa_raw_to_der(sig, size, &der);
 	return r < 0 ? r : verify_native(k, info, in, buf_slice(&der));
 }
 

@@ -6,10 +6,13 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "evidence/csv.h"
 #include "evidence/snp_chain.h"
 #include "fmt/json.h"
 
-#define CHIPS_FOLDER "vcek/" /* as in Trustee's offline store */
+/* As in Trustee's offline stores. */
+#define CHIPS_FOLDER "vcek/"
+#define HYGON_FOLDER "hsk_cek/" /* hsk_cek/SERIAL/hsk_cek.cert */
 
 static int read_document(struct collateral_store *s, const char *path, struct err *reterr)
 {
@@ -40,6 +43,15 @@ static int path_key(const char *below, char dst[COLLATERAL_KEY_SIZE], struct err
 	return 0;
 }
 
+static int hygon_key(const char *below, char dst[COLLATERAL_KEY_SIZE], struct err *reterr)
+{
+	const char *serial = below + strlen(HYGON_FOLDER), *end = strchrnul(serial, '/');
+
+	if (!streq(end, "/hsk_cek.cert"))
+		return err_set(reterr, -EBADMSG, "the file's name is not SERIAL/hsk_cek.cert");
+	return csv_collateral_key("csv", slice_of(serial, (size_t)(end - serial)), dst, reterr);
+}
+
 static int chip_key(struct slice item, char dst[COLLATERAL_KEY_SIZE], struct err *reterr)
 {
 	cleanup(cert_free) struct cert *c = NULL;
@@ -57,8 +69,12 @@ static int read_item(
 	int r = file_read(path, COLLATERAL_ITEM_MAX, &item, reterr);
 	if (r < 0)
 		return r;
-	r = str_starts(below, CHIPS_FOLDER) ? chip_key(buf_slice(&item), key, reterr)
-					    : path_key(below, key, reterr);
+	if (str_starts(below, CHIPS_FOLDER))
+		r = chip_key(buf_slice(&item), key, reterr);
+	else if (str_starts(below, HYGON_FOLDER))
+		r = hygon_key(below, key, reterr);
+	else
+		r = path_key(below, key, reterr);
 	if (r == 0 && item.size == 0)
 		r = err_set(reterr, -EBADMSG, "the file is empty");
 	if (r == 0)

@@ -21,6 +21,7 @@ static const struct evidence_tee g_tees[] = {
 	{"cca", "cpu", evidence_cca_verify},
 	{"nvidia", "gpu", evidence_nvidia_verify},
 	{"sampledevice", "gpu", evidence_sample_device_verify},
+	{"csv", "cpu", evidence_csv_verify},
 };
 
 const struct evidence_tee *evidence_find(const char *name)

@@ -30,6 +30,7 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * @amd_roots: likewise of AMD's root keys (ARK)
  * @nvidia_roots: likewise of NVIDIA's, for devices and for reference integrity manifests
  * @nvidia_dpu_root: certificate that chains of DPUs end in, PEM or DER; empty: none is trusted
+ * @hygon_root: an HRK certificate to trust instead of Hygon's, likewise
  * @snp_vmpl_max: highest number of a VMPL whose SNP reports are accepted; 0 is the most privileged
  * @insecure_no_revocation_list: accept SNP and NVIDIA chains for which there is no revocation list
  * or OCSP answer; one that is there is heeded
@@ -49,6 +50,7 @@ struct evidence_request {
 	const struct digest *nvidia_roots;
 	size_t nvidia_root_count;
 	struct slice nvidia_dpu_root;
+	struct slice hygon_root;
 	uint32_t snp_vmpl_max;
 	bool insecure_no_revocation_list;
 	bool insecure_skip_report_data;

@@ -17,6 +17,8 @@ int evidence_azure_tdx_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_cca_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_csv_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_snp_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sgx_verify(

@@ -62,6 +62,9 @@ void as_trust_insecure_amd_root(struct as *as, const struct digest *pin);
 /** as_trust_insecure_nvidia_root() - likewise GPUs and switches, instead of NVIDIA's */
 void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin);
 
+/** as_trust_insecure_hygon_root() - likewise CSV: an HRK certificate, copied; too long ones are not */
+void as_trust_insecure_hygon_root(struct as *as, struct slice cert);
+
 /**
  * struct as_request - what is to be appraised
  * @tee: as named when the session began

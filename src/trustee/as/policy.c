@@ -181,6 +181,14 @@ void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin)
 	as->insecure_nvidia_root = *pin;
 }
 
+void as_trust_insecure_hygon_root(struct as *as, struct slice cert)
+{
+	if (cert.size == 0 || cert.size > sizeof(as->insecure_hygon_root))
+		return;
+	memcpy(as->insecure_hygon_root, cert.data, cert.size);
+	as->insecure_hygon_root_size = cert.size;
+}
+
 struct as *as_new(void)
 {
 	return calloc(1, sizeof(struct as));

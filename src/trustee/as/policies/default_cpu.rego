@@ -333,6 +333,32 @@ configuration := 96 if {
 	not input.cca.platform["cca-platform-secured"] == true
 }
 
+##### Hygon CSV
+
+# 3: the guest was launched from an approved firmware, kernel, initrd and command line.
+executables := 3 if accepted(input.csv.measure, "csv_measure")
+
+# 2: a genuine processor. CSV reports have no level of the firmware below, but for the build, which
+# must be approved where there is one.
+hardware := 2 if {
+	input.csv.version == "1"
+} else := 2 if {
+	accepted(input.csv.build, "csv_build")
+} else := 32 if input.csv
+
+# 2: nobody may debug the guest, share its key or move it; 3: nobody may debug it; 96: the host can
+# read its memory.
+configuration := 2 if {
+	input.csv.policy.nodbg == 1
+	input.csv.policy.noks == 1
+	input.csv.policy.nosend == 1
+} else := 3 if input.csv.policy.nodbg == 1
+
+configuration := 96 if {
+	input.csv
+	not input.csv.policy.nodbg == 1
+}
+
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 
 ##### What the workload is, from the agent policy inside the init-data
