@@ -73,8 +73,8 @@ static const struct key g_admin[] = {
 static const struct key g_token[] = {
 	LIST("trusted_jwk_sets", token.trusted_jwk_sets),
 	LIST("extra_teekey_paths", token.extra_teekey_paths),
-	UNSUPPORTED("trusted_certs_paths", "give the issuers' keys in trusted_jwk_sets"),
-	UNSUPPORTED("insecure_header_jwk", "husk never trusts a key that a token brings along"),
+	LIST("trusted_certs_paths", token.trusted_certs_paths),
+	BOOL("insecure_header_jwk", token.insecure_header_jwk),
 };
 static const struct key g_as[] = {
 	STR("type", as.type, "coco_as_builtin"),
@@ -98,6 +98,7 @@ static const struct key g_signer[] = {
 	STR("key_path", signer.key_path, NULL),
 	STR("cert_path", signer.cert_path, NULL),
 	STR("cert_url", signer.cert_url, NULL),
+	LIST("published_key_paths", signer.published_key_paths),
 };
 static const struct key g_husk[] = {
 	STR("store", store.path, NULL),

@@ -86,6 +86,8 @@ struct kbs_config {
 	struct {
 		struct config_strings trusted_jwk_sets;
 		struct config_strings extra_teekey_paths;
+		struct config_strings trusted_certs_paths;
+		bool insecure_header_jwk;
 	} token;
 	struct {
 		const char *type;
@@ -104,6 +106,7 @@ struct kbs_config {
 		const char *key_path;
 		const char *cert_path;
 		const char *cert_url;
+		struct config_strings published_key_paths;
 	} signer;
 	struct {
 		const char *type;

@@ -146,6 +146,9 @@ void role_warn(const struct kbs_config *c)
 	if (c->http.insecure_http && c->husk.service == SERVICE_KBS)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_http"),
 			LOG_STR("effect", "tokens and cookies travel in the clear"));
+	if (c->token.insecure_header_jwk)
+		log_warn("kbs.insecure", LOG_STR("option", "insecure_header_jwk"),
+			LOG_STR("effect", "every token that brings its own key is accepted"));
 	if (c->husk.insecure_no_sandbox)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
 			LOG_STR("effect", "a break-in into one process is not contained"));

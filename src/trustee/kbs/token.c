@@ -1,229 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trustee/kbs/token.h"
-
+/*
+ * Tokens that guests bring, and what their claims are used for.
+ *
+ * Whose key must have signed is decided by us, never by the token: its header may name one of the keys
+ * we know (by kid or by value), or show certificates that end in a root we trust. The algorithm is the
+ * key's, so that a header cannot choose another one.
+ */
 #include "base/enc.h"
-#include "base/fd.h"
 #include "base/str.h"
-#include "crypto/jose.h"
-#include "crypto/x509.h"
+#include "trustee/kbs/token-internal.h"
 
-#define TRUSTED_MAX 64
-#define KEY_FILE_MAX ((size_t)64 << 10)
-#define JWKS_FILE_MAX ((size_t)1 << 20)
 #define LEEWAY_S 60
 
-struct trusted_key {
-	struct pkey *key; /* owned */
+struct chosen {
+	const struct pkey *key;
 	enum sig_alg alg;
-	char *kid; /* owned; NULL when the set gives none */
+	struct pkey *shown; /* owned: a key out of the header */
 };
 
-struct token_keys {
-	struct pkey *sign; /* owned */
-	json_t *jwk;	   /* owned; public, as put into headers */
-	struct trusted_key trusted[TRUSTED_MAX];
-	size_t trusted_count;
-};
-
-void token_keys_free(struct token_keys *k)
+/* By value; @kid must be the key's if both have one. */
+static bool find_by_value(const struct token_keys *k, const struct pkey *shown, const char *kid,
+	struct chosen *ret, bool *ret_mismatch)
 {
-	if (!k)
-		return;
-	pkey_free(k->sign);
-	json_decref(k->jwk);
-	for (size_t i = 0; i < k->trusted_count; i++) {
-		pkey_free(k->trusted[i].key);
-		free(k->trusted[i].kid);
-	}
-	free(k);
-}
-
-static int load_signer(const char *path, struct pkey **ret, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf pem = buf_init_secret(KEY_FILE_MAX);
-	int r;
-
-	if (!path)
-		return pkey_generate(KEY_P256, 0, ret);
-	r = file_read(path, KEY_FILE_MAX, &pem, reterr);
-	if (r == 0)
-		r = pkey_from_pem(buf_slice(&pem), ret, reterr);
-	if (r < 0)
-		return err_wrap(reterr, r, "token key %s", path);
-	if (pkey_type(*ret) != KEY_P256 || !pkey_is_private(*ret))
-		return err_set(reterr, -EINVAL, "token key %s must be a private P-256 key", path);
-	return 0;
-}
-
-/* The certificates of the token key, leaf first, as x5c. */
-static int add_certificates(struct token_keys *k, const char *path, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf pem = buf_init(KEY_FILE_MAX);
-	struct cert *certs[8] = {NULL};
-	json_t *list = json_array();
-	int r = file_read(path, KEY_FILE_MAX, &pem, reterr);
-	int count = 0;
-
-	if (r == 0)
-		count = r = certs_from_pem(buf_slice(&pem), certs, ARRAY_COUNT(certs), reterr);
-	for (int i = 0; i < count; i++) {
-		cleanup_with(buf_done) struct buf der = buf_init(KEY_FILE_MAX);
-		cleanup_with(buf_done) struct buf text = buf_init(KEY_FILE_MAX);
-
-		if (r >= 0)
-			r = cert_to_der(certs[i], &der);
-		b64_encode(&text, buf_slice(&der), B64_STD);
-		json_array_append_new(list, json_string(buf_str(&text)));
-		cert_free(certs[i]);
-	}
-	if (r < 0) {
-		json_decref(list);
-		return err_wrap(reterr, r, "certificate of the token key %s", path);
-	}
-	return json_object_set_new(k->jwk, "x5c", list) < 0 ? -ENOMEM : 0;
-}
-
-static int add_trusted(struct token_keys *k, const json_t *jwk, struct err *reterr)
-{
-	struct trusted_key *t = &k->trusted[k->trusted_count];
-	const char *alg = json_string_value(json_object_get(jwk, "alg"));
-	const char *kid = json_string_value(json_object_get(jwk, "kid"));
-	int r;
-
-	if (k->trusted_count == TRUSTED_MAX)
-		return err_set(reterr, -E2BIG, "more than %d trusted keys", TRUSTED_MAX);
-	t->alg = alg ? sig_from_name(slice_str(alg)) : SIG_NONE;
-	if (t->alg == SIG_NONE)
-		return err_set(reterr, -EBADMSG, "a trusted key needs the member alg");
-	r = pkey_from_jwk(jwk, &t->key, reterr);
-	if (r < 0)
-		return r;
-	k->trusted_count++;
-	if (kid) {
-		t->kid = strdup(kid);
-		if (!t->kid)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int load_trusted(struct token_keys *k, const char *uri, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(JWKS_FILE_MAX);
-	json_t *set = NULL;
-	const json_t *keys, *jwk;
-	size_t i;
-	int r = file_read(kbs_config_path(uri), JWKS_FILE_MAX, &text, reterr);
-
-	if (r < 0)
-		return r;
-	set = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
-	keys = json_object_get(set, "keys");
-	if (!json_is_array(keys))
-		r = err_set(reterr, -EBADMSG, "not a JWK set");
-	json_array_foreach (keys, i, jwk) {
-		if (r == 0)
-			r = add_trusted(k, jwk, reterr);
-	}
-	json_decref(set);
-	return r < 0 ? err_wrap(reterr, r, "trusted_jwk_sets %s", uri) : 0;
-}
-
-int token_keys_load(const struct kbs_config *c, struct token_keys **ret, struct err *reterr)
-{
-	cleanup(token_keys_free) struct token_keys *k = calloc(1, sizeof(*k));
-	int r;
-
-	if (!k)
-		return -ENOMEM;
-	r = load_signer(c->signer.key_path, &k->sign, reterr);
-	if (r < 0)
-		return r;
-	k->jwk = pkey_to_jwk(k->sign);
-	if (!k->jwk || json_object_set_new(k->jwk, "alg", json_string("ES256")) < 0)
-		return -ENOMEM;
-	if (c->signer.cert_url)
-		json_object_set_new(k->jwk, "x5u", json_string(c->signer.cert_url));
-	if (c->signer.cert_path)
-		r = add_certificates(k, c->signer.cert_path, reterr);
-	for (size_t i = 0; r == 0 && i < c->token.trusted_jwk_sets.count; i++)
-		r = load_trusted(k, c->token.trusted_jwk_sets.items[i], reterr);
-	if (r < 0)
-		return r;
-	*ret = steal_ptr(k);
-	return 0;
-}
-
-int token_sign(
-	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr)
-{
-	cleanup(free_ptr) char *payload = json_dumps(claims, JSON_COMPACT);
-	json_t *header = json_pack("{s:s, s:s, s:O}", "typ", "JWT", "alg", "ES256", "jwk", k->jwk);
-	int r = -ENOMEM;
-
-	if (payload && header)
-		r = jws_sign(k->sign, SIG_ES256, header, slice_str(payload), out);
-	json_decref(header);
-	return r < 0 ? err_wrap(reterr, r, "sign token") : 0;
-}
-
-json_t *token_jwks(const struct token_keys *k)
-{
-	cleanup_with(buf_done) struct buf kid = buf_init(128);
-	json_t *jwk = json_copy(k->jwk);
-
-	if (!jwk || pkey_thumbprint(k->sign, &kid) < 0) {
-		json_decref(jwk);
-		return NULL;
-	}
-	json_object_set_new(jwk, "use", json_string("sig"));
-	json_object_set_new(jwk, "kid", json_string(buf_str(&kid)));
-	return json_pack("{s:[o]}", "keys", jwk);
-}
-
-/*
- * The key that must have signed: the header may name one of ours (by value or kid) but never bring
- * its own. Without a name it is our signing key.
- */
-static int choose_key(const struct token_keys *k, const json_t *header, const struct pkey **ret,
-	enum sig_alg *ret_alg, struct err *reterr)
-{
-	const json_t *jwk = json_object_get(header, "jwk");
-	const char *kid = json_string_value(json_object_get(header, "kid"));
-	cleanup(pkey_free) struct pkey *named = NULL;
-
-	*ret = k->sign;
-	*ret_alg = SIG_ES256;
-	if (!jwk && !kid)
-		return 0;
-	if (jwk) {
-		int r = pkey_from_jwk(jwk, &named, reterr);
-
-		if (r < 0)
-			return r;
-		if (pkey_equal(named, k->sign))
-			return 0;
+	for (size_t i = 0; i < k->own_count; i++) {
+		if (!pkey_equal(k->own[i].key, shown))
+			continue;
+		ret->key = k->own[i].key;
+		ret->alg = k->own[i].alg;
+		*ret_mismatch = kid && !streq(kid, k->own[i].kid);
+		return true;
 	}
 	for (size_t i = 0; i < k->trusted_count; i++) {
 		const struct trusted_key *t = &k->trusted[i];
 
-		if (named ? pkey_equal(named, t->key) : streq_null(kid, t->kid)) {
-			*ret = t->key;
-			*ret_alg = t->alg;
-			return 0;
+		if (!pkey_equal(t->key, shown))
+			continue;
+		ret->key = t->key;
+		ret->alg = t->alg;
+		*ret_mismatch = kid && t->kid && !streq(kid, t->kid);
+		return true;
+	}
+	return false;
+}
+
+static bool find_by_kid(const struct token_keys *k, const char *kid, struct chosen *ret)
+{
+	for (size_t i = 0; i < k->own_count; i++) {
+		if (streq(k->own[i].kid, kid)) {
+			ret->key = k->own[i].key;
+			ret->alg = k->own[i].alg;
+			return true;
 		}
 	}
-	return err_set(reterr, -EKEYREJECTED, "the token is signed by a key that is not trusted");
+	for (size_t i = 0; i < k->trusted_count; i++) {
+		if (streq_null(kid, k->trusted[i].kid)) {
+			ret->key = k->trusted[i].key;
+			ret->alg = k->trusted[i].alg;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_certificate(const json_t *item, struct cert **ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(TOKEN_KEY_FILE_MAX * 2);
+	cleanup_with(buf_done) struct buf der = buf_init(TOKEN_KEY_FILE_MAX);
+	const char *s = json_string_value(item);
+
+	/* Some issuers break the lines. */
+	for (; s && *s; s++) {
+		if (*s != '\n' && *s != '\r')
+			buf_put_u8(&text, (uint8_t)*s);
+	}
+	if (b64_decode_any(&der, buf_slice(&text)) < 0 || der.size == 0)
+		return err_set(reterr, -EBADMSG, "x5c of the token is not base64");
+	return cert_from_der(buf_slice(&der), ret, reterr);
+}
+
+/* The key that the header shows must be the first certificate's, and its chain end in a root. */
+static int check_chain(const struct token_keys *k, const json_t *x5c, const struct pkey *shown,
+	int64_t now, struct err *reterr)
+{
+	struct cert *certs[TOKEN_CHAIN_MAX] = {NULL};
+	cleanup(pkey_free) struct pkey *leaf = NULL;
+	size_t count = json_array_size(x5c);
+	int r = 0;
+
+	if (count == 0 || count > TOKEN_CHAIN_MAX)
+		return err_set(
+			reterr, -EKEYREJECTED, "the token is signed by a key that is not trusted");
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = read_certificate(json_array_get(x5c, i), &certs[i], reterr);
+	if (r == 0)
+		r = cert_key(certs[0], &leaf);
+	if (r == 0 && !pkey_equal(leaf, shown))
+		r = err_set(reterr, -EKEYREJECTED,
+			"the token's first certificate is of another key than the token's");
+	if (r == 0)
+		r = cert_verify_chain(
+			certs[0], certs + 1, count - 1, k->roots, k->root_count, now, reterr);
+	for (size_t i = 0; i < count; i++)
+		cert_free(certs[i]);
+	return r < 0 ? err_wrap(reterr, r, "certificates of the token") : 0;
+}
+
+static int choose_shown(const struct token_keys *k, const struct jws *jws, const json_t *jwk,
+	const char *kid, int64_t now, struct chosen *ret, struct err *reterr)
+{
+	const char *alg = json_string_value(json_object_get(jwk, "alg"));
+	const json_t *x5c = json_object_get(jwk, "x5c");
+	bool mismatch = false;
+	int r = pkey_from_jwk(jwk, &ret->shown, reterr);
+
+	if (r < 0)
+		return r;
+	if (find_by_value(k, ret->shown, kid, ret, &mismatch))
+		return mismatch ? err_set(reterr, -EKEYREJECTED,
+					  "the token's kid is not the one of its key")
+				: 0;
+	if (!x5c)
+		x5c = json_object_get(jws->header, "x5c");
+	if (!k->insecure_header_jwk) {
+		if (k->root_count == 0)
+			return err_set(reterr, -EKEYREJECTED,
+				"the token is signed by a key that is not trusted");
+		r = check_chain(k, x5c, ret->shown, now, reterr);
+		if (r < 0)
+			return r;
+	}
+	ret->key = ret->shown;
+	ret->alg = token_alg_of(ret->shown, alg ? sig_from_name(slice_str(alg)) : jws->alg);
+	/* A key says what it is for; if it does not, its type does. */
+	if (ret->alg == SIG_NONE || (alg && sig_from_name(slice_str(alg)) != ret->alg))
+		return err_set(reterr, -EKEYREJECTED, "alg of the token's key does not fit it");
+	return 0;
+}
+
+static int choose_key(const struct token_keys *k, const struct jws *jws, int64_t now,
+	struct chosen *ret, struct err *reterr)
+{
+	const json_t *jwk = json_object_get(jws->header, "jwk");
+	const char *kid = json_string_value(json_object_get(jws->header, "kid"));
+
+	if (jwk)
+		return choose_shown(k, jws, jwk, kid, now, ret, reterr);
+	if (kid)
+		return find_by_kid(k, kid, ret)
+			       ? 0
+			       : err_set(reterr, -EKEYREJECTED,
+					 "the token names a key that is not trusted");
+	/* Without a name it is ours. */
+	ret->key = k->own[0].key;
+	ret->alg = k->own[0].alg;
+	return 0;
 }
 
 static int check_times(const json_t *claims, int64_t now, struct err *reterr)
 {
 	const json_t *exp = json_object_get(claims, "exp");
+	const json_t *nbf = json_object_get(claims, "nbf");
 
 	if (!json_is_integer(exp))
 		return err_set(reterr, -EBADMSG, "the token has no exp");
 	if (json_integer_value(exp) < now - LEEWAY_S)
 		return err_set(reterr, -ESTALE, "the token has expired");
+	if (nbf && (!json_is_integer(nbf) || json_integer_value(nbf) > now + LEEWAY_S))
+		return err_set(reterr, -ESTALE, "the token is not valid yet");
 	return 0;
 }
 
@@ -231,15 +174,15 @@ int token_verify(const struct token_keys *k, struct slice token, int64_t now, js
 	struct err *reterr)
 {
 	cleanup_with(jws_done) struct jws jws = {0};
-	const struct pkey *key;
-	enum sig_alg alg;
+	struct chosen by = {0};
 	json_t *claims;
 	int r = jws_parse(token, &jws, reterr);
 
 	if (r == 0)
-		r = choose_key(k, jws.header, &key, &alg, reterr);
+		r = choose_key(k, &jws, now, &by, reterr);
 	if (r == 0)
-		r = jws_check(&jws, key, alg, reterr);
+		r = jws_check(&jws, by.key, by.alg, reterr);
+	pkey_free(by.shown);
 	if (r < 0)
 		return r;
 	claims = json_loadb(

@@ -15,8 +15,10 @@ struct token_keys;
 
 /**
  * token_keys_load() - the signing key and all keys whose tokens are accepted
- * @c: signer key_path (PEM, P-256; absent makes a key that lives as long as the process),
- *     cert_path, cert_url, trusted_jwk_sets
+ * @c: signer key_path (PEM, P-256 or P-384; absent makes a key that lives as long as the process),
+ *     cert_path, cert_url, published_key_paths (the last keys and the next one: in the key set, and
+ *     their tokens are accepted); trusted_jwk_sets, trusted_certs_paths (roots of the certificates
+ *     that tokens bring along), insecure_header_jwk
  *
  * Return: 0, or negative errno; @reterr names the file.
  */
@@ -24,10 +26,10 @@ must_check int token_keys_load(
 	const struct kbs_config *c, struct token_keys **ret, struct err *reterr);
 void token_keys_free(struct token_keys *k);
 DEFINE_CLEANUP(struct token_keys *, token_keys_free);
-/** token_sign() - append a compact ES256 JWS over @claims */
+/** token_sign() - append a compact JWS over @claims, with kid and jwk */
 must_check int token_sign(
 	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr);
-/** token_jwks() - {"keys":[...]} with the public signing key; new reference */
+/** token_jwks() - {"keys":[...]} with the signing key first and the published ones; new reference */
 json_t *token_jwks(const struct token_keys *k);
 /**
  * token_verify() - signature by a trusted key and expiry
