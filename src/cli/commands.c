@@ -11,6 +11,7 @@ const struct cli_command *const cli_tables[] = {
 	cmds_measure_snp,
 	cmds_tpm,
 	cmds_kbs,
+	cmds_policy,
 	cmds_verify,
 	cmds_version,
 	NULL,
@@ -23,6 +24,7 @@ const struct cli_group cli_groups[] = {
 	{"initdata", "Initdata: the owner's configuration of a guest"},
 	{"tpm", "Software TPMs of guests"},
 	{"kbs", "A key broker: resources, policies, reference values, verdicts"},
+	{"policy", "Rego policies: evaluate, check, test, format, explain"},
 	{NULL, NULL},
 };
 

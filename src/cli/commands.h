@@ -9,6 +9,7 @@ extern const struct cli_command cmds_kbs[];
 extern const struct cli_command cmds_key[];
 extern const struct cli_command cmds_measure[];
 extern const struct cli_command cmds_measure_snp[];
+extern const struct cli_command cmds_policy[];
 extern const struct cli_command cmds_run[];
 extern const struct cli_command cmds_tpm[];
 extern const struct cli_command cmds_verify[];

@@ -83,7 +83,7 @@ static void test_compile_errors(void **state)
 	expect_compile_error("package p\nq if {\n\tx > 1\n}\n", REGO_ERR_COMPILE,
 		"rego_unsafe_var_error", "t.rego:3:2: var x is unsafe");
 	expect_compile_error("package p\nq if not r[_]\nr := [1]", REGO_ERR_COMPILE,
-		"rego_unsafe_var_error", "t.rego:2:12: var _ is unsafe");
+		"rego_unsafe_var_error", "t.rego:2:6: var _ is unsafe");
 	expect_compile_error("package p\na if b\nb if a\n", REGO_ERR_COMPILE,
 		"rego_recursion_error",
 		"t.rego:2:1: rule data.p.a is recursive: data.p.a -> data.p.b -> data.p.a");
@@ -92,7 +92,7 @@ static void test_compile_errors(void **state)
 	expect_compile_error(
 		"package p\nq := [1, 2\n", REGO_ERR_SYNTAX, "rego_parse_error", "t.rego:3:1: ");
 	expect_compile_error("package p\nq := 1\nq contains 2", REGO_ERR_COMPILE, "rego_type_error",
-		"t.rego:3:1: conflicting rules data.p.q found");
+		"t.rego:2:1: conflicting rules data.p.q found");
 }
 
 static int eval_error(const char *source, const struct rego_eval_options *o, struct err *e)

@@ -68,6 +68,7 @@ void rego_eval_reset(struct rego_eval *e)
 	e->base.data = &value_empty_object;
 	regex_cache_reset(e->regexes);
 	e->explaining = false;
+	e->cover = NULL;
 	e->last_error[0] = '\0';
 }
 
@@ -79,6 +80,12 @@ void rego_eval_set_now(struct rego_eval *e, int64_t now_ns)
 void rego_eval_explain(struct rego_eval *e, bool on)
 {
 	e->explaining = on;
+	e->base.cache = NULL;
+}
+
+void rego_eval_cover(struct rego_eval *e, struct rego_coverage *c)
+{
+	e->cover = c ? coverage_marks(c) : NULL;
 	e->base.cache = NULL;
 }
 
@@ -168,7 +175,7 @@ static void begin(struct rego_eval *e)
 	e->stack_top = e->stack_end = NULL;
 	e->spare_top = e->spare_end = NULL;
 	e->last_error[0] = '\0';
-	e->explain = e->explaining ? explain_new(e) : NULL;
+	e->explain = e->explaining || e->cover ? explain_new(e) : NULL;
 	e->deadline_ms = e->options.max_time_ms && e->options.clock_ms
 				 ? e->options.clock_ms(e->options.cookie) + e->options.max_time_ms
 				 : 0;
@@ -222,6 +229,37 @@ int rego_eval_path(struct rego_eval *e, const char *path, enum rego_outcome *ret
 	if (a.bad)
 		return err_set(reterr, -EINVAL, "'%s' is no path of a document", path);
 	*ret_outcome = a.value ? REGO_VALUE : a.missing ? REGO_RULE_MISSING : REGO_UNDEFINED;
+	*ret = a.value;
+	return 0;
+}
+
+struct rule_arg {
+	struct rego_eval *e;
+	const struct group *group;
+	rv value;
+};
+
+static void eval_group(void *arg)
+{
+	struct rule_arg *a = arg;
+	begin(a->e);
+	a->value = eval_force(a->e, eval_rule(a->e, a->group));
+}
+
+int rego_eval_rule(struct rego_eval *e, size_t index, enum rego_outcome *ret_outcome,
+	const struct rego_value **ret, struct err *reterr)
+{
+	if (index >= e->p->group_count || e->p->group[index]->kind == GROUP_FUNCTION)
+		return err_set(
+			reterr, -EINVAL, "the program has no rule %zu without arguments", index);
+	struct rule_arg a = {.e = e, .group = e->p->group[index]};
+	int r = mem_guard(&e->mem, eval_group, &a, reterr);
+	e->ctx = &e->base;
+	if (r < 0) {
+		e->base.cache = NULL;
+		return r;
+	}
+	*ret_outcome = a.value ? REGO_VALUE : REGO_UNDEFINED;
 	*ret = a.value;
 	return 0;
 }

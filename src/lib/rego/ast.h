@@ -34,6 +34,7 @@ struct node {
 	rv value;
 	struct node **item;
 	struct body *body;
+	bool paren;	     /* written in parentheses */
 	struct node *callee; /* NODE_CALL: the reference it was written as; NULL for operators */
 };
 
@@ -44,6 +45,7 @@ enum lit_kind {
 };
 
 struct with {
+	struct loc loc;
 	struct node *target;
 	struct node *value;
 };
@@ -66,6 +68,7 @@ struct literal {
 struct body {
 	struct literal **lit;
 	uint32_t count;
+	uint32_t end; /* offset after the token that closes it */
 };
 
 struct rule {
@@ -73,13 +76,16 @@ struct rule {
 	struct rule *orelse;
 	struct module *module;
 	struct loc loc;
+	uint32_t head_end; /* offset after the head with its value */
 	struct node *head; /* NODE_VAR or NODE_REF: name and path */
 	struct node **arg;
 	uint32_t arg_count;
+	uint32_t args_end; /* offset after the closing parenthesis */
 	bool is_function;
 	bool is_default;
 	bool is_contains; /* key holds the element */
 	bool has_if;
+	bool is_assign; /* the value was given with := */
 	struct node *key;
 	struct node *value; /* NULL: true */
 	struct body *body;  /* NULL: true */
@@ -88,9 +94,21 @@ struct rule {
 struct import {
 	struct import *next;
 	struct loc loc;
-	struct node *path; /* NODE_REF or NODE_VAR beginning with data or input */
-	struct slice alias;
+	struct node *path;  /* NODE_REF or NODE_VAR beginning with data or input */
+	struct slice alias; /* the name it is known by; empty for directives */
+	bool renamed;	    /* with "as" */
+	bool directive;	    /* future.keywords or rego.v1: no name */
 	bool used;
+};
+
+struct comment {
+	struct slice text; /* from '#' on, without the blanks at its end */
+	uint32_t row, col;
+};
+
+struct comments {
+	struct comment *item;
+	uint32_t count, capacity;
 };
 
 struct module {
@@ -105,6 +123,7 @@ struct module {
 	bool v1;				  /* `if` and `contains` are compulsory */
 	bool lenient;
 	struct loc package_loc;
+	struct comments *comments;     /* NULL unless they were wanted */
 	struct program_module *frozen; /* its name and text in the program */
 };
 
@@ -144,9 +163,11 @@ enum token {
 
 struct lexer {
 	struct mem *m;
+	struct comments *comments; /* where to keep comments; NULL: nowhere */
 	const char *file;
 	struct slice source;
 	uint32_t at, row, line_start;
+	uint32_t last_end; /* offset after the token before the current one */
 	/* The current token. */
 	enum token tok;
 	struct loc loc;
@@ -168,6 +189,9 @@ noreturn_fn void source_fail(struct mem *m, const char *file, struct loc loc, in
 
 /* parse.c */
 struct module *parse_module(struct mem *m, const char *file, struct slice source,
+	enum rego_dialect dialect, unsigned max_depth);
+/* Likewise, with all comments. */
+struct module *parse_commented(struct mem *m, const char *file, struct slice source,
 	enum rego_dialect dialect, unsigned max_depth);
 /* A query is a body outside of any module. */
 struct body *parse_query(struct mem *m, const char *file, struct slice source, unsigned max_depth);

@@ -7,6 +7,7 @@
  */
 #include "rego/ast.h"
 #include "rego/builtin.h"
+#include "rego/diag.h"
 #include "rego/program.h"
 
 /* Resolved trees have two more kinds of nodes. */
@@ -77,6 +78,8 @@ struct stmt {
 	struct stmt_with *with;
 	uint32_t with_count;
 	bool done;
+	bool capture;	 /* keep the value of the expression instead of asking for it to hold */
+	int32_t operand; /* where, or NONE */
 };
 
 struct stmts {
@@ -123,12 +126,14 @@ struct cgroup {
 struct cquery {
 	struct cquery *next;
 	struct body *body;
-	const char *text;
+	struct module *module; /* package and imports to resolve names in; NULL: none */
 	struct slice source;
+	bool rows; /* solutions with the values of the expressions */
 };
 
 struct rego_compiler {
-	struct mem mem;	 /* trees */
+	struct mem mem; /* trees */
+	struct diags diags;
 	struct mem pmem; /* the program */
 	struct rego_compile_options options;
 	struct rego_program *program;
@@ -175,6 +180,11 @@ struct unit {
 	struct scope *top; /* of a query: its variables are the result */
 };
 
+/* Runs fn(arg); an error of the source is kept as a diagnostic, any other one is passed on. */
+bool compile_guard(struct rego_compiler *c, void (*fn)(void *), void *arg);
+/* Keep an error and go on. */
+void unit_report(struct unit *u, struct loc loc, const char *code, const char *fmt, ...)
+	format_printf(4, 5);
 noreturn_fn void unit_fail(struct unit *u, struct loc loc, const char *code, const char *fmt, ...)
 	format_printf(4, 5);
 
@@ -182,6 +192,8 @@ noreturn_fn void unit_fail(struct unit *u, struct loc loc, const char *code, con
 void compile_tree(struct rego_compiler *c);
 struct cnode *cnode_child(const struct cnode *n, rv key);
 struct cnode *cnode_add(struct rego_compiler *c, struct cnode *n, rv key);
+/* "data.a.b" */
+const char *node_path(struct rego_compiler *c, const struct cnode *n);
 /* The node a module's package stands for. */
 struct cnode *cnode_package(struct rego_compiler *c, const struct module *m);
 
@@ -207,8 +219,8 @@ bool term_ready(const struct term *t);
 bool pattern_ready(const struct term *t);
 bool stmt_ready(const struct stmt *s);
 /* A variable that is not bound, to name it in a message; NULL when all are. */
-const struct var *stmt_unsafe(const struct stmt *s);
-const struct var *term_unsafe(const struct term *t);
+struct var *stmt_unsafe(const struct stmt *s);
+struct var *term_unsafe(const struct term *t);
 
 /* gen.c */
 int32_t gen_const(struct rego_compiler *c, rv v);

@@ -37,6 +37,7 @@ static const struct program_module *program_module(struct rego_compiler *c, stru
 	if (!m->frozen) {
 		struct program_module *p = mem_new(&c->pmem, struct program_module);
 		p->file = mem_text(&c->pmem, slice_str(m->file));
+		p->package = node_path(c, cnode_package(c, m));
 		p->source = slice_of(mem_text(&c->pmem, m->source), m->source.size);
 		m->frozen = p;
 	}
@@ -88,23 +89,32 @@ static void gen_late_args(struct unit *u, struct term **arg, uint32_t count)
 			gen_match(u, arg[i], (int32_t)i);
 }
 
+/* Every variable of the head that the body does not bind. */
 static void require(struct unit *u, const struct term *t)
 {
-	const struct var *v = term_unsafe(t);
-	if (v)
-		unit_fail(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
+	struct var *v;
+	uint32_t before = u->m->diags->count;
+	while ((v = term_unsafe(t)) && !v->bound) {
+		unit_report(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
 			v->name.size ? (int)v->name.size : 1,
 			v->name.size ? (const char *)v->name.data : "_");
+		v->bound = true;
+	}
+	if (v || u->m->diags->count > before)
+		mem_escape(u->m, REGO_ERR_COMPILE);
 }
 
 static void gen_put(struct unit *u, struct term **path, uint32_t count, struct term *leaf)
 {
+	struct term all = {.kind = NODE_ARRAY, .count = count + 1};
+	all.item = mem_array(u->m, count + 1, sizeof(*all.item));
+	memcpy(all.item, path, count * sizeof(*all.item));
+	all.item[count] = leaf;
+	require(u, &all);
 	int32_t *operand = mem_array(u->m, count + 1, sizeof(*operand));
 	for (uint32_t i = 0; i < count; i++) {
-		require(u, path[i]);
 		operand[i] = gen_term(u, path[i], NONE);
 	}
-	require(u, leaf);
 	operand[count] = gen_term(u, leaf, NONE);
 	gen_emit(u, OP_PUT, count + 1, 0, 0, gen_list(u->c, operand, count + 1));
 }
@@ -120,6 +130,7 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	def->col = r->loc.col;
 	def->offset = r->loc.offset;
 	def->end = r->loc.end;
+	def->head_end = r->head_end;
 	struct term **arg = resolve_args(u, r);
 	struct stmts *body = r->body ? resolve_body(u, r->body) : NULL;
 	struct term **path = mem_array(u->m, d->path_count + 1, sizeof(*path));
@@ -151,6 +162,8 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 		gen_emit(u, OP_RETURN, def->const_value ? 1 : 0, 0, v, 0);
 	}
 	finish_block(u, &def->block);
+	def->cover = c->program->cover_count;
+	c->program->cover_count += 1 + def->block.expr_count;
 	if (r->orelse)
 		def->orelse = compile_def(c, d, r->orelse);
 	return def;
@@ -176,19 +189,41 @@ static bool same_constant(const struct cgroup *g)
 	return first != NULL;
 }
 
+struct guarded {
+	struct rego_compiler *c;
+	struct cdef *d;
+	const struct cquery *q;
+	struct def *result;
+};
+
+static void guarded_def(void *arg)
+{
+	struct guarded *g = arg;
+	g->result = compile_def(g->c, g->d, g->d->rule);
+}
+
+/* NULL when it has errors; then there will be no program. */
+static struct def *try_def(struct rego_compiler *c, struct cdef *d)
+{
+	struct guarded g = {.c = c, .d = d};
+	compile_guard(c, guarded_def, &g);
+	return g.result;
+}
+
 static void compile_group(struct rego_compiler *c, struct cgroup *g)
 {
 	const struct def **list = mem_array(&c->pmem, g->def_count + 1, sizeof(struct def *));
 	uint32_t i = 0;
 	for (struct cdef *d = g->defs; d; d = d->next) {
-		d->def = compile_def(c, d, d->rule);
+		d->def = try_def(c, d);
 		list[i++] = d->def;
 	}
 	g->group->def = list;
 	g->group->def_count = i;
 	if (g->fallback)
-		g->group->fallback = g->fallback->def =
-			compile_def(c, g->fallback, g->fallback->rule);
+		g->group->fallback = g->fallback->def = try_def(c, g->fallback);
+	if (c->diags.count > 0)
+		return;
 	g->group->plain_set = plain(g, 0, true);
 	g->group->plain_object = plain(g, 1, false);
 	for (const struct cdef *d = g->defs; d; d = d->next)
@@ -233,18 +268,54 @@ void compile_groups(struct rego_compiler *c)
 	p->group_count = c->group_count;
 }
 
+static int32_t row_object(
+	struct unit *u, const char *const *name, const int32_t *value, uint32_t count)
+{
+	int32_t operand[8], slot = gen_slot(u);
+	for (uint32_t i = 0; i < count; i++) {
+		operand[2 * i] = gen_const(u->c, value_cstr(u->m, name[i]));
+		operand[2 * i + 1] = value[i];
+	}
+	gen_emit(u, OP_OBJECT, count * 2, slot, 0, gen_list(u->c, operand, count * 2));
+	return slot;
+}
+
+/* {"expressions": [...], "bindings": {...}} of one solution. */
+static int32_t gen_row(
+	struct unit *u, const struct stmts *body, int32_t bindings, bool has_bindings)
+{
+	int32_t *item = mem_array(u->m, body->count + 1, sizeof(*item)), list = gen_slot(u);
+	for (uint32_t i = 0; i < body->count; i++) {
+		const struct stmt *s = body->item[i];
+		struct pair place[] = {{value_cstr(u->m, "row"), value_int(u->m, s->loc.row)},
+			{value_cstr(u->m, "col"), value_int(u->m, s->loc.col)}};
+		struct slice text = slice_cut(u->source, s->loc.offset,
+			s->loc.end > s->loc.offset ? s->loc.end - s->loc.offset : 0);
+		int32_t value[] = {s->operand == NONE ? gen_const(u->c, &value_true) : s->operand,
+			gen_const(u->c, value_string(u->m, text)),
+			gen_const(u->c, value_object(u->m, place, 2))};
+		item[i] =
+			row_object(u, (const char *const[]){"value", "text", "location"}, value, 3);
+	}
+	gen_emit(u, OP_ARRAY, body->count, list, 0, gen_list(u->c, item, body->count));
+	return row_object(u, (const char *const[]){"expressions", "bindings"},
+		(int32_t[]){list, bindings}, has_bindings ? 2 : 1);
+}
+
 /* A query returns an array of objects: its own variables by name. */
 static struct def *compile_query(struct rego_compiler *c, const struct cquery *q)
 {
 	struct unit unit, *u = &unit;
 	struct def *def = mem_new(&c->pmem, struct def);
-	start_unit(u, c, NULL, NULL);
+	start_unit(u, c, q->module, NULL);
 	u->file = "query";
 	u->source = q->source;
 	struct closure *k = mem_new(u->m, struct closure);
 	k->parent = u->scope->closure;
 	struct scope *s = scope_push(u, k);
 	struct stmts *body = resolve_body(u, q->body);
+	for (uint32_t i = 0; q->rows && i < body->count; i++)
+		body->item[i]->capture = true;
 	int32_t result = gen_slot(u), item = gen_slot(u);
 	uint32_t at = gen_emit(u, OP_COMP, NODE_ARRAY_COMP, result, 0, 0);
 	gen_body(u, body);
@@ -260,6 +331,8 @@ static struct def *compile_query(struct rego_compiler *c, const struct cquery *q
 		operand[count++] = v->slot;
 	}
 	gen_emit(u, OP_OBJECT, count, item, 0, gen_list(c, operand, count));
+	if (q->rows)
+		item = gen_row(u, body, item, count > 0);
 	gen_emit(u, OP_EMIT, 0, 0, item, NONE);
 	u->code[at].c = (int32_t)u->code_count;
 	gen_emit(u, OP_RETURN, 0, 0, result, 0);
@@ -271,12 +344,21 @@ static struct def *compile_query(struct rego_compiler *c, const struct cquery *q
 	return def;
 }
 
+static void guarded_query(void *arg)
+{
+	struct guarded *g = arg;
+	g->result = compile_query(g->c, g->q);
+}
+
 void compile_queries(struct rego_compiler *c)
 {
 	struct query *query = mem_array(&c->pmem, c->query_count + 1, sizeof(*query));
 	uint32_t i = 0;
-	for (const struct cquery *q = c->queries; q; q = q->next)
-		query[i++].def = compile_query(c, q);
+	for (const struct cquery *q = c->queries; q; q = q->next) {
+		struct guarded g = {.c = c, .q = q};
+		compile_guard(c, guarded_query, &g);
+		query[i++].def = g.result;
+	}
 	c->program->query = query;
 	c->program->query_count = i;
 }

@@ -86,7 +86,7 @@ static void path_text(struct buf *out, const struct cnode *n)
 		buf_put_u8(out, ']');
 }
 
-static const char *node_path(struct rego_compiler *c, const struct cnode *n)
+const char *node_path(struct rego_compiler *c, const struct cnode *n)
 {
 	struct buf out = buf_init(0);
 	path_text(&out, n);
@@ -143,7 +143,7 @@ static void add_def(struct rego_compiler *c, struct cnode *package, struct rule 
 	if (!g)
 		g = new_group(c, n, kind, r);
 	if (g->group->kind != kind || g->group->arity != r->arg_count)
-		source_fail(&c->mem, r->module->file, r->loc, REGO_ERR_COMPILE, "rego_type_error",
+		source_fail(&c->mem, g->file, g->loc, REGO_ERR_COMPILE, "rego_type_error",
 			"conflicting rules %s found", g->group->path);
 	struct cdef *d = mem_new(&c->mem, struct cdef);
 	d->rule = r;
@@ -152,15 +152,47 @@ static void add_def(struct rego_compiler *c, struct cnode *package, struct rule 
 	d->path_count = count - i;
 	if (r->is_default) {
 		if (g->fallback)
-			source_fail(&c->mem, r->module->file, r->loc, REGO_ERR_COMPILE,
-				"rego_type_error", "multiple default rules %s found",
-				g->group->path);
+			source_fail(&c->mem, r->module->file, r->module->package_loc,
+				REGO_ERR_COMPILE, "rego_type_error",
+				"multiple default rules %s found at %s:%u, %s:%u", g->group->path,
+				g->fallback->rule->module->file, g->fallback->rule->loc.row,
+				r->module->file, r->loc.row);
 		g->fallback = d;
 		return;
 	}
 	*g->defs_end = d;
 	g->defs_end = &d->next;
 	g->def_count++;
+}
+
+/* Objects may have rules below them: those make more members. */
+static bool may_have_children(const struct cgroup *g)
+{
+	if (g->group->kind != GROUP_PARTIAL)
+		return false;
+	for (const struct cdef *d = g->defs; d; d = d->next)
+		if (d->path_count == 0)
+			return false;
+	return true;
+}
+
+static void list_rules(struct buf *out, const struct cnode *n)
+{
+	if (n->group)
+		buf_printf(out, "\n  rule %s at %s:%u", n->group->group->path, n->group->file,
+			n->group->loc.row);
+	for (uint32_t i = 0; i < n->child_count; i++)
+		list_rules(out, n->child[i]);
+}
+
+static void report_children(struct rego_compiler *c, const struct cgroup *g)
+{
+	struct buf text = buf_init(DIAG_TEXT_SIZE / 2);
+	for (uint32_t i = 0; i < g->node->child_count; i++)
+		list_rules(&text, g->node->child[i]);
+	diag_addf(&c->mem, g->file, g->loc, "rego_type_error", "rule %s conflicts with:%s",
+		g->group->path, text.size ? buf_str(&text) : " a package below it");
+	buf_done(&text);
 }
 
 void compile_tree(struct rego_compiler *c)
@@ -170,11 +202,12 @@ void compile_tree(struct rego_compiler *c)
 		for (struct rule *r = m->rules; r; r = r->next)
 			add_def(c, package, r);
 	}
+	for (struct cquery *q = c->queries; q; q = q->next)
+		if (q->module)
+			cnode_package(c, q->module);
 	for (struct cgroup *g = c->groups; g; g = g->next) {
 		g->group->has_children = g->node->child_count > 0;
-		if (g->group->has_children && g->group->kind != GROUP_PARTIAL)
-			source_fail(&c->mem, g->file, g->loc, REGO_ERR_COMPILE, "rego_type_error",
-				"rule %s conflicts with rules or packages below it",
-				g->group->path);
+		if (g->group->has_children && !may_have_children(g))
+			report_children(c, g);
 	}
 }

@@ -75,6 +75,7 @@ struct rego_eval {
 	int host_error; /* what a built-in of the embedder returned */
 	uint64_t random;
 	struct explain *explain; /* NULL: off */
+	uint8_t *cover;		 /* marks of a coverage; NULL: off */
 	struct regex_cache *regexes;
 	bool explaining;
 	bool running;
@@ -170,6 +171,8 @@ struct trace *explain_enter(struct rego_eval *ev, const struct def *def);
 void explain_leave(struct rego_eval *ev, struct trace *t, rv result);
 void explain_fail(struct rego_eval *ev, struct frame *f, uint32_t pc, rv left, rv right);
 void explain_pass(struct frame *f, uint32_t pc);
+/* coverage.c */
+uint8_t *coverage_marks(struct rego_coverage *c);
 void explain_default(struct rego_eval *ev, const struct def *def, rv value);
 
 static inline rv operand(const struct rego_eval *ev, const struct frame *f, int32_t o)

@@ -25,6 +25,7 @@ struct trace {
 	bool is_default;
 	rv result;
 	struct seen *seen; /* per statement */
+	uint8_t *cover;	   /* marks of the definition; NULL: off */
 };
 
 struct explain {
@@ -42,10 +43,15 @@ struct explain *explain_new(struct rego_eval *ev)
 struct trace *explain_enter(struct rego_eval *ev, const struct def *def)
 {
 	struct explain *x = ev->explain;
-	if (x->count >= MAX_TRACES)
+	bool record = ev->explaining && x->count < MAX_TRACES;
+	uint8_t *cover = ev->cover && def->group ? ev->cover + def->cover : NULL;
+	if (!record && !cover)
 		return NULL;
 	struct trace *t = mem_new(&ev->mem, struct trace);
 	t->def = def;
+	t->cover = cover;
+	if (!record)
+		return t;
 	t->depth = ev->depth ? ev->depth - 1 : 0;
 	t->seen = mem_array(&ev->mem, def->block.expr_count + 1, sizeof(*t->seen));
 	*x->end = t;
@@ -59,6 +65,8 @@ void explain_leave(struct rego_eval *ev, struct trace *t, rv result)
 {
 	t->result = result;
 	t->ended = true;
+	if (t->cover && result)
+		t->cover[0] = 1;
 }
 
 void explain_default(struct rego_eval *ev, const struct def *def, rv value)
@@ -71,13 +79,17 @@ void explain_default(struct rego_eval *ev, const struct def *def, rv value)
 void explain_pass(struct frame *f, uint32_t pc)
 {
 	uint32_t e = f->block->expr_of[pc];
+	if (f->block->expr_count == 0)
+		return;
 	if (e > f->trace->reached)
 		f->trace->reached = e;
+	if (f->trace->cover)
+		f->trace->cover[1 + e] = 1;
 }
 
 void explain_fail(struct rego_eval *ev, struct frame *f, uint32_t pc, rv left, rv right)
 {
-	if (f->block->expr_count == 0)
+	if (f->block->expr_count == 0 || !f->trace->seen)
 		return;
 	struct seen *s = &f->trace->seen[f->block->expr_of[pc]];
 	s->tries++;
@@ -316,7 +328,7 @@ static void make_explanation(void *arg)
 const struct rego_value *rego_explanation(struct rego_eval *e)
 {
 	struct explain_arg a = {.e = e};
-	if (!e->explain || mem_guard(&e->mem, make_explanation, &a, NULL) < 0)
+	if (!e->explain || !e->explaining || mem_guard(&e->mem, make_explanation, &a, NULL) < 0)
 		return NULL;
 	return a.value;
 }

@@ -6,12 +6,22 @@
 
 noreturn_fn void unit_fail(struct unit *u, struct loc loc, const char *code, const char *fmt, ...)
 {
-	char text[ERR_TEXT_SIZE - 128];
+	char text[DIAG_TEXT_SIZE];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	source_fail(u->m, u->file, loc, REGO_ERR_COMPILE, code, "%s", text);
+}
+
+void unit_report(struct unit *u, struct loc loc, const char *code, const char *fmt, ...)
+{
+	char text[DIAG_TEXT_SIZE];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	diag_add(u->m, u->file, loc, code, text);
 }
 
 static void *grown(struct mem *m, const void *old, uint32_t count, uint32_t capacity, size_t size)

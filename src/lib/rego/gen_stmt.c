@@ -48,11 +48,15 @@ static void gen_test(struct unit *u, struct term *t, enum opcode op)
 	gen_emit(u, op, 0, 0, x, y);
 }
 
-static void gen_expr(struct unit *u, struct term *t)
+static void gen_expr(struct unit *u, struct term *t, struct stmt *capture)
 {
 	enum opcode op;
 	if (t->kind == NODE_CALL && !t->builtin && !t->group) {
 		gen_unify(u, t->item[0], t->item[1], t->loc);
+		return;
+	}
+	if (capture && !(t->kind == NODE_CALL && t->builtin && t->builtin->variadic)) {
+		capture->operand = gen_term(u, t, NONE);
 		return;
 	}
 	/* `with` may replace the built-in: only those that cannot be replaced become tests. */
@@ -117,7 +121,7 @@ static void gen_plain(struct unit *u, struct stmt *s)
 {
 	if (s->negated) {
 		uint32_t at = gen_emit(u, OP_NOT, 0, 0, 0, 0);
-		gen_expr(u, s->expr);
+		gen_expr(u, s->expr, NULL);
 		gen_emit(u, OP_DONE, 0, 0, 0, 0);
 		u->code[at].c = (int32_t)u->code_count;
 	} else if (s->kind == LIT_EVERY) {
@@ -125,7 +129,7 @@ static void gen_plain(struct unit *u, struct stmt *s)
 	} else if (s->some_in) {
 		gen_some_in(u, s);
 	} else {
-		gen_expr(u, s->expr);
+		gen_expr(u, s->expr, s->capture ? s : NULL);
 	}
 }
 
@@ -152,7 +156,7 @@ static void gen_with(struct unit *u, struct stmt *s)
 			gen_depends(u, w->group);
 		item[n++] = (int32_t)keys;
 		for (uint32_t k = 0; k < keys; k++)
-			item[n++] = gen_const(u->c, w->path->item[k + 1]->value);
+			item[n++] = gen_term(u, w->path->item[k + 1], NONE);
 	}
 	gen_emit(u, OP_WITH, s->with_count, 0, 0, gen_list(u->c, item, n));
 }
@@ -160,11 +164,52 @@ static void gen_with(struct unit *u, struct stmt *s)
 static void gen_stmt(struct unit *u, struct stmt *s)
 {
 	set_expr(u, s);
+	s->operand = NONE;
 	if (s->with_count)
 		gen_with(u, s);
 	gen_plain(u, s);
 	if (s->with_count)
 		gen_emit(u, OP_WITH_END, 0, 0, 0, 0);
+}
+
+/* Unbound variables of @t that no closure in it owns, each reported once. */
+static void report_term(struct unit *u, const struct term *t, struct loc loc, bool *found)
+{
+	if (!t)
+		return;
+	if (t->kind == NODE_LOCAL && !t->var->bound && t->var->name.size > 0) {
+		unit_report(u, loc, "rego_unsafe_var_error", "var %.*s is unsafe",
+			SLICE_ARG(t->var->name));
+		t->var->bound = *found = true;
+	}
+	for (uint32_t i = 0; !t->body && i < t->count; i++)
+		report_term(u, t->item[i], loc, found);
+}
+
+/* Every variable that keeps a statement from being put in order, at the statement. */
+static noreturn_fn void report_unsafe(struct unit *u, const struct stmts *b, uint32_t first)
+{
+	uint32_t before = u->m->diags->count;
+	for (uint32_t i = first; i < b->count; i++) {
+		const struct stmt *s = b->item[i];
+		bool found = false;
+		struct var *v;
+		if (s->done)
+			continue;
+		report_term(u, s->expr, s->loc, &found);
+		report_term(u, s->domain, s->loc, &found);
+		for (uint32_t k = 0; k < s->with_count; k++)
+			report_term(u, s->with[k].value, s->loc, &found);
+		/* In a closure, or a wildcard. */
+		for (; !found && (v = stmt_unsafe(s)) && !v->bound; v->bound = true)
+			unit_report(u, v->name.size ? v->loc : s->loc, "rego_unsafe_var_error",
+				"var %.*s is unsafe", v->name.size ? (int)v->name.size : 1,
+				v->name.size ? (const char *)v->name.data : "_");
+	}
+	if (u->m->diags->count == before)
+		unit_fail(u, b->item[first]->loc, "rego_compile_error",
+			"no order of these statements binds each variable first");
+	mem_escape(u->m, REGO_ERR_COMPILE);
 }
 
 void gen_body(struct unit *u, struct stmts *b)
@@ -175,20 +220,8 @@ void gen_body(struct unit *u, struct stmts *b)
 		for (uint32_t i = first; i < b->count && !next; i++)
 			if (!b->item[i]->done && stmt_ready(b->item[i]))
 				next = b->item[i];
-		if (!next) {
-			for (uint32_t i = first; i < b->count; i++) {
-				const struct var *v;
-				if (b->item[i]->done || !(v = stmt_unsafe(b->item[i])))
-					continue;
-				if (v->name.size == 0)
-					unit_fail(u, v->loc, "rego_unsafe_var_error",
-						"var _ is unsafe");
-				unit_fail(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
-					(int)v->name.size, (const char *)v->name.data);
-			}
-			unit_fail(u, b->item[first]->loc, "rego_compile_error",
-				"no order of these statements binds each variable first");
-		}
+		if (!next)
+			report_unsafe(u, b, first);
 		gen_stmt(u, next);
 		next->done = true;
 		left--;

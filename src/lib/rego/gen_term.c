@@ -218,6 +218,15 @@ static int32_t gen_optional(struct unit *u, struct term *t)
 	return dst;
 }
 
+/* A variable that has no value yet; print and templates do not bind any. */
+static const struct var *unbound(const struct term *t)
+{
+	const struct var *v = t->kind == NODE_LOCAL && !t->var->bound ? t->var : NULL;
+	for (uint32_t i = 0; !v && !t->body && i < t->count; i++)
+		v = unbound(t->item[i]);
+	return v ? v : t->body ? term_unsafe(t) : NULL;
+}
+
 static int32_t gen_variadic(struct unit *u, struct term *t, int32_t id, int32_t dst)
 {
 	int32_t *operand = mem_array(u->m, t->count + 1, sizeof(*operand));
@@ -225,11 +234,12 @@ static int32_t gen_variadic(struct unit *u, struct term *t, int32_t id, int32_t 
 	dst = into(u, dst);
 	uint32_t quiet = print ? gen_emit(u, OP_QUIET, 0, dst, 0, 0) : 0;
 	for (uint32_t i = 0; i < t->count; i++) {
-		if (!term_ready(t->item[i])) {
-			const struct var *v = term_unsafe(t->item[i]);
-			unit_fail(u, v->loc, "rego_unsafe_var_error", "var %.*s is unsafe",
-				(int)v->name.size, (const char *)v->name.data);
-		}
+		const struct var *v = unbound(t->item[i]);
+		if (v)
+			unit_fail(u, t->kind == NODE_TEMPLATE ? t->loc : v->loc,
+				"rego_compile_error", "var %.*s is undeclared",
+				v->name.size ? (int)v->name.size : 1,
+				v->name.size ? (const char *)v->name.data : "_");
 		operand[i] = gen_optional(u, t->item[i]);
 	}
 	int32_t list = gen_list(u->c, operand, t->count);

@@ -3,17 +3,18 @@
 
 #include "base/str.h"
 #include "rego/ast.h"
+#include "rego/diag.h"
 #include "rego/number.h"
 
 static noreturn_fn format_printf(6, 0) void vfail(struct mem *m, const char *file, struct loc loc,
 	int error, const char *code, const char *fmt, va_list ap)
 {
-	if (m->reterr) {
-		char text[ERR_TEXT_SIZE - 128];
-		vsnprintf(text, sizeof(text), fmt, ap);
-		err_at(m->reterr, error, loc.offset, code, "%s:%u:%u: %s", file, loc.row, loc.col,
-			text);
-	}
+	char text[DIAG_TEXT_SIZE];
+	vsnprintf(text, sizeof(text), fmt, ap);
+	diag_add(m, file, loc, code, text);
+	if (m->reterr)
+		err_at(m->reterr, error, loc.offset, code, "%s:%u:%u: %.*s", file, loc.row, loc.col,
+			ERR_TEXT_SIZE - 128, text);
 	mem_escape(m, error);
 }
 
@@ -37,13 +38,36 @@ noreturn_fn void lex_fail(
 
 static noreturn_fn void fail_here(struct lexer *l, const char *what)
 {
-	struct loc loc = {l->row, l->at - l->line_start + 1, l->at, l->at};
-	lex_fail(l, loc, REGO_ERR_SYNTAX, "rego_parse_error", "%s", what);
+	/* The place is where the token began. */
+	lex_fail(l, l->loc, REGO_ERR_SYNTAX, "rego_parse_error", "%s", what);
 }
 
 static int at(const struct lexer *l, uint32_t ahead)
 {
 	return l->source.size - l->at > ahead ? l->source.data[l->at + ahead] : -1;
+}
+
+/* After a failed attempt the same text is read again: comments are kept in order, each once. */
+static void keep_comment(struct lexer *l, uint32_t start)
+{
+	struct comments *list = l->comments;
+	uint32_t end = l->at;
+	if (list->count && list->item[list->count - 1].text.data >= l->source.data + start)
+		return;
+	if (list->count == list->capacity) {
+		uint32_t capacity = list->capacity ? list->capacity * 2 : 16;
+		struct comment *more = mem_array(l->m, capacity, sizeof(*more));
+		if (list->count)
+			memcpy(more, list->item, list->count * sizeof(*more));
+		list->item = more;
+		list->capacity = capacity;
+	}
+	while (end > start + 1 &&
+		(l->source.data[end - 1] == ' ' || l->source.data[end - 1] == '\t' ||
+			l->source.data[end - 1] == '\r'))
+		end--;
+	list->item[list->count++] = (struct comment){
+		slice_of(l->source.data + start, end - start), l->row, start - l->line_start + 1};
 }
 
 static void skip_space(struct lexer *l)
@@ -55,8 +79,11 @@ static void skip_space(struct lexer *l)
 			l->row++;
 			l->line_start = l->at + 1;
 		} else if (c == '#') {
+			uint32_t start = l->at;
 			while (at(l, 0) != '\n' && at(l, 0) != -1)
 				l->at++;
+			if (l->comments)
+				keep_comment(l, start);
 			l->space_before = true;
 			continue;
 		} else if (c != ' ' && c != '\t' && c != '\r') {
@@ -286,6 +313,7 @@ static void lex_punctuation(struct lexer *l, int c)
 void lex_next(struct lexer *l)
 {
 	l->space_before = l->newline_before = false;
+	l->last_end = l->at;
 	skip_space(l);
 	l->loc = (struct loc){l->row, l->at - l->line_start + 1, l->at, l->at};
 	uint32_t start = l->at;

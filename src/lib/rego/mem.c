@@ -84,6 +84,22 @@ void list_grow(struct mem *m, struct list *l)
 	l->capacity = capacity;
 }
 
+int mem_guard2(struct mem *m, struct mem *also, void (*fn)(void *), void *arg, struct err *reterr)
+{
+	jmp_buf here, *outer = m->escape;
+	struct err *outer_err = m->reterr;
+	m->escape = also->escape = &here;
+	m->reterr = also->reterr = reterr;
+	m->error = also->error = 0;
+	if (setjmp(here) == 0)
+		fn(arg);
+	m->escape = outer;
+	m->reterr = outer_err;
+	int r = m->error ? m->error : also->error;
+	m->error = also->error = 0;
+	return r;
+}
+
 int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr)
 {
 	jmp_buf here, *outer = m->escape;
@@ -95,5 +111,7 @@ int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr)
 		fn(arg);
 	m->escape = outer;
 	m->reterr = outer_err;
-	return m->error;
+	int r = m->error;
+	m->error = 0; /* a guard around this one has not failed */
+	return r;
 }

@@ -9,6 +9,8 @@ struct parse {
 	struct module *module; /* whose keywords are active */
 	unsigned depth;
 	unsigned max_depth;
+	const char *pending; /* an error to be raised in the end */
+	struct loc pending_loc;
 	bool no_or; /* inside the head of a possible comprehension */
 };
 
@@ -17,7 +19,8 @@ static inline void parse_leave(struct parse *p)
 {
 	p->depth--;
 }
-noreturn_fn void parse_fail(struct parse *p, const char *expected);
+/* "unexpected TOKEN: NOTE"; @note may be NULL */
+noreturn_fn void parse_fail(struct parse *p, const char *note);
 bool parse_is_word(struct parse *p, const char *word);
 /* Whether the current word is an active keyword and not the start of a reference like `if.x`. */
 bool parse_is_keyword(struct parse *p, const char *word);

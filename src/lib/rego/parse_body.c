@@ -38,7 +38,7 @@ static void parse_some(struct parse *p, struct literal *lit)
 	push_decl(p, lit, &l);
 	if (p->module->kw_in && parse_is_keyword(p, "in")) {
 		if (l.count > 2)
-			parse_fail(p, "at most a key and a value before \"in\"");
+			parse_fail(p, "expected at most a key and a value before in");
 		lex_next(&p->lex);
 		struct node *domain = parse_relation(p);
 		lit->expr = l.count == 1 ? parse_operator(
@@ -58,19 +58,19 @@ static void parse_every(struct parse *p, struct literal *lit)
 	lex_next(&p->lex);
 	lit->kind = LIT_EVERY;
 	if (!parse_is(p, TOK_IDENT))
-		parse_fail(p, "a variable after \"every\"");
+		parse_fail(p, "expected value to be a variable");
 	lit->val = parse_var_token(p);
 	if (parse_accept(p, TOK_COMMA)) {
 		lit->key = lit->val;
 		if (!parse_is(p, TOK_IDENT))
-			parse_fail(p, "a variable");
+			parse_fail(p, "expected value to be a variable");
 		lit->val = parse_var_token(p);
 	}
 	if (!parse_is_word(p, "in"))
-		parse_fail(p, "\"in\"");
+		parse_fail(p, "expected `x[, y] in xs { ... }` expression");
 	lex_next(&p->lex);
 	lit->domain = parse_relation(p);
-	parse_expect(p, TOK_LBRACE, "\"{\" after the domain of \"every\"");
+	parse_expect(p, TOK_LBRACE, "missing body");
 	lit->body = parse_body(p, TOK_RBRACE);
 	parse_expect(p, TOK_RBRACE, "\"}\"");
 }
@@ -79,10 +79,11 @@ static void parse_with(struct parse *p, struct literal *lit)
 {
 	uint32_t capacity = 0;
 	while (parse_is_keyword(p, "with")) {
+		struct with w = {.loc = p->lex.loc};
 		lex_next(&p->lex);
-		struct with w = {.target = parse_primary(p)};
+		w.target = parse_primary(p);
 		if (!parse_is_keyword(p, "as"))
-			parse_fail(p, "\"as\"");
+			parse_fail(p, "expected as keyword");
 		lex_next(&p->lex);
 		w.value = parse_expr(p);
 		if (lit->with_count == capacity) {
@@ -136,7 +137,7 @@ static struct literal *parse_literal_or_list(struct parse *p, struct nodes *list
 			struct node *member = parse_pair_member(p, e, &second);
 			if (!member) {
 				if (!list || lit->negated)
-					parse_fail(p, "\"in\"");
+					parse_fail(p, "expected in keyword");
 				nodes_push(p->m, list, e);
 				nodes_push(p->m, list, second);
 				return NULL;
@@ -147,14 +148,7 @@ static struct literal *parse_literal_or_list(struct parse *p, struct nodes *list
 	}
 	parse_with(p, lit);
 	p->no_or = no_or;
-	lit->loc.end = (uint32_t)((p->lex.loc.offset > lit->loc.offset) ? p->lex.loc.offset
-									: lit->loc.end);
-	/* The text of a statement ends before the blanks and comments that follow it. */
-	const uint8_t *s = p->lex.source.data;
-	while (lit->loc.end > lit->loc.offset + 1 &&
-		(s[lit->loc.end - 1] == ' ' || s[lit->loc.end - 1] == '\n' ||
-			s[lit->loc.end - 1] == '\t' || s[lit->loc.end - 1] == '\r'))
-		lit->loc.end--;
+	lit->loc.end = p->lex.last_end;
 	return lit;
 }
 
@@ -168,6 +162,7 @@ static struct body *finish_body(struct parse *p, struct literals *l)
 	struct body *b = mem_new(p->m, struct body);
 	b->lit = l->item;
 	b->count = l->count;
+	b->end = p->lex.loc.end;
 	return b;
 }
 
@@ -180,7 +175,9 @@ static struct body *parse_statements(struct parse *p, struct literals *l, enum t
 		if (parse_is(p, end))
 			break;
 		if (l->count > 0 && !separated)
-			parse_fail(p, "a new line, \";\" or the end of the body");
+			parse_fail(p, end == TOK_RBRACE	    ? "expected \\n or ; or }"
+				      : end == TOK_RBRACKET ? "expected \\n or ; or ]"
+							    : "expected \\n or ;");
 		literals_push(p->m, l, parse_literal(p));
 	}
 	return finish_body(p, l);
@@ -193,7 +190,8 @@ struct body *parse_body(struct parse *p, enum token end)
 	struct body *b = parse_statements(p, &l, end);
 	parse_leave(p);
 	if (b->count == 0)
-		parse_fail(p, "a statement: the body is empty");
+		lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"found empty body");
 	return b;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Modules: package, imports, rules. */
 #include "base/str.h"
+#include "rego/diag.h"
 #include "rego/parse.h"
 
 static struct node *data_ref(struct parse *p, struct loc loc)
@@ -28,12 +29,13 @@ static bool is_path(const struct node *n)
 static void parse_package(struct parse *p)
 {
 	if (!parse_is_word(p, "package"))
-		parse_fail(p, "\"package\"");
+		lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"package expected");
 	struct loc loc = p->lex.loc;
 	p->module->package_loc = loc;
 	lex_next(&p->lex);
 	if (!parse_is(p, TOK_IDENT))
-		parse_fail(p, "a package name");
+		parse_fail(p, NULL);
 	struct node *name = parse_primary(p);
 	if (!is_path(name))
 		lex_fail(&p->lex, name->loc, REGO_ERR_SYNTAX, "rego_parse_error",
@@ -83,14 +85,17 @@ static void parse_import(struct parse *p, struct import ***tail)
 	imp->loc = p->lex.loc;
 	lex_next(&p->lex);
 	if (!parse_is(p, TOK_IDENT))
-		parse_fail(p, "a path to import");
+		parse_fail(p, "expected path");
 	struct node *path = parse_primary(p);
 	if (!is_path(path))
 		lex_fail(&p->lex, path->loc, REGO_ERR_SYNTAX, "rego_parse_error",
 			"an import must be a path of names and strings");
 	imp->path = path;
+	**tail = imp;
+	*tail = &imp->next;
 	if (ref_is(path, "future", "keywords")) {
 		import_keywords(p, path);
+		imp->directive = true;
 		return;
 	}
 	if (ref_is(path, "rego", "v1")) {
@@ -98,6 +103,7 @@ static void parse_import(struct parse *p, struct import ***tail)
 		m->kw_in = m->kw_every = m->kw_if = m->kw_contains = true;
 		if (!m->lenient)
 			m->v1 = true;
+		imp->directive = true;
 		return;
 	}
 	struct slice root = path->kind == NODE_VAR ? path->name : path->item[0]->name;
@@ -111,12 +117,11 @@ static void parse_import(struct parse *p, struct import ***tail)
 	if (parse_is_word(p, "as")) {
 		lex_next(&p->lex);
 		if (!parse_is(p, TOK_IDENT))
-			parse_fail(p, "a name after \"as\"");
+			parse_fail(p, "expected var");
 		imp->alias = p->lex.text;
+		imp->renamed = true;
 		lex_next(&p->lex);
 	}
-	**tail = imp;
-	*tail = &imp->next;
 }
 
 static struct rule *new_rule(struct parse *p, struct loc loc)
@@ -127,17 +132,29 @@ static struct rule *new_rule(struct parse *p, struct loc loc)
 	return r;
 }
 
-static void check_dialect(struct parse *p, const struct rule *r, bool has_body)
+/* An error after which parsing goes on; the first one is raised in the end. */
+static void later(struct parse *p, struct loc loc, const char *text)
 {
-	const struct module *m = p->module;
-	if (!m->v1 || r->is_default)
+	diag_add(p->m, p->lex.file, loc, "rego_parse_error", text);
+	if (!p->pending)
+		p->pending = mem_text(p->m, slice_str(text));
+	if (p->pending_loc.row == 0)
+		p->pending_loc = loc;
+}
+
+/* What v1 demands: `if` before bodies, `contains` for sets, a value or a body. */
+static void check_dialect(struct parse *p, const struct rule *r, bool set)
+{
+	if (!p->module->v1 || r->is_default)
 		return;
-	if (has_body && !r->has_if)
-		lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
-			"`if` keyword is required before rule body");
-	if (!has_body && !r->has_if && !r->value && !r->is_contains && !r->is_function)
-		lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
-			"`contains` keyword is required for partial set rules, or a value or body");
+	if (!r->body && !r->value && !r->is_contains && !r->is_function && !set)
+		later(p, r->loc, "rule must have value assignment and/or body declaration");
+	if (r->body && !r->has_if)
+		later(p, r->loc,
+			r->is_function ? "`if` keyword is required before function body"
+				       : "`if` keyword is required before rule body");
+	if (set)
+		later(p, r->loc, "`contains` keyword is required for partial set rules");
 }
 
 static bool accept_if(struct parse *p)
@@ -172,32 +189,29 @@ static void braced_body(void *arg)
 }
 
 /*
- * After `if`, a brace may also open a set, object or comprehension. The body is tried first; when
- * neither can be parsed, the failure of the body is reported. Bodies of rules do not nest, so that
- * nothing is parsed more than twice.
+ * After `if`, a brace may also open an object or a comprehension: a single statement is tried first,
+ * then a body. A set is never false, so that what could be one is a body. Bodies of rules do not
+ * nest, so that nothing is parsed more than twice.
  */
 static struct body *try_braced_body(struct parse *p)
 {
 	struct parse before = *p;
-	struct err first = {0};
 	struct trial t = {.p = p};
-	int r = mem_guard(p->m, braced_body, &t, &first);
-	if (r == 0)
-		return t.body;
-	if (r != REGO_ERR_SYNTAX) {
-		if (p->m->reterr)
-			*p->m->reterr = first;
+	uint32_t errors = p->m->diags ? p->m->diags->count : 0;
+	int r = mem_guard(p->m, single_literal, &t, NULL);
+	if (r == 0) {
+		const struct literal *l = t.body->lit[0];
+		if (l->kind != LIT_EXPR || l->negated || l->expr->kind != NODE_SET ||
+			l->expr->paren)
+			return t.body;
+	} else if (r != REGO_ERR_SYNTAX) {
 		mem_escape(p->m, r);
 	}
+	if (p->m->diags)
+		p->m->diags->count = errors;
 	*p = before;
-	struct err *reterr = p->m->reterr;
-	t = (struct trial){.p = p};
-	r = mem_guard(p->m, single_literal, &t, NULL);
-	if (r == 0)
-		return t.body;
-	if (reterr)
-		*reterr = first;
-	mem_escape(p->m, first.code ? first.code : r);
+	braced_body(&t);
+	return t.body;
 }
 
 /* `if` was seen, or the token is '{'. */
@@ -224,15 +238,19 @@ static void parse_else(struct parse *p, struct rule *first)
 		r->head = first->head;
 		r->arg = first->arg;
 		r->arg_count = first->arg_count;
+		r->args_end = first->args_end;
 		r->is_function = first->is_function;
+		r->is_assign = parse_is(p, TOK_ASSIGN);
 		if (parse_accept(p, TOK_ASSIGN) || parse_accept(p, TOK_UNIFY))
 			r->value = parse_expr(p);
+		r->head_end = p->lex.last_end;
 		r->has_if = accept_if(p);
 		if (r->has_if || parse_is(p, TOK_LBRACE))
-			r->body = parse_rule_body(p, r->has_if);
+			r->body = parse_rule_body(p, false);
 		else if (!r->value)
-			parse_fail(p, "a value or body after \"else\"");
-		check_dialect(p, r, r->body != NULL);
+			parse_fail(p, "expected else value term or rule body");
+		check_dialect(p, r, false);
+		r->loc.end = p->lex.last_end;
 		last->orelse = r;
 		last = r;
 	}
@@ -248,9 +266,11 @@ static void parse_head(struct parse *p, struct rule *r)
 {
 	struct node *head = parse_ref_head(p);
 	if (head->kind == NODE_CALL) {
-		r->is_function = true;
+		/* `f()` is a rule without arguments. */
+		r->is_function = head->count > 0;
 		r->arg = head->item;
 		r->arg_count = head->count;
+		r->args_end = head->loc.end;
 		head = head->callee;
 	}
 	if (head->kind != NODE_VAR && head->kind != NODE_REF)
@@ -261,36 +281,36 @@ static void parse_head(struct parse *p, struct rule *r)
 		lex_next(&p->lex);
 		r->is_contains = true;
 		r->key = parse_expr(p);
-	} else if (parse_accept(p, TOK_ASSIGN) || parse_accept(p, TOK_UNIFY)) {
+	} else if (parse_is(p, TOK_ASSIGN) || parse_is(p, TOK_UNIFY)) {
+		r->is_assign = parse_is(p, TOK_ASSIGN);
+		lex_next(&p->lex);
 		r->value = parse_expr(p);
 	}
 }
 
-/* v0: `p[x] { ... }` without a value is a set. */
-static void old_partial_set(struct parse *p, struct rule *r)
+/* `p[x] { ... }` without a value is a set: so it was in v0. */
+static bool old_partial_set(struct parse *p, struct rule *r)
 {
 	struct node *h = r->head;
-	if (p->module->v1 || r->has_if || r->value || r->is_contains || r->is_function ||
-		h->kind != NODE_REF || h->count != 2)
-		return;
-	const uint8_t *s = p->lex.source.data;
-	const struct loc *key = &h->item[1]->loc;
-	if (key->offset > 0 && s[key->offset - 1] == '.')
-		return;
+	if (r->has_if || r->value || r->is_contains || r->is_function || h->kind != NODE_REF ||
+		h->count != 2)
+		return false;
 	r->is_contains = true;
 	r->key = h->item[1];
 	r->head = h->item[0];
+	return true;
 }
 
 static void parse_more_bodies(struct parse *p, struct rule *first)
 {
-	while (!p->module->v1 && parse_is(p, TOK_LBRACE)) {
+	while (parse_is(p, TOK_LBRACE)) {
 		struct rule *r = new_rule(p, p->lex.loc);
 		*r = *first;
 		r->next = r->orelse = NULL;
 		r->loc = p->lex.loc;
 		r->body = parse_rule_body(p, false);
-		r->loc.end = p->lex.loc.offset;
+		r->loc.end = p->lex.last_end;
+		check_dialect(p, r, false);
 		add_rule(p, r);
 	}
 }
@@ -303,10 +323,11 @@ static void parse_rule(struct parse *p)
 		r->is_default = true;
 	}
 	parse_head(p, r);
+	r->head_end = p->lex.last_end;
 	if (r->is_default) {
 		if (!r->value)
-			parse_fail(p, "a value for the default rule");
-		r->loc.end = p->lex.loc.offset;
+			parse_fail(p, "expected default rule value");
+		r->loc.end = p->lex.last_end;
 		add_rule(p, r);
 		return;
 	}
@@ -314,11 +335,8 @@ static void parse_rule(struct parse *p)
 	bool has_body = r->has_if || parse_is(p, TOK_LBRACE);
 	if (has_body)
 		r->body = parse_rule_body(p, r->has_if);
-	else if (!r->value && !r->is_contains && p->module->v1)
-		parse_fail(p, "a value, `contains`, `if` or a body");
-	check_dialect(p, r, has_body);
-	old_partial_set(p, r);
-	r->loc.end = p->lex.loc.offset;
+	check_dialect(p, r, old_partial_set(p, r));
+	r->loc.end = p->lex.last_end;
 	add_rule(p, r);
 	parse_else(p, r);
 	if (has_body && !r->orelse)
@@ -332,29 +350,31 @@ static void set_dialect(struct module *m, enum rego_dialect dialect)
 	m->kw_in = m->kw_every = m->kw_if = m->kw_contains = dialect != REGO_DIALECT_V0;
 }
 
-static void start(
-	struct parse *p, struct mem *m, const char *file, struct slice source, unsigned max_depth)
+static void start(struct parse *p, struct mem *m, const char *file, struct slice source,
+	unsigned max_depth, struct comments *comments)
 {
 	if (source.size > UINT32_MAX / 4)
 		mem_fail(m, REGO_ERR_MEMORY, "rego_parse_error", "%s: the source is too large",
 			file);
 	p->m = m;
 	p->max_depth = max_depth;
-	p->lex = (struct lexer){.m = m, .file = file, .source = source, .row = 1};
+	p->lex = (struct lexer){
+		.m = m, .comments = comments, .file = file, .source = source, .row = 1};
 	if (source.size >= 3 && memcmp(source.data, "\xef\xbb\xbf", 3) == 0)
 		p->lex.at = p->lex.line_start = 3;
 	lex_next(&p->lex);
 }
 
-struct module *parse_module(struct mem *m, const char *file, struct slice source,
-	enum rego_dialect dialect, unsigned max_depth)
+static struct module *parse_whole(struct mem *m, const char *file, struct slice source,
+	enum rego_dialect dialect, unsigned max_depth, struct comments *comments)
 {
 	struct parse p = {.module = mem_new(m, struct module)};
+	p.module->comments = comments;
 	p.module->file = file;
 	p.module->source = source;
 	p.module->rules_end = &p.module->rules;
 	set_dialect(p.module, dialect);
-	start(&p, m, file, source, max_depth);
+	start(&p, m, file, source, max_depth, comments);
 	parse_package(&p);
 	struct import **tail = &p.module->imports;
 	for (;;) {
@@ -372,7 +392,22 @@ struct module *parse_module(struct mem *m, const char *file, struct slice source
 		else
 			parse_rule(&p);
 	}
+	if (p.pending)
+		source_fail(m, file, p.pending_loc, REGO_ERR_SYNTAX, "rego_parse_error", "%s",
+			p.pending);
 	return p.module;
+}
+
+struct module *parse_module(struct mem *m, const char *file, struct slice source,
+	enum rego_dialect dialect, unsigned max_depth)
+{
+	return parse_whole(m, file, source, dialect, max_depth, NULL);
+}
+
+struct module *parse_commented(struct mem *m, const char *file, struct slice source,
+	enum rego_dialect dialect, unsigned max_depth)
+{
+	return parse_whole(m, file, source, dialect, max_depth, mem_new(m, struct comments));
 }
 
 struct body *parse_query(struct mem *m, const char *file, struct slice source, unsigned max_depth)
@@ -380,6 +415,6 @@ struct body *parse_query(struct mem *m, const char *file, struct slice source, u
 	struct module keywords = {0};
 	struct parse p = {.module = &keywords};
 	set_dialect(&keywords, REGO_DIALECT_ANY);
-	start(&p, m, file, source, max_depth);
+	start(&p, m, file, source, max_depth, NULL);
 	return parse_body(&p, TOK_EOF);
 }

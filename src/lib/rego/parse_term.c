@@ -11,15 +11,55 @@ void parse_enter(struct parse *p)
 			"nested more than %u levels deep", p->max_depth);
 }
 
-noreturn_fn void parse_fail(struct parse *p, const char *expected)
+/* The current token as OPA names it. */
+static const char *token_name(struct parse *p, char *dst, size_t size)
 {
-	struct slice t = p->lex.text;
-	if (p->lex.tok == TOK_EOF)
-		lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
-			"unexpected eof token: expected %s", expected);
-	lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
-		"unexpected \"%.*s\": expected %s", (int)MIN(t.size, (size_t)40),
-		(const char *)t.data, expected);
+	static const char *const names[] = {[TOK_EOF] = "eof token",
+		[TOK_STRING] = "string token",
+		[TOK_NUMBER] = "number token",
+		[TOK_TEMPLATE] = "template-string-part token",
+		[TOK_DOT] = ". token",
+		[TOK_COMMA] = ", token",
+		[TOK_COLON] = ": token",
+		[TOK_SEMICOLON] = "; token",
+		[TOK_LBRACE] = "{ token",
+		[TOK_RBRACE] = "} token",
+		[TOK_LBRACKET] = "[ token",
+		[TOK_RBRACKET] = "] token",
+		[TOK_LPAREN] = "( token",
+		[TOK_RPAREN] = ") token",
+		[TOK_ASSIGN] = "assign token",
+		[TOK_UNIFY] = "eq token",
+		[TOK_EQ] = "equal token",
+		[TOK_NE] = "neq token",
+		[TOK_LT] = "lt token",
+		[TOK_LE] = "lte token",
+		[TOK_GT] = "gt token",
+		[TOK_GE] = "gte token",
+		[TOK_PLUS] = "plus token",
+		[TOK_MINUS] = "minus token",
+		[TOK_MUL] = "mul token",
+		[TOK_DIV] = "div token",
+		[TOK_REM] = "rem token",
+		[TOK_AND] = "and token",
+		[TOK_OR] = "or token"};
+	if (p->lex.tok != TOK_IDENT)
+		return names[p->lex.tok];
+	if (!parse_is_any_keyword(p) && !(p->module->kw_contains && parse_is_word(p, "contains")))
+		return "identifier token";
+	snprintf(dst, size, "%.*s keyword", SLICE_ARG(p->lex.text));
+	return dst;
+}
+
+noreturn_fn void parse_fail(struct parse *p, const char *note)
+{
+	char name[32];
+	struct loc loc = p->lex.loc;
+	/* The end is where the last byte was. */
+	if (p->lex.tok == TOK_EOF && loc.col > 1)
+		loc.col--;
+	lex_fail(&p->lex, loc, REGO_ERR_SYNTAX, "rego_parse_error", "unexpected %s%s%s",
+		token_name(p, name, sizeof(name)), note ? ": " : "", note ? note : "");
 }
 
 bool parse_is_word(struct parse *p, const char *word)
@@ -141,16 +181,17 @@ static void parse_list(struct parse *p, struct nodes *l, enum token close, const
 		parse_fail(p, what);
 }
 
+/* What may be the head of a comprehension; the '|' is left when it is. */
+static struct node *parse_head(struct parse *p);
+
 static struct node *parse_array(struct parse *p)
 {
 	struct loc loc = p->lex.loc;
 	struct nodes l = {0};
 	lex_next(&p->lex);
 	bool no_or = p->no_or;
-	p->no_or = true;
 	if (!parse_is(p, TOK_RBRACKET)) {
-		nodes_push(p->m, &l, parse_expr(p));
-		p->no_or = false;
+		nodes_push(p->m, &l, parse_head(p));
 		if (parse_is(p, TOK_OR)) {
 			struct body *body = parse_comprehension(p, TOK_RBRACKET, &l);
 			if (body) {
@@ -163,11 +204,11 @@ static struct node *parse_array(struct parse *p)
 			}
 		}
 		if (parse_accept(p, TOK_COMMA))
-			parse_list(p, &l, TOK_RBRACKET, "\",\" or \"]\"");
+			parse_list(p, &l, TOK_RBRACKET, "expected \",\" or \"]\"");
 	}
 	p->no_or = no_or;
 	if (!parse_is(p, TOK_RBRACKET))
-		parse_fail(p, "\",\" or \"]\"");
+		parse_fail(p, "expected \",\" or \"]\"");
 	struct node *n = parse_new(p, NODE_ARRAY, loc);
 	parse_finish(p, n, &l);
 	n->loc.end = p->lex.loc.end;
@@ -177,9 +218,7 @@ static struct node *parse_array(struct parse *p)
 static struct node *object_rest(struct parse *p, struct loc loc, struct nodes *l)
 {
 	lex_next(&p->lex); /* ':' */
-	p->no_or = true;
-	nodes_push(p->m, l, parse_expr(p));
-	p->no_or = false;
+	nodes_push(p->m, l, parse_head(p));
 	if (parse_is(p, TOK_OR)) {
 		struct nodes more = {0};
 		nodes_push(p->m, &more, l->item[1]);
@@ -191,12 +230,12 @@ static struct node *object_rest(struct parse *p, struct loc loc, struct nodes *l
 			return n;
 		}
 		if (more.count != 1)
-			parse_fail(p, "\":\"");
+			parse_fail(p, "expected \":\"");
 		l->item[1] = more.item[0];
 	}
 	while (parse_accept(p, TOK_COMMA) && !parse_is(p, TOK_RBRACE)) {
 		nodes_push(p->m, l, parse_expr(p));
-		parse_expect(p, TOK_COLON, "\":\"");
+		parse_expect(p, TOK_COLON, "expected \":\"");
 		nodes_push(p->m, l, parse_expr(p));
 	}
 	struct node *n = parse_new(p, NODE_OBJECT, loc);
@@ -209,9 +248,7 @@ static struct node *parse_braces_inner(struct parse *p, struct loc loc)
 	struct nodes l = {0};
 	if (parse_is(p, TOK_RBRACE))
 		return parse_new(p, NODE_OBJECT, loc);
-	p->no_or = true;
-	nodes_push(p->m, &l, parse_expr(p));
-	p->no_or = false;
+	nodes_push(p->m, &l, parse_head(p));
 	if (parse_is(p, TOK_COLON))
 		return object_rest(p, loc, &l);
 	if (parse_is(p, TOK_OR)) {
@@ -226,7 +263,7 @@ static struct node *parse_braces_inner(struct parse *p, struct loc loc)
 			return object_rest(p, loc, &l);
 	}
 	if (parse_accept(p, TOK_COMMA))
-		parse_list(p, &l, TOK_RBRACE, "\",\" or \"}\"");
+		parse_list(p, &l, TOK_RBRACE, "non-terminated set");
 	struct node *n = parse_new(p, NODE_SET, loc);
 	parse_finish(p, n, &l);
 	return n;
@@ -240,7 +277,9 @@ static struct node *parse_braces(struct parse *p)
 	struct node *n = parse_braces_inner(p, loc);
 	p->no_or = no_or;
 	if (!parse_is(p, TOK_RBRACE))
-		parse_fail(p, "\",\" or \"}\"");
+		parse_fail(p, n->kind == NODE_OBJECT || n->kind == NODE_OBJECT_COMP
+				      ? "non-terminated object"
+				      : "non-terminated set");
 	n->loc.end = p->lex.loc.end;
 	return n;
 }
@@ -252,15 +291,20 @@ static struct node *parse_template(struct parse *p)
 	bool raw = p->lex.template_raw, no_or = p->no_or;
 	rv text;
 	p->no_or = false;
+	struct loc piece = {p->lex.row, 0, p->lex.at, 0};
 	while (lex_template_text(&p->lex, raw, &text)) {
-		nodes_push(p->m, &l, parse_const(p, text, n->loc));
+		piece.end = p->lex.at - 1;
+		nodes_push(p->m, &l, parse_const(p, text, piece));
 		lex_next(&p->lex);
 		nodes_push(p->m, &l, parse_expr(p));
 		if (!parse_is(p, TOK_RBRACE))
-			parse_fail(p, "\"}\"");
+			lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+				"expected } to end template string expression");
 		/* The lexer stands right after the brace: the text goes on there. */
+		piece = (struct loc){p->lex.row, 0, p->lex.at, 0};
 	}
-	nodes_push(p->m, &l, parse_const(p, text, n->loc));
+	piece.end = p->lex.at - 1;
+	nodes_push(p->m, &l, parse_const(p, text, piece));
 	p->no_or = no_or;
 	parse_finish(p, n, &l);
 	n->loc.end = p->lex.at;
@@ -270,6 +314,7 @@ static struct node *parse_template(struct parse *p)
 static struct node *parse_parens(struct parse *p)
 {
 	bool no_or = p->no_or;
+	struct loc open = p->lex.loc;
 	lex_next(&p->lex);
 	p->no_or = false;
 	struct node *n = parse_expr(p);
@@ -277,11 +322,18 @@ static struct node *parse_parens(struct parse *p)
 		struct node *second;
 		n = parse_pair_member(p, n, &second);
 		if (!n)
-			parse_fail(p, "\"in\"");
+			parse_fail(p, "expected in keyword");
 	}
 	p->no_or = no_or;
 	if (!parse_is(p, TOK_RPAREN))
-		parse_fail(p, "\")\"");
+		lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"non-terminated expression");
+	n->paren = true;
+	if (n->kind == NODE_CALL && !n->callee) {
+		/* The place of an operator in parentheses is theirs. */
+		n->loc = open;
+		n->loc.end = p->lex.loc.end;
+	}
 	return n;
 }
 
@@ -296,7 +348,7 @@ static struct node *parse_call(struct parse *p, struct node *callee)
 	struct node *n = parse_new(p, NODE_CALL, callee->loc);
 	struct nodes l = {0};
 	lex_next(&p->lex);
-	parse_list(p, &l, TOK_RPAREN, "\",\" or \")\"");
+	parse_list(p, &l, TOK_RPAREN, "expected \",\" or \")\"");
 	if (is_set_call(callee) && l.count == 0) {
 		n->kind = NODE_SET;
 		n->loc.end = p->lex.loc.end;
@@ -312,7 +364,7 @@ static struct node *append_ref(struct parse *p, struct node *base, struct node *
 {
 	struct node *n = base;
 	struct nodes l = {0};
-	if (base->kind == NODE_REF) {
+	if (base->kind == NODE_REF && !base->paren) {
 		l = (struct nodes){base->item, base->count, base->count};
 	} else {
 		n = parse_new(p, NODE_REF, base->loc);
@@ -335,7 +387,7 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 		if (parse_is(p, TOK_DOT)) {
 			lex_next(&p->lex);
 			if (!parse_is(p, TOK_IDENT))
-				parse_fail(p, "a name after \".\"");
+				parse_fail(p, "expected identifier");
 			struct loc loc = p->lex.loc;
 			base = append_ref(
 				p, base, parse_const(p, value_string(p->m, p->lex.text), loc));
@@ -346,10 +398,10 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 			struct node *key = parse_expr(p);
 			p->no_or = no_or;
 			if (!parse_is(p, TOK_RBRACKET))
-				parse_fail(p, "\"]\"");
+				parse_fail(p, "expected ]");
 			base = append_ref(p, base, key);
 		} else if (parse_is(p, TOK_LPAREN) &&
-			   (base->kind == NODE_VAR || base->kind == NODE_REF)) {
+			   (base->kind == NODE_VAR || base->kind == NODE_REF) && !base->paren) {
 			base = parse_call(p, base);
 		} else {
 			break;
@@ -363,7 +415,7 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 struct node *parse_ref_head(struct parse *p)
 {
 	if (!parse_is(p, TOK_IDENT) || parse_is_any_keyword(p))
-		parse_fail(p, "a rule name");
+		parse_fail(p, NULL);
 	struct node *n = parse_new(p, NODE_VAR, p->lex.loc);
 	n->name = p->lex.text;
 	return parse_suffixes(p, n);
@@ -374,7 +426,7 @@ static struct node *parse_negative(struct parse *p)
 	struct loc loc = p->lex.loc;
 	lex_next(&p->lex);
 	if (!parse_is(p, TOK_NUMBER) || p->lex.space_before)
-		parse_fail(p, "a number after \"-\"");
+		parse_fail(p, "expected number");
 	char scratch[24];
 	struct slice digits = p->lex.text;
 	char *text = digits.size < sizeof(scratch) - 1 ? scratch : mem_alloc(p->m, digits.size + 1);
@@ -399,7 +451,7 @@ static struct node *parse_word(struct parse *p)
 			return n;
 		}
 	if (parse_is_any_keyword(p))
-		parse_fail(p, "a term, not a keyword");
+		parse_fail(p, NULL);
 	struct node *n = parse_new(p, NODE_VAR, p->lex.loc);
 	if (!slice_eq_str(p->lex.text, "_"))
 		n->name = p->lex.text;
@@ -430,11 +482,9 @@ static struct node *parse_primary_inner(struct parse *p)
 	case TOK_LBRACE:
 		return parse_suffixes(p, parse_braces(p));
 	case TOK_LPAREN:
-		n = parse_parens(p);
-		lex_next(&p->lex);
-		return n;
+		return parse_suffixes(p, parse_parens(p));
 	default:
-		parse_fail(p, "a term");
+		parse_fail(p, NULL);
 	}
 }
 
@@ -483,11 +533,16 @@ static const char *operator_at(const struct parse *p, int level)
 
 #define LEVELS 5
 
+static struct node *parse_level_rest(struct parse *p, int level, struct node *left);
+
 static struct node *parse_level(struct parse *p, int level)
 {
-	if (level == LEVELS)
-		return parse_primary(p);
-	struct node *left = parse_level(p, level + 1);
+	return level == LEVELS ? parse_primary(p)
+			       : parse_level_rest(p, level, parse_level(p, level + 1));
+}
+
+static struct node *parse_level_rest(struct parse *p, int level, struct node *left)
+{
 	const char *name;
 	/* Chains of one operator make deep trees on the left: they count as depth too. */
 	unsigned added = 0;
@@ -522,4 +577,46 @@ struct node *parse_more_in(struct parse *p, struct node *left)
 	}
 	p->depth -= added;
 	return left;
+}
+
+static bool is_operator(const struct node *n)
+{
+	return n->kind == NODE_CALL && !n->callee && !n->paren;
+}
+
+/* A relation or `in`: what binds looser than '|'. */
+static bool is_loose(const struct node *n)
+{
+	static const char *const names[] = {
+		"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"};
+	for (size_t i = 0; is_operator(n) && i < ARRAY_COUNT(names); i++)
+		if (slice_eq_str(n->name, names[i]))
+			return true;
+	return false;
+}
+
+/* The expression was read up to a '|' that belongs to its last operand: read on from there. */
+static struct node *resume_or(struct parse *p, struct node *n)
+{
+	if (!is_loose(n))
+		return parse_level_rest(p, 1, n);
+	struct node **last = &n->item[n->count - 1];
+	*last = resume_or(p, *last);
+	n->loc.end = MAX(n->loc.end, (*last)->loc.end);
+	bool member = str_starts((const char *)n->name.data, "internal.");
+	return member ? parse_more_in(p, n) : parse_level_rest(p, 0, n);
+}
+
+/*
+ * The head of a comprehension is one term; an expression with operators before a '|' is an element
+ * with a union in it.
+ */
+static struct node *parse_head(struct parse *p)
+{
+	p->no_or = true;
+	struct node *n = parse_expr(p);
+	p->no_or = false;
+	if (!parse_is(p, TOK_OR) || !is_operator(n))
+		return n;
+	return parse_more_in(p, resume_or(p, n));
 }

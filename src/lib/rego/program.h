@@ -89,6 +89,7 @@ struct block {
 
 struct program_module {
 	const char *file;
+	const char *package; /* "data.a.b" */
 	struct slice source;
 };
 
@@ -101,6 +102,8 @@ struct def {
 	const struct program_module *module;
 	struct block block;
 	uint32_t row, col, offset, end;
+	uint32_t head_end;   /* offset after the head */
+	uint32_t cover;	     /* place in coverage marks: the head, then each statement */
 	uint16_t path_count; /* partial rules: keys before the leaf */
 	bool leaf_is_set;
 	rv const_value; /* the value when it does not depend on the body */
@@ -167,6 +170,7 @@ struct rego_program {
 	const struct builtin *const *builtin; /* those that are called */
 	const struct query *query;
 	uint32_t group_count, node_count, builtin_count, query_count;
+	uint32_t cover_count; /* marks that a coverage of this program needs */
 };
 
 /* Child of @node under @key, NULL when there is none. */

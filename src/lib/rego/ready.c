@@ -5,7 +5,7 @@
  */
 #include "rego/compile.h"
 
-static const struct var *stmts_unsafe_outer(const struct stmts *b, const struct closure *outer);
+static struct var *stmts_unsafe_outer(const struct stmts *b, const struct closure *outer);
 
 /* Whether @v belongs to @k or a closure around it. */
 static bool around(const struct var *v, const struct closure *k)
@@ -17,9 +17,9 @@ static bool around(const struct var *v, const struct closure *k)
 }
 
 /* The first variable of @outer, or around it, that @t mentions and that is not bound. */
-static const struct var *term_unsafe_outer(const struct term *t, const struct closure *outer)
+static struct var *term_unsafe_outer(const struct term *t, const struct closure *outer)
 {
-	const struct var *v = NULL;
+	struct var *v = NULL;
 	if (!t)
 		return NULL;
 	if (t->kind == NODE_LOCAL)
@@ -31,9 +31,9 @@ static const struct var *term_unsafe_outer(const struct term *t, const struct cl
 	return v;
 }
 
-static const struct var *stmt_unsafe_outer(const struct stmt *s, const struct closure *outer)
+static struct var *stmt_unsafe_outer(const struct stmt *s, const struct closure *outer)
 {
-	const struct var *v = term_unsafe_outer(s->expr, outer);
+	struct var *v = term_unsafe_outer(s->expr, outer);
 	if (!v)
 		v = term_unsafe_outer(s->key, outer);
 	if (!v)
@@ -47,18 +47,18 @@ static const struct var *stmt_unsafe_outer(const struct stmt *s, const struct cl
 	return v;
 }
 
-static const struct var *stmts_unsafe_outer(const struct stmts *b, const struct closure *outer)
+static struct var *stmts_unsafe_outer(const struct stmts *b, const struct closure *outer)
 {
-	const struct var *v = NULL;
+	struct var *v = NULL;
 	for (uint32_t i = 0; i < b->count && !v; i++)
 		v = stmt_unsafe_outer(b->item[i], outer);
 	return v;
 }
 
 /* A variable that keeps @t from being evaluated. References may bind their own index variables. */
-const struct var *term_unsafe(const struct term *t)
+struct var *term_unsafe(const struct term *t)
 {
-	const struct var *v = NULL;
+	struct var *v = NULL;
 	switch ((int)t->kind) {
 	case NODE_CONST:
 	case 101: /* NODE_ROOT */
@@ -134,10 +134,10 @@ static bool is_unify(const struct term *t)
 }
 
 /* Arguments of a call, of which the last may be its result. */
-static const struct var *call_unsafe(const struct term *t)
+static struct var *call_unsafe(const struct term *t)
 {
 	uint32_t arity = t->group ? t->group->group->arity : t->builtin->arity;
-	const struct var *v = NULL;
+	struct var *v = NULL;
 	for (uint32_t i = 0; i < t->count && !v; i++) {
 		if (i == arity && !(t->builtin && t->builtin->variadic))
 			v = pattern_ready(t->item[i]) ? NULL : term_unsafe(t->item[i]);
@@ -147,12 +147,12 @@ static const struct var *call_unsafe(const struct term *t)
 	return v;
 }
 
-static const struct var *expr_unsafe(const struct term *t)
+static struct var *expr_unsafe(const struct term *t)
 {
 	if (is_unify(t)) {
 		if (unify_ready(t->item[0], t->item[1]))
 			return NULL;
-		const struct var *v = term_unsafe(t->item[0]);
+		struct var *v = term_unsafe(t->item[0]);
 		if (v && pattern_ready(t->item[0]))
 			v = NULL;
 		if (!v)
@@ -164,9 +164,9 @@ static const struct var *expr_unsafe(const struct term *t)
 	return term_unsafe(t);
 }
 
-static const struct var *plain_unsafe(const struct stmt *s)
+static struct var *plain_unsafe(const struct stmt *s)
 {
-	const struct var *v = NULL;
+	struct var *v = NULL;
 	if (s->kind == LIT_EVERY) {
 		v = term_unsafe(s->domain);
 		return v ? v : stmts_unsafe_outer(s->body, s->closure->parent);
@@ -183,19 +183,26 @@ static const struct var *plain_unsafe(const struct stmt *s)
 	if (!v || is_unify(s->expr))
 		return v;
 	/* f(xs[i], i): the index binds i before the call needs it. */
-	const struct var *all = v;
+	struct var *all = v;
 	bind_generated(s->expr, true, false);
 	v = expr_unsafe(s->expr);
 	bind_generated(s->expr, false, false);
 	return v ? all : NULL;
 }
 
-const struct var *stmt_unsafe(const struct stmt *s)
+static struct var *with_unsafe(const struct stmt_with *w)
 {
-	const struct var *v = NULL;
+	struct var *v = w->value ? term_unsafe(w->value) : NULL;
+	for (uint32_t i = 1; !v && w->path && w->path->kind == NODE_REF && i < w->path->count; i++)
+		v = term_unsafe(w->path->item[i]);
+	return v;
+}
+
+struct var *stmt_unsafe(const struct stmt *s)
+{
+	struct var *v = NULL;
 	for (uint32_t i = 0; i < s->with_count && !v; i++)
-		if (s->with[i].value)
-			v = term_unsafe(s->with[i].value);
+		v = with_unsafe(&s->with[i]);
 	if (v)
 		return v;
 	if (s->negated)

@@ -146,12 +146,59 @@ must_check int rego_compiler_query(
 	struct rego_compiler *c, struct slice query, unsigned *ret_id, struct err *reterr);
 
 /**
+ * struct rego_query_options - where the names of a query are looked up
+ * @package: dotted path without "data"; NULL: none
+ * @imports: paths, e.g. "data.a as b"
+ */
+struct rego_query_options {
+	const char *package;
+	const char *const *imports;
+	size_t import_count;
+};
+
+/**
+ * rego_compiler_rows() - a query whose solutions carry the value of each expression
+ *
+ * rego_eval_query() then gives an array of OPA's results:
+ *   {"expressions": [{"value": ..., "text": "...", "location": {"row": 1, "col": 1}}],
+ *    "bindings": {NAME: VALUE}}
+ * An expression that is a term or a call of a function with a value need not be true to give a
+ * solution: its value is shown instead.
+ * @options: must not be NULL; strings are copied
+ * Return: as rego_compiler_module().
+ */
+must_check int rego_compiler_rows(struct rego_compiler *c, struct slice query,
+	const struct rego_query_options *options, unsigned *ret_id, struct err *reterr);
+
+/**
  * rego_compiler_finish() - check all modules together and make the program
  * The compiler can only be freed afterwards; the program does not need it.
  * Return: 0, REGO_ERR_COMPILE, REGO_ERR_SYNTAX, REGO_ERR_DEPTH, REGO_ERR_MEMORY, -ENOMEM.
  */
 must_check int rego_compiler_finish(
 	struct rego_compiler *c, struct rego_program **ret, struct err *reterr);
+
+/**
+ * struct rego_diagnostic - one error of the source
+ * @code: OPA's: "rego_parse_error", "rego_unsafe_var_error", ...
+ * @row, @column: from 1, column in bytes; 0 when the error has no place
+ */
+struct rego_diagnostic {
+	const char *code;
+	const char *file;
+	const char *message;
+	uint32_t row, column;
+	size_t offset;
+};
+
+/**
+ * rego_compiler_diagnostics() - all errors found so far, sorted by place after
+ * rego_compiler_finish()
+ * A module that cannot be parsed gives one; the others may be added nevertheless.
+ * @ret: array owned by @c
+ * Return: how many
+ */
+size_t rego_compiler_diagnostics(const struct rego_compiler *c, const struct rego_diagnostic **ret);
 
 /** rego_compile() - one module to one program, with default options; ANY dialect */
 must_check int rego_compile(
@@ -162,6 +209,49 @@ DEFINE_CLEANUP(struct rego_program *, rego_program_free);
 
 /** rego_program_size() - bytes the program occupies */
 size_t rego_program_size(const struct rego_program *p);
+
+/**
+ * struct rego_rule_info - one rule: all definitions with the same path
+ * @path: "data.policy.allow"
+ * @package: "data.policy"
+ * @file, @row, @column: of the first definition; of the default when there is no other
+ */
+struct rego_rule_info {
+	const char *path;
+	const char *package;
+	const char *file;
+	uint32_t row, column;
+	bool is_function;
+};
+
+/** rego_program_rules() - how many rules the program has */
+size_t rego_program_rules(const struct rego_program *p);
+/** rego_program_rule() - describe rule @index, in order of the source; false when out of range */
+bool rego_program_rule(const struct rego_program *p, size_t index, struct rego_rule_info *ret);
+
+/**
+ * struct rego_format_options - how to format a module
+ * @dialect: of the source; REGO_DIALECT_ANY is taken for v1
+ * @to_v1: the source is v0; the result is both v0 and v1
+ * @drop_imports: leave out imports that v1 does not need
+ */
+struct rego_format_options {
+	enum rego_dialect dialect;
+	bool to_v1;
+	bool drop_imports;
+};
+
+/**
+ * rego_format() - a module in the canonical layout of `opa fmt`
+ * @options: may be NULL
+ * @out: the result is appended
+ *
+ * Formatting twice changes nothing more, and the result means what @source means: it is parsed
+ * again and compared. Return: 0, REGO_ERR_SYNTAX (also for a result that would mean something
+ * else), REGO_ERR_DEPTH, REGO_ERR_MEMORY, -E2BIG, -ENOMEM.
+ */
+must_check int rego_format(const char *file, struct slice source,
+	const struct rego_format_options *options, struct buf *out, struct err *reterr);
 
 /* --- evaluation --------------------------------------------------------------------------- */
 
@@ -222,6 +312,13 @@ must_check int rego_eval_path(struct rego_eval *e, const char *path, enum rego_o
 	const struct rego_value **ret, struct err *reterr);
 
 /**
+ * rego_eval_rule() - value of rule @index of rego_program_rule(), which must not be a function
+ * Return: as rego_eval_path(); the outcome is never REGO_RULE_MISSING.
+ */
+must_check int rego_eval_rule(struct rego_eval *e, size_t index, enum rego_outcome *ret_outcome,
+	const struct rego_value **ret, struct err *reterr);
+
+/**
  * rego_eval_query() - all solutions of a compiled query
  * @ret: array of objects, one per solution, variable name to value; empty when undefined
  * Return: as rego_eval_path(); -EINVAL for an unknown @id.
@@ -259,6 +356,29 @@ const struct rego_value *rego_explanation(struct rego_eval *e);
  * expression that failed, with file and line and the values seen; one line each
  */
 void rego_explain_text(struct rego_eval *e, struct buf *out);
+
+/*
+ * Coverage: which rules held and which expressions were evaluated, over any number of evaluations
+ * of one program.
+ */
+struct rego_coverage;
+/** rego_coverage_new() - nothing covered yet; @p is borrowed. Return: NULL on ENOMEM. */
+struct rego_coverage *rego_coverage_new(const struct rego_program *p);
+void rego_coverage_free(struct rego_coverage *c);
+DEFINE_CLEANUP(struct rego_coverage *, rego_coverage_free);
+/**
+ * rego_eval_cover() - mark in @c what the next evaluations reach; NULL: stop
+ * @c must be of the same program and outlive that. Off after rego_eval_reset().
+ */
+void rego_eval_cover(struct rego_eval *e, struct rego_coverage *c);
+/** rego_coverage_percent() - covered lines of a hundred; 0 when there is nothing to cover */
+double rego_coverage_percent(const struct rego_coverage *c);
+/**
+ * rego_coverage_json() - append OPA's coverage report: {"files": {FILE: {"covered": [{"start":
+ * {"row", "col"}, "end": {...}}], "not_covered": [...], "covered_lines", "not_covered_lines",
+ * "coverage"}}, "covered_lines", "not_covered_lines", "coverage"}. Failures latch in @out.
+ */
+void rego_coverage_json(const struct rego_coverage *c, struct buf *out);
 
 /* --- making values: in an evaluator before evaluating, or in an embedder's built-in ---------- */
 

@@ -43,9 +43,6 @@ static struct var *new_var(struct unit *u, struct slice name, struct loc loc)
 
 struct var *scope_declare(struct unit *u, struct slice name, struct loc loc)
 {
-	if (slice_eq_str(name, "data") || slice_eq_str(name, "input"))
-		unit_fail(u, loc, "rego_compile_error", "variables must not shadow %.*s",
-			(int)name.size, (const char *)name.data);
 	struct var *v = new_var(u, name, loc);
 	v->declared = true;
 	return v;

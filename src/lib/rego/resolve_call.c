@@ -85,9 +85,23 @@ static void resolve_args(struct unit *u, const struct node *n, struct term *t)
 		t->item[i] = resolve_term(u, n->item[i]);
 }
 
+/* A variable of a function's name hides it. */
+static void check_shadowed(struct unit *u, const struct node *callee)
+{
+	if (callee->kind != NODE_VAR)
+		return;
+	for (const struct scope *s = u->scope; s; s = s->parent)
+		for (const struct var *v = s->vars; v; v = v->next)
+			if (v->declared && slice_eq(v->name, callee->name))
+				unit_fail(u, callee->loc, "rego_compile_error",
+					"called function %.*s shadowed", SLICE_ARG(callee->name));
+}
+
 void resolve_call(struct unit *u, const struct node *n, struct term *t)
 {
 	t->name = n->callee ? dotted(u, n->callee) : n->name;
+	if (n->callee)
+		check_shadowed(u, n->callee);
 	if (n->callee)
 		t->group = user_function(u, n->callee);
 	resolve_args(u, n, t);
@@ -172,10 +186,7 @@ void resolve_with(struct unit *u, const struct with *w, struct stmt_with *out)
 	}
 	struct term *t = resolve_term(u, w->target);
 	const struct term *head = t->kind == NODE_REF ? t->item[0] : t;
-	bool constant = head->kind == NODE_ROOT;
-	for (uint32_t i = 1; constant && t->kind == NODE_REF && i < t->count; i++)
-		constant = t->item[i]->kind == NODE_CONST;
-	if (!constant)
+	if (head->kind != NODE_ROOT)
 		unit_fail(u, w->target->loc, "rego_type_error",
 			"with keyword target must reference existing input, data, or a function");
 	out->kind = head->is_input ? WITH_INPUT : WITH_DATA;

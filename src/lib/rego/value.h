@@ -58,6 +58,7 @@ struct rego_value {
  * point that set `escape`, which releases everything with the arena. Nothing else is owned in
  * between, so nothing can leak. Only api_*.c sets the escape.
  */
+struct diags;
 struct mem {
 	uint8_t *cursor;
 	uint8_t *end;
@@ -68,6 +69,7 @@ struct mem {
 	/* Told of work that is not proportional to memory; may escape. NULL: nobody counts. */
 	void (*spend)(void *cookie, uint64_t steps);
 	void *cookie;
+	struct diags *diags; /* where the compiler collects errors; NULL elsewhere */
 };
 
 /* @work: values looked at, limbs multiplied. */
@@ -97,6 +99,8 @@ static inline void *mem_alloc(struct mem *m, size_t size)
 size_t mem_room(const struct mem *m);
 /* Calls fn(arg); returns 0, or the error it escaped with. Nests. */
 int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr);
+/* Likewise for two at once; @also->escape is left to the caller to restore. */
+int mem_guard2(struct mem *m, struct mem *also, void (*fn)(void *), void *arg, struct err *reterr);
 void *mem_array(struct mem *m, size_t count, size_t size);
 #define mem_new(m, type) ((type *)mem_alloc((m), sizeof(type)))
 char *mem_text(struct mem *m, struct slice s);
