@@ -14,11 +14,12 @@ lib/rego: base
 lib/net: base fmt crypto
 lib/oci: base fmt crypto net
 lib/evidence: base fmt crypto
-trustee: base fmt crypto rego net oci evidence
+lib/collateral: base fmt crypto net evidence
+trustee: base fmt crypto rego net oci evidence collateral
 guest: base fmt crypto rego net oci evidence
 host: base fmt crypto rego net oci evidence
 firmware:
-cli: base fmt crypto rego net oci evidence host/vmm
+cli: base fmt crypto rego net oci evidence collateral host/vmm
 '
 bad=0
 find src -name '*.[ch]' | sort >"${TMPDIR:-/tmp}/layering.$$"

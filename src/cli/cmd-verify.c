@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/commands.h"
+#include "cli/evidence_file.h"
 #include "cli/explain.h"
 #include "crypto/hash.h"
 #include "evidence/collateral_file.h"
@@ -162,13 +163,11 @@ static json_t *make_record(const char *file, const char *tee, const struct evide
 	return record;
 }
 
-static int verify_file(const struct cli *cli, const char *file, const struct evidence_request *base,
-	json_t *records, bool *ret_good, struct err *reterr)
+int evidence_file_read(
+	const char *file, const char *tee, json_t **ret, const char **ret_tee, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(EVIDENCE_MAX);
-	cleanup_with(evidence_result_done) struct evidence_result result = {0};
 	cleanup(json_decref) json_t *evidence = NULL;
-	struct evidence_request q = *base;
 
 	int r = file_read(file, EVIDENCE_MAX, &text, reterr);
 	if (r == 0)
@@ -179,12 +178,27 @@ static int verify_file(const struct cli *cli, const char *file, const struct evi
 		r = wrap_list(&evidence);
 	if (r < 0)
 		return r;
-	const char *tee = cli_opt(cli, "tee");
 	if (!tee)
 		tee = guess_tee(evidence);
 	if (!tee)
 		return err_set(reterr, -EBADMSG,
 			"this is no evidence that husk knows; name its kind with --tee");
+	*ret = steal_ptr(evidence);
+	*ret_tee = tee;
+	return 0;
+}
+
+static int verify_file(const struct cli *cli, const char *file, const struct evidence_request *base,
+	json_t *records, bool *ret_good, struct err *reterr)
+{
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+	cleanup(json_decref) json_t *evidence = NULL;
+	struct evidence_request q = *base;
+	const char *tee = NULL;
+
+	int r = evidence_file_read(file, cli_opt(cli, "tee"), &evidence, &tee, reterr);
+	if (r < 0)
+		return r;
 	q.evidence = evidence;
 	r = evidence_verify(tee, &q, &result, reterr);
 	if (r < 0)

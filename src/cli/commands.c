@@ -13,6 +13,7 @@ const struct cli_command *const cli_tables[] = {
 	cmds_kbs,
 	cmds_policy,
 	cmds_verify,
+	cmds_collateral,
 	cmds_version,
 	NULL,
 };
@@ -25,6 +26,7 @@ const struct cli_group cli_groups[] = {
 	{"tpm", "Software TPMs of guests"},
 	{"kbs", "A key broker: resources, policies, reference values, verdicts"},
 	{"policy", "Rego policies: evaluate, check, test, format, explain"},
+	{"collateral", "What vendors publish about hardware: fetch, list, carry"},
 	{NULL, NULL},
 };
 

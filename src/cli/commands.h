@@ -3,6 +3,7 @@
 /* The command tables of this folder, one line each. */
 #include "cli/cli.h"
 
+extern const struct cli_command cmds_collateral[];
 extern const struct cli_command cmds_image[];
 extern const struct cli_command cmds_initdata[];
 extern const struct cli_command cmds_kbs[];
