@@ -37,8 +37,13 @@ static const struct cli_option g_encrypt_options[] = {
 };
 
 static const struct cli_option g_decrypt_options[] = {
-	{"key", 'k', .arg = "[URI=]FILE", .required = true, .many = true,
+	{"key", 'k', .arg = "[URI=]FILE", .many = true,
 		.help = "key encryption key, for every key id or for one",
+		.complete = CLI_COMPLETE_FILE},
+	{"private-key", .arg = "FILE",
+		.help = "private key of a JWE or PKCS#7 recipient: PEM, DER or JWK",
+		.complete = CLI_COMPLETE_FILE},
+	{"pgp-key", .arg = "FILE", .help = "OpenPGP secret keys without pass phrase",
 		.complete = CLI_COMPLETE_FILE},
 	IMAGE_REGISTRY_OPTIONS,
 	{NULL},
@@ -56,6 +61,9 @@ static const struct cli_option g_sign_options[] = {
 static const struct cli_option g_verify_options[] = {
 	{"key", 'k', .arg = "FILE", .help = "public key in PEM", .complete = CLI_COMPLETE_FILE},
 	{"policy", .arg = "FILE", .help = "image security policy (containers-policy.json)",
+		.complete = CLI_COMPLETE_FILE},
+	{"lookaside", .arg = "FOLDER",
+		.help = "where simple signatures are (signedBy): NAME@sha256=HEX/signature-1...",
 		.complete = CLI_COMPLETE_FILE},
 	{"identity", .arg = "REGISTRY/IMAGE",
 		.help = "name that must be signed (default: the image's own)"},

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "cli/image_keys.h"
 #include "cli/image_loc.h"
 #include "crypto/hash.h"
 
@@ -218,10 +219,18 @@ int image_run_decrypt(struct cli *cli)
 	cleanup_with(image_loc_done) struct image_loc out = {0};
 	struct kek_files files = {cli};
 	struct oci_fetcher keks = {image_kek_get, &files};
+	cleanup_with(image_recipient_done) struct image_recipient recipient = {0};
 	struct oci_crypt_options opt = {.keks = &keks};
 	struct err e = {0};
 
-	int r = image_loc_open(&out, cli, cli_arg(cli, 1), true, &e);
+	if (!cli_opt(cli, "key") && !cli_opt(cli, "private-key") && !cli_opt(cli, "pgp-key"))
+		return cli_fail(cli, -EINVAL, NULL,
+			"give at least one of --key, --private-key and --pgp-key");
+	int r = image_recipient_load(cli, &recipient, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "cannot use the key");
+	keks.recipient = &recipient.r;
+	r = image_loc_open(&out, cli, cli_arg(cli, 1), true, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "cannot open the layout");
 	return copy_image(cli, cli_arg(cli, 0), &out, &opt, "decrypted");

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "cli/image_keys.h"
 #include "cli/image_loc.h"
 #include "oci/cosign.h"
 #include "oci/hash.h"
@@ -324,18 +325,22 @@ static int key_file(void *user, const char *path, struct buf *out, struct err *r
 }
 
 static int verify_policy(const struct cli *cli, const struct oci_image *image,
-	const struct oci_ref *ref, const struct oci_source *source, struct err *reterr)
+	const struct oci_ref *ref, const struct oci_source *images, struct err *reterr)
 {
+	const char *folder = cli_opt(cli, "lookaside");
+	const struct oci_simple simple = image_lookaside(folder);
+	struct oci_source source = *images;
 	cleanup_with(buf_done) struct buf json = buf_init(OCI_POLICY_MAX);
 	cleanup(oci_policy_free) struct oci_policy *policy = NULL;
 	struct oci_fetcher keys = {key_file, NULL};
 	enum oci_verdict verdict = OCI_VERDICT_DENY;
 
+	source.simple = folder ? &simple : NULL;
 	int r = file_read(cli_opt(cli, "policy"), OCI_POLICY_MAX, &json, reterr);
 	if (r == 0)
 		r = oci_policy_parse(&policy, buf_slice(&json), reterr);
 	if (r == 0)
-		r = oci_image_verify(image, ref, source, policy, &keys, &verdict, reterr);
+		r = oci_image_verify(image, ref, &source, policy, &keys, &verdict, reterr);
 	return r == 0 && verdict != OCI_VERDICT_ALLOW ? -EACCES : r;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/enc.h"
 #include "base/str.h"
+#include "fmt/json.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
@@ -157,6 +158,42 @@ int pkey_from_pem(struct slice pem, struct pkey **ret, struct err *reterr)
 			"no usable key in the PEM text (want an unencrypted private key or a "
 			"public key)");
 	return pkey_adopt(p, ret, reterr);
+}
+
+static int from_jwk_text(struct slice in, struct pkey **ret, struct err *reterr)
+{
+	json_t *jwk = NULL;
+
+	int r = json_parse(in, 64 << 10, &jwk, reterr);
+	if (r == 0)
+		r = pkey_from_jwk(jwk, ret, reterr);
+	json_decref(jwk);
+	return r;
+}
+
+static int from_der(struct slice in, struct pkey **ret, struct err *reterr)
+{
+	const uint8_t *at = in.data;
+	EVP_PKEY *p = d2i_AutoPrivateKey(NULL, &at, (long)in.size);
+
+	ERR_clear_error();
+	if (p && at == in.data + in.size)
+		return pkey_adopt(p, ret, reterr);
+	EVP_PKEY_free(p);
+	return pkey_from_spki(in, ret, reterr);
+}
+
+int pkey_from_any(struct slice in, struct pkey **ret, struct err *reterr)
+{
+	size_t skip = 0;
+
+	if (in.size == 0 || in.size > 64 << 10)
+		return err_set(reterr, -EBADMSG, "no key of a possible size");
+	while (skip < in.size && (in.data[skip] == ' ' || in.data[skip] == '\n'))
+		skip++;
+	if (skip < in.size && in.data[skip] == '{')
+		return from_jwk_text(in, ret, reterr);
+	return in.data[0] == 0x30 ? from_der(in, ret, reterr) : pkey_from_pem(in, ret, reterr);
 }
 
 int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr)
@@ -328,6 +365,38 @@ int pkey_from_ed25519(struct slice raw, struct pkey **ret)
 	return p ? pkey_adopt(p, ret, NULL) : -EBADMSG;
 }
 
+#define RSA_PARTS 8
+
+/* Private: with all of RFC 7518, 6.3.2, but for "oth". */
+static int rsa_private_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr)
+{
+	static const struct {
+		const char *jose, *param;
+	} parts[RSA_PARTS] = {{"n", OSSL_PKEY_PARAM_RSA_N}, {"e", OSSL_PKEY_PARAM_RSA_E},
+		{"d", OSSL_PKEY_PARAM_RSA_D}, {"p", OSSL_PKEY_PARAM_RSA_FACTOR1},
+		{"q", OSSL_PKEY_PARAM_RSA_FACTOR2}, {"dp", OSSL_PKEY_PARAM_RSA_EXPONENT1},
+		{"dq", OSSL_PKEY_PARAM_RSA_EXPONENT2}, {"qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1}};
+	BIGNUM *numbers[RSA_PARTS] = {NULL};
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	int r = bld ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < RSA_PARTS; i++) {
+		cleanup_with(buf_done) struct buf bytes = buf_init_secret(2048);
+		r = jwk_bytes(jwk, parts[i].jose, &bytes, reterr);
+		if (r == 0)
+			numbers[i] = BN_bin2bn(bytes.data, (int)bytes.size, NULL);
+		if (r == 0 && (!numbers[i] ||
+				      OSSL_PARAM_BLD_push_BN(bld, parts[i].param, numbers[i]) != 1))
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = from_params("RSA", EVP_PKEY_KEYPAIR, bld, ret, reterr);
+	for (size_t i = 0; i < RSA_PARTS; i++)
+		BN_clear_free(numbers[i]);
+	OSSL_PARAM_BLD_free(bld);
+	return r;
+}
+
 int pkey_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr)
 {
 	const char *kty = json_string_value(json_object_get(jwk, "kty"));
@@ -340,8 +409,7 @@ int pkey_from_jwk(const json_t *jwk, struct pkey **ret, struct err *reterr)
 		cleanup_with(buf_done) struct buf n = buf_init(2048);
 		cleanup_with(buf_done) struct buf e = buf_init(64);
 		if (json_object_get(jwk, "d"))
-			return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, "d",
-				"private RSA keys are loaded from PEM, not from a JWK");
+			return rsa_private_from_jwk(jwk, ret, reterr);
 		int r = jwk_bytes(jwk, "n", &n, reterr);
 		if (r == 0)
 			r = jwk_bytes(jwk, "e", &e, reterr);

@@ -38,6 +38,9 @@ must_check int pkey_generate(enum key_type type, unsigned rsa_bits, struct pkey 
 /** pkey_from_pem() - the first key in PEM text: PKCS#8, SEC1, PKCS#1, SPKI; unencrypted.
  * Return: 0, -EBADMSG, -EOPNOTSUPP (type or size not allowed). */
 must_check int pkey_from_pem(struct slice pem, struct pkey **ret, struct err *reterr);
+/** pkey_from_any() - PEM, DER (PKCS#8, PKCS#1, SEC1, SPKI) or the text of a JWK: a file that a
+ * person gives. Return: as pkey_from_pem(). */
+must_check int pkey_from_any(struct slice in, struct pkey **ret, struct err *reterr);
 /** pkey_from_spki() - public key, DER SubjectPublicKeyInfo without trailing bytes */
 must_check int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr);
 /** pkey_from_jwk() - JWK (RFC 7517); private when "d" is present. Members not needed are ignored.
@@ -97,3 +100,6 @@ must_check int rsa_oaep_encrypt(
 must_check int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out);
 must_check int rsa_oaep_decrypt(
 	const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out);
+/** rsa_pkcs1_decrypt() - PKCS#1 v1.5, for old formats at rest. Never where a peer can ask often and
+ * tell failures apart: the padding is an oracle. */
+must_check int rsa_pkcs1_decrypt(const struct pkey *k, struct slice in, struct buf *out);

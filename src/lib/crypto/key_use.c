@@ -229,7 +229,7 @@ int ecdh_derive(const struct pkey *priv, const struct pkey *peer, struct secret 
 	return r;
 }
 
-/* With HASH_NONE the padding is PKCS#1 v1.5, for encryption only. */
+/* @md: of OAEP; NULL: PKCS#1 v1.5 */
 static bool set_encrypt_padding(EVP_PKEY_CTX *ctx, const EVP_MD *md)
 {
 	if (!md)
@@ -239,17 +239,13 @@ static bool set_encrypt_padding(EVP_PKEY_CTX *ctx, const EVP_MD *md)
 	       EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) == 1;
 }
 
-static int oaep(
-	bool encrypt, const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
+static int rsa_crypt(
+	bool encrypt, const struct pkey *k, const EVP_MD *md, struct slice in, struct buf *out)
 {
-	const EVP_MD *md = hash == HASH_SHA256 ? EVP_sha256()
-			   : hash == HASH_SHA1 ? EVP_sha1()
-					       : NULL;
 	size_t size = 0;
 	int r = -EIO;
 
-	if (k->type != KEY_RSA || (!md && (!encrypt || hash != HASH_NONE)) ||
-		(!encrypt && !k->is_private))
+	if (k->type != KEY_RSA || (!encrypt && !k->is_private))
 		return -EINVAL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->p, NULL);
 	int (*run)(EVP_PKEY_CTX *, uint8_t *, size_t *, const uint8_t *, size_t) =
@@ -271,17 +267,31 @@ static int oaep(
 	return r;
 }
 
+static int oaep(
+	bool encrypt, const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
+{
+	const EVP_MD *md = hash == HASH_SHA256 ? EVP_sha256()
+			   : hash == HASH_SHA1 ? EVP_sha1()
+					       : NULL;
+	return md ? rsa_crypt(encrypt, k, md, in, out) : -EINVAL;
+}
+
 int rsa_oaep_encrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
 	return oaep(true, k, hash, in, out);
 }
 
-int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out)
-{
-	return oaep(true, k, HASH_NONE, in, out);
-}
-
 int rsa_oaep_decrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
 	return oaep(false, k, hash, in, out);
+}
+
+int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out)
+{
+	return rsa_crypt(true, k, NULL, in, out);
+}
+
+int rsa_pkcs1_decrypt(const struct pkey *k, struct slice in, struct buf *out)
+{
+	return rsa_crypt(false, k, NULL, in, out);
 }

@@ -45,6 +45,11 @@ bool cert_is_self_issued(const struct cert *c);
  */
 must_check int cert_check_issued(
 	const struct cert *c, const struct cert *issuer, unsigned below, struct err *reterr);
+/** cert_signs_code() - its extended key usage is there and names code signing */
+bool cert_signs_code(const struct cert *c);
+/** cert_alt_name() - the only subject alternative name, an e-mail address or a URI, as text. Return:
+ * 0, -ENOENT (none, several, or another kind), -EBADMSG, -E2BIG. */
+must_check int cert_alt_name(const struct cert *c, char *dst, size_t size);
 /** cert_may_sign() - key usage allows digital signatures (or is absent), and it is not a CA */
 bool cert_may_sign(const struct cert *c);
 

@@ -148,3 +148,29 @@ bool cert_may_sign(const struct cert *c)
 {
 	return X509_check_ca(c->x) == 0 && (X509_get_key_usage(c->x) & KU_DIGITAL_SIGNATURE) != 0;
 }
+
+bool cert_signs_code(const struct cert *c)
+{
+	uint32_t usage = X509_get_extended_key_usage(c->x);
+	return (X509_get_extension_flags(c->x) & EXFLAG_XKUSAGE) && (usage & XKU_CODE_SIGN);
+}
+
+int cert_alt_name(const struct cert *c, char *dst, size_t size)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(c->x, NID_subject_alt_name, NULL, NULL);
+	int r = -ENOENT;
+
+	ERR_clear_error();
+	if (sk_GENERAL_NAME_num(names) == 1) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, 0);
+		const ASN1_IA5STRING *text = n->type == GEN_EMAIL ? n->d.rfc822Name
+					     : n->type == GEN_URI ? n->d.uniformResourceIdentifier
+								  : NULL;
+		if (text)
+			r = str_copy_slice(dst, size,
+				slice_of(ASN1_STRING_get0_data(text),
+					(size_t)ASN1_STRING_length(text)));
+	}
+	GENERAL_NAMES_free(names);
+	return r;
+}

@@ -4,6 +4,7 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "oci/manifest.h"
+#include "oci/payload.h"
 
 #define PAYLOAD_TYPE "cosign container image signature"
 
@@ -66,37 +67,6 @@ int cosign_sign(
 	return buf_error(ret_base64);
 }
 
-static const char *text_at(json_t *o, const char *a, const char *b)
-{
-	return json_string_value(json_object_get(json_object_get(o, a), b));
-}
-
-static int check_payload(json_t *doc, const struct oci_digest *manifest, const struct oci_ref *ref,
-	const struct oci_identity *identity, struct err *reterr)
-{
-	json_t *critical = json_object_get(doc, "critical");
-	const char *type = json_string_value(json_object_get(critical, "type"));
-	const char *digest = text_at(critical, "image", "docker-manifest-digest");
-	const char *name = text_at(critical, "identity", "docker-reference");
-	char want[OCI_DIGEST_TEXT_SIZE], text[OCI_REF_TEXT_SIZE];
-	struct oci_digest signed_digest;
-
-	if (!type || !digest || !name)
-		return err_set(reterr, -EBADMSG, "cosign: the payload lacks a critical member");
-	if (!streq(type, PAYLOAD_TYPE))
-		return err_set(reterr, -EACCES, "cosign: the signature is of type '%s'", type);
-	if (oci_digest_parse(&signed_digest, slice_str(digest)) < 0 ||
-		!oci_digest_equal(&signed_digest, manifest))
-		return err_at(reterr, -EACCES, ERR_NO_OFFSET, "digest",
-			"cosign: the signature is for manifest %s, the image has %s", digest,
-			oci_digest_text(manifest, want));
-	if (!oci_identity_matches(identity, ref, name))
-		return err_at(reterr, -EACCES, ERR_NO_OFFSET, "identity",
-			"cosign: the signature is for '%s', not for '%s'", name,
-			oci_ref_text(ref, text));
-	return 0;
-}
-
 int cosign_verify(const struct pkey *key, struct slice payload, struct slice signature_base64,
 	const struct oci_digest *manifest, const struct oci_ref *ref,
 	const struct oci_identity *identity, struct err *reterr)
@@ -117,7 +87,9 @@ int cosign_verify(const struct pkey *key, struct slice payload, struct slice sig
 	r = oci_json_parse(&doc, payload, "cosign payload", reterr);
 	if (r < 0)
 		return r;
-	r = check_payload(doc, manifest, ref, identity, reterr);
+	r = oci_payload_check(doc, PAYLOAD_TYPE, manifest, ref, identity, reterr);
+	if (r < 0)
+		err_wrap(reterr, r, "cosign");
 	json_decref(doc);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "oci/hash.h"
 #include "oci/layer.h"
+#include "oci/ocicrypt_recipient.h"
 
 #define READ_SIZE ((size_t)128 << 10)
 
@@ -196,27 +197,38 @@ int oci_image_from_digest(struct oci_image *ret, const struct oci_source *s,
 
 /* --- layers ----------------------------------------------------------------------------------- */
 
-/* One element of the annotation's comma-separated list. */
-static int try_packet(const struct oci_descriptor *layer, struct slice element,
-	const struct oci_fetcher *keks, struct ocicrypt_key *ret, struct err *reterr)
+/* The private options of a packet for a key broker. */
+static int open_provider(
+	struct slice json, const struct oci_fetcher *keks, struct secret *ret, struct err *reterr)
 {
-	cleanup_with(buf_done) struct buf json = buf_init(OCICRYPT_OPTIONS_MAX);
-	cleanup_with(buf_done) struct buf pub = buf_init(OCICRYPT_OPTIONS_MAX);
 	cleanup_with(buf_done) struct buf kek = buf_init_secret(OCICRYPT_OPTIONS_MAX);
 	cleanup_with(ocicrypt_packet_done) struct ocicrypt_packet packet = {0};
+
+	int r = ocicrypt_packet_parse(&packet, json, reterr);
+	if (r == 0)
+		r = keks->get(keks->user, packet.kid, &kek, reterr);
+	return r == 0 ? ocicrypt_packet_unwrap(&packet, buf_slice(&kek), ret, reterr) : r;
+}
+
+/* One element of the annotation's comma-separated list. */
+static int try_packet(const struct oci_descriptor *layer, const char *annotation,
+	struct slice element, const struct oci_fetcher *keks, struct ocicrypt_key *ret,
+	struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf packet = buf_init(OCICRYPT_OPTIONS_MAX);
+	cleanup_with(buf_done) struct buf pub = buf_init(OCICRYPT_OPTIONS_MAX);
 	cleanup_with(secret_done) struct secret options = {0};
 	const char *pubopts = oci_descriptor_annotation(layer, OCICRYPT_ANNOTATION_PUBOPTS);
 
 	if (!pubopts || b64_decode(&pub, slice_str(pubopts), B64_STD) < 0)
 		return err_set(reterr, -EBADMSG, "encrypted layer: bad or missing annotation '%s'",
 			OCICRYPT_ANNOTATION_PUBOPTS);
-	if (b64_decode(&json, element, B64_STD) < 0)
+	if (b64_decode(&packet, element, B64_STD) < 0)
 		return err_set(reterr, -EBADMSG, "encrypted layer: a key packet is not base64");
-	int r = ocicrypt_packet_parse(&packet, buf_slice(&json), reterr);
-	if (r == 0)
-		r = keks->get(keks->user, packet.kid, &kek, reterr);
-	if (r == 0)
-		r = ocicrypt_packet_unwrap(&packet, buf_slice(&kek), &options, reterr);
+	int r = str_starts(annotation, OCICRYPT_ANNOTATION_PROVIDER)
+			? open_provider(buf_slice(&packet), keks, &options, reterr)
+			: ocicrypt_recipient_open(keks->recipient, annotation, buf_slice(&packet),
+				  &options, reterr);
 	return r < 0 ? r
 		     : ocicrypt_key_from_options(
 			       ret, buf_slice(&pub), secret_slice(&options), reterr);
@@ -233,13 +245,14 @@ int oci_layer_key(const struct oci_descriptor *layer, const struct oci_fetcher *
 
 	json_object_foreach (layer->annotations, name, v) {
 		struct slice list = slice_str(json_string_value(v));
-		if (!str_starts(name, OCICRYPT_ANNOTATION_PROVIDER))
+		if (!str_starts(name, OCICRYPT_ANNOTATION_PROVIDER) &&
+			!ocicrypt_recipient_reads(keks->recipient, name))
 			continue;
 		while (list.size > 0) {
 			const uint8_t *comma = memchr(list.data, ',', list.size);
 			struct slice one = slice_of(
 				list.data, comma ? (size_t)(comma - list.data) : list.size);
-			r = try_packet(layer, one, keks, ret, reterr);
+			r = try_packet(layer, name, one, keks, ret, reterr);
 			if (r == 0)
 				return 0;
 			list = slice_cut(list, one.size + 1, SIZE_MAX);

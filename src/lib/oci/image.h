@@ -15,6 +15,7 @@
 #include "crypto/key.h"
 #include "oci/layout.h"
 #include "oci/ocicrypt.h"
+#include "oci/pgp.h"
 #include "oci/policy.h"
 #include "oci/unpack.h"
 
@@ -23,12 +24,28 @@
  * @manifest: append the manifest named by a tag or by the text of a digest; -ENOENT when absent
  * @blob: pass the bytes of a blob to @sink in order, each exactly once, at most d->size of them;
  *   the receiver checks the digest
+ * @simple: OpenPGP signatures; NULL: there are none, or nobody to read them
  */
+struct oci_simple;
 struct oci_source {
 	int (*manifest)(void *user, const char *name, struct buf *out, struct err *reterr);
 	int (*blob)(void *user, const struct oci_descriptor *d,
 		int (*sink)(void *sink_user, struct slice piece, struct err *reterr),
 		void *sink_user, struct err *reterr);
+	void *user;
+	const struct oci_simple *simple;
+};
+
+/**
+ * struct oci_simple - where simple signatures are and who reads them
+ * @get: append signature @n (from 1) of a manifest of @ref; -ENOENT when there are no more
+ * @now: seconds since the epoch
+ */
+struct oci_simple {
+	const struct oci_pgp *pgp;
+	int64_t now;
+	int (*get)(void *user, const struct oci_ref *ref, const struct oci_digest *manifest,
+		unsigned n, struct buf *out, struct err *reterr);
 	void *user;
 };
 /** oci_layout_source() - a layout as a source; borrowed */
@@ -63,10 +80,16 @@ must_check int oci_image_resolve(struct oci_image *ret, const struct oci_source 
 must_check int oci_image_from_digest(struct oci_image *ret, const struct oci_source *s,
 	const struct oci_digest *digest, const char *architecture, struct err *reterr);
 
-/** struct oci_fetcher - how keys and KEKs are found: get() appends the resource named @uri */
+struct ocicrypt_recipient;
+
+/**
+ * struct oci_fetcher - how keys and KEKs are found: get() appends the resource named @uri
+ * @recipient: key pairs that layers may be encrypted for (ocicrypt_recipient.h); NULL: none
+ */
 struct oci_fetcher {
 	int (*get)(void *user, const char *uri, struct buf *out, struct err *reterr);
 	void *user;
+	const struct ocicrypt_recipient *recipient;
 };
 
 enum oci_verdict { OCI_VERDICT_DENY = 0, OCI_VERDICT_ALLOW };

@@ -92,10 +92,36 @@ static int decode_key(
 		buf_put_str(&pem, data);
 	else if (b64_decode(&pem, slice_str(data), B64_STD) < 0)
 		return bad(scope, "keyData is neither base64 nor PEM", reterr);
-	if (pem.size == 0 || memchr(pem.data, 0, pem.size))
+	/* A keyring is bytes, and may hold any. */
+	if (pem.size == 0 || (q->type != OCI_REQUIRE_GPG && memchr(pem.data, 0, pem.size)))
 		return bad(scope, "keyData holds no PEM key", reterr);
+	q->key_size = pem.size;
 	q->key_pem = buf_take_str(&pem);
 	return q->key_pem ? 0 : -ENOMEM;
+}
+
+/* What signedBy has beside: the type of its keys, and several places for them. */
+static int parse_keyrings(
+	struct oci_requirement *q, json_t *o, const char *scope, struct err *reterr)
+{
+	const char *type = json_string_value(json_object_get(o, "keyType"));
+	json_t *paths = json_object_get(o, "keyPaths");
+
+	if (!type || !streq(type, "GPGKeys"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"image policy, scope '%s': keyType is '%s', only GPGKeys is known", scope,
+			type ? type : "");
+	if (!paths)
+		return 0;
+	if (json_object_get(o, "keyPath") || json_object_get(o, "keyData") ||
+		json_array_size(paths) == 0)
+		return bad(scope, "keyPaths must be a list, and stand alone", reterr);
+	for (size_t i = 0; i < json_array_size(paths); i++) {
+		if (!json_is_string(json_array_get(paths, i)))
+			return bad(scope, "keyPaths must hold text", reterr);
+	}
+	q->key_paths = paths;
+	return 0;
 }
 
 static int parse_signed(struct oci_requirement *q, json_t *o, const char *scope, struct err *reterr)
@@ -108,9 +134,14 @@ static int parse_signed(struct oci_requirement *q, json_t *o, const char *scope,
 	json_t *path = json_object_get(o, "keyPath"), *data = json_object_get(o, "keyData");
 
 	int r = only_members(o, allowed, count, scope, reterr);
+	/* The format's own default; what cosign needs is no issue here. */
+	if (q->type == OCI_REQUIRE_GPG)
+		q->identity.type = OCI_IDENTITY_REPO_DIGEST_OR_EXACT;
 	if (r == 0 && identity)
 		r = parse_identity(&q->identity, identity, scope, reterr);
-	if (r < 0 || q->type == OCI_REQUIRE_GPG)
+	if (r == 0 && q->type == OCI_REQUIRE_GPG)
+		r = parse_keyrings(q, o, scope, reterr);
+	if (r < 0 || q->key_paths)
 		return r;
 	if (!path == !data)
 		return bad(scope, "exactly one of keyPath and keyData must be given", reterr);

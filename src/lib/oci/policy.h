@@ -24,7 +24,7 @@ enum oci_requirement_type {
 	OCI_REQUIRE_REJECT = 0,
 	OCI_REQUIRE_NOTHING,  /* insecureAcceptAnything */
 	OCI_REQUIRE_SIGSTORE, /* sigstoreSigned */
-	OCI_REQUIRE_GPG,      /* signedBy; parsed, but this build cannot verify it: refuses */
+	OCI_REQUIRE_GPG,      /* signedBy: simple signing */
 };
 
 enum oci_identity_type {
@@ -54,13 +54,16 @@ struct oci_identity {
 
 /**
  * struct oci_requirement - one element of a list
- * @key_path: file or resource with the key; NULL when @key_pem is set
- * @key_pem: NUL-terminated PEM from keyData, owned by the policy
+ * @key_path: file or resource with the key; NULL when another member has it
+ * @key_paths: array of such, of which any may have signed (signedBy only); borrowed, NULL when absent
+ * @key_pem, @key_size: from keyData, owned by the policy: NUL-terminated PEM, or a keyring
  */
 struct oci_requirement {
 	enum oci_requirement_type type;
 	const char *key_path;
+	const json_t *key_paths;
 	char *key_pem;
+	size_t key_size;
 	struct oci_identity identity;
 };
 

@@ -4,6 +4,7 @@
 #include "oci/cosign.h"
 #include "oci/hash.h"
 #include "oci/image.h"
+#include "oci/simple_signing.h"
 
 struct signatures {
 	struct buf manifest_json;
@@ -114,6 +115,70 @@ static int verify_sigstore(const struct oci_image *i, const struct oci_ref *ref,
 	return oci_image_verify_key(i, ref, signatures, key, &q->identity, reterr);
 }
 
+#define SIMPLE_SIGNATURES_MAX 32
+
+/* One good signature of one manifest by a key of @keyring is enough. */
+static int verify_simple_digest(const struct oci_digest *digest, const struct oci_ref *ref,
+	const struct oci_simple *s, struct slice keyring, const struct oci_identity *identity,
+	struct err *reterr)
+{
+	char text[OCI_DIGEST_TEXT_SIZE], print[OCI_PGP_FINGERPRINT_SIZE];
+	int r = err_set(reterr, -EKEYREJECTED, "the image %s has no simple signature",
+		oci_digest_text(digest, text));
+
+	for (unsigned n = 1; n <= SIMPLE_SIGNATURES_MAX; n++) {
+		cleanup_with(buf_done) struct buf signature = buf_init(SIMPLE_SIGNATURE_MAX);
+		struct err e = {0};
+		int got = s->get(s->user, ref, digest, n, &signature, &e);
+		if (got == -ENOENT)
+			break;
+		if (got == 0)
+			got = simple_signing_verify(s->pgp, keyring, buf_slice(&signature), s->now,
+				digest, ref, identity, print, &e);
+		if (got == 0)
+			return 0;
+		r = err_set(reterr, got, "%s", err_text(&e, got));
+	}
+	return r;
+}
+
+static int verify_keyring(const struct oci_image *i, const struct oci_ref *ref,
+	const struct oci_simple *s, struct slice keyring, const struct oci_identity *identity,
+	struct err *reterr)
+{
+	int r = verify_simple_digest(&i->digest, ref, s, keyring, identity, reterr);
+
+	if (r < 0 && i->index_digest.alg != OCI_DIGEST_NONE)
+		r = verify_simple_digest(&i->index_digest, ref, s, keyring, identity, reterr);
+	return r;
+}
+
+static int verify_simple(const struct oci_image *i, const struct oci_ref *ref,
+	const struct oci_simple *s, const struct oci_requirement *q, const struct oci_fetcher *keys,
+	struct err *reterr)
+{
+	size_t count = q->key_paths ? json_array_size(q->key_paths) : 1;
+	int r = -EKEYREJECTED;
+
+	if (!s)
+		return err_set(reterr, -EACCES,
+			"the policy asks for a GPG signature (signedBy), which cannot be verified "
+			"here");
+	if (q->key_pem)
+		return verify_keyring(
+			i, ref, s, slice_of(q->key_pem, q->key_size), &q->identity, reterr);
+	for (size_t n = 0; r < 0 && n < count; n++) {
+		cleanup_with(buf_done) struct buf keyring = buf_init(OCI_PGP_MESSAGE_MAX);
+		const char *path = q->key_paths ? json_string_value(json_array_get(q->key_paths, n))
+						: q->key_path;
+		r = keys->get(keys->user, path, &keyring, reterr);
+		if (r < 0)
+			return err_wrap(reterr, r, "image policy: keyring '%s'", path);
+		r = verify_keyring(i, ref, s, buf_slice(&keyring), &q->identity, reterr);
+	}
+	return r;
+}
+
 int oci_image_verify(const struct oci_image *i, const struct oci_ref *ref,
 	const struct oci_source *signatures, const struct oci_policy *policy,
 	const struct oci_fetcher *keys, enum oci_verdict *ret, struct err *reterr)
@@ -136,10 +201,7 @@ int oci_image_verify(const struct oci_image *i, const struct oci_ref *ref,
 			r = verify_sigstore(i, ref, signatures, &list[n], keys, reterr);
 			break;
 		case OCI_REQUIRE_GPG:
-			r = err_set(reterr, -EACCES,
-				"the policy asks for a GPG signature (signedBy), which husk does "
-				"not "
-				"verify yet");
+			r = verify_simple(i, ref, signatures->simple, &list[n], keys, reterr);
 			break;
 		case OCI_REQUIRE_REJECT:
 			r = err_set(reterr, -EACCES, "the policy rejects this image");

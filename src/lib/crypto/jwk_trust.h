@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Which keys may verify which tokens: key sets (RFC 7517) and endorsed keys. */
+#include "crypto/jose.h"
+#include "crypto/x509.h"
+
+#define JWKS_KEYS_MAX 64
+#define JWK_X5C_MAX 8
+
+/**
+ * jwk_sig_alg() - the one algorithm that a key is used with
+ * @jwk: its "alg", when it has one, must fit the key; "use" must be "sig" when it is there
+ * @offered: what the token's header says; decides among the RSA algorithms when @jwk names none
+ * Return: SIG_NONE when the key is not for signatures or does not fit @offered.
+ */
+enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg offered);
+/** jws_check_jwk() - verify @j with @jwk. Return: as jws_check(); -EBADMSG (key is malformed). */
+must_check int jws_check_jwk(const struct jws *j, const json_t *jwk, struct err *reterr);
+/**
+ * jws_check_set() - verify @j with the key of @jwks that its header names by "kid"
+ * @jwks: {"keys": [...]}
+ * Return: as jws_check_jwk(); -EKEYREJECTED (no kid, no such key, or more than one); -EBADMSG (set).
+ */
+must_check int jws_check_set(const struct jws *j, const json_t *jwks, struct err *reterr);
+/**
+ * jwk_check_endorsed() - the key of @jwk is that of the first certificate of its "x5c", and the
+ * chain leads to one of @roots
+ * @roots: trusted certificates in any order; those that are not self-signed only complete chains
+ * @at: seconds since the epoch
+ * Return: 0; -EKEYREJECTED (no x5c, another key, chain); -EBADMSG; -ENOMEM.
+ */
+must_check int jwk_check_endorsed(const json_t *jwk, struct cert *const *roots, size_t root_count,
+	int64_t at, struct err *reterr);
