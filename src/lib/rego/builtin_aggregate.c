@@ -22,29 +22,27 @@ static bool is_list(rv v)
 	return v->type == REGO_ARRAY || v->type == REGO_SET;
 }
 
-static rv fold_numbers(struct call *c, rv v, rv start, rv (*op)(struct mem *, rv, rv))
+static rv over_numbers(struct call *c, rv v, rv (*op)(struct mem *, rv))
 {
 	if (!is_list(v))
 		return call_type_error(c, 1, "one of {set, array}", v);
-	for (uint32_t i = 0; i < v->count; i++) {
+	for (uint32_t i = 0; i < v->count; i++)
 		if (v->item[i]->type != REGO_NUMBER)
 			return call_operand_error(c, 1,
 				"must be %s of numbers but got %s containing %s",
 				v->type == REGO_SET ? "set" : "array", value_type_name(v),
 				value_type_name(v->item[i]));
-		start = op(c->m, start, v->item[i]);
-	}
-	return start;
+	return op(c->m, v);
 }
 
 static rv sum(struct call *c, const rv *arg, uint32_t count)
 {
-	return fold_numbers(c, arg[0], value_int(c->m, 0), num_add);
+	return over_numbers(c, arg[0], num_sum);
 }
 
 static rv product(struct call *c, const rv *arg, uint32_t count)
 {
-	return fold_numbers(c, arg[0], value_int(c->m, 1), num_mul);
+	return over_numbers(c, arg[0], num_product);
 }
 
 static rv extreme(struct call *c, rv v, int sign)

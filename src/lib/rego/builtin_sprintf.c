@@ -38,7 +38,9 @@ static void pad(struct buf *out, const struct spec *f, struct slice s, bool nume
 static const char *go_type(rv v)
 {
 	if (v->type == REGO_NUMBER)
-		return v->sub == NUM_INT ? "int" : num_is_plain_integer(v) ? "*big.Int" : "float64";
+		return v->sub == NUM_INT	 ? "int64"
+		       : num_is_plain_integer(v) ? "big.Int"
+						 : "float64";
 	return "string";
 }
 
@@ -52,11 +54,19 @@ static rv float_text(struct call *c, rv v, char verb, const struct spec *f)
 {
 	char text[512];
 	double d = num_to_double(v);
+	char sign = f->plus ? '+' : ' '; /* of what is not negative */
+	bool signed_ = (f->plus || f->space) && d >= 0;
 	if (!f->has_precision && (verb == 'v' || verb == 'g' || verb == 'G')) {
 		rv t = num_from_double(c->m, d);
-		return t ? value_to_rego(c->m, t) : value_cstr(c->m, "+Inf");
+		if (!t)
+			return value_cstr(c->m, "+Inf");
+		t = value_to_rego(c->m, t);
+		if (!signed_)
+			return t;
+		int size = snprintf(text, sizeof(text), "%c%s", sign, t->text);
+		return value_string(c->m, slice_of(text, (size_t)size));
 	}
-	char format[8] = {'%', '.', '*', verb == 'v' ? 'g' : verb, 0};
+	char format[8] = {'%', signed_ ? sign : '-', '.', '*', verb == 'v' ? 'g' : verb, 0};
 	int n = 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -83,14 +93,16 @@ static rv integer_text(struct call *c, rv v, char verb, const struct spec *f)
 		prefix = verb == 'x' ? "0x" : "0X";
 	else if (f->sharp && verb == 'b')
 		prefix = "0b";
-	struct rego_value *out = value_string_new(c->m, strlen(text) + strlen(prefix) + 1);
+	int digits = (int)strlen(text + neg);
+	int zeros = f->has_precision && f->precision > digits ? f->precision - digits : 0;
+	size_t room = (size_t)digits + (size_t)zeros + strlen(prefix) + 2;
+	struct rego_value *out = value_string_new(c->m, room);
 	char *p = (char *)(uintptr_t)out->text;
-	int n = snprintf(p, strlen(text) + strlen(prefix) + 2, "%s%s%s",
-		neg	   ? "-"
-		: f->plus  ? "+"
-		: f->space ? " "
-			   : "",
-		prefix, text + neg);
+	const char *sign = neg ? "-" : f->plus ? "+" : f->space ? " " : "";
+	int n = snprintf(p, room, "%s%s", sign, prefix);
+	memset(p + n, '0', (size_t)zeros);
+	n += zeros;
+	n += snprintf(p + n, room - (size_t)n, "%s", text + neg);
 	if (verb == 'X')
 		for (int i = 0; i < n; i++)
 			p[i] = (char)strings_upper((uint8_t)p[i]);
@@ -98,9 +110,26 @@ static rv integer_text(struct call *c, rv v, char verb, const struct spec *f)
 	return value_string_done(out);
 }
 
-static void bad_verb(struct call *c, struct buf *out, char verb, rv v)
+/* Go's %x of a float: as C's %a, with two digits of exponent at least. */
+static rv hex_float(struct call *c, rv v, const struct spec *f, bool upper)
 {
-	rv t = plain_text(c, v);
+	char text[64], *p;
+	int n = snprintf(text, sizeof(text), f->plus ? "%+a" : "%a", num_to_double(v));
+	if ((p = strchr(text, 'p')) && text + n - p == 3) {
+		p[3] = p[2];
+		p[2] = '0';
+		n++;
+	}
+	for (int i = 0; upper && i < n; i++)
+		text[i] = (char)strings_upper((uint8_t)text[i]);
+	return value_string(c->m, slice_of(text, (size_t)n));
+}
+
+static void bad_verb(struct call *c, struct buf *out, const struct spec *f, char verb, rv v)
+{
+	rv t = v->type != REGO_NUMBER	 ? plain_text(c, v)
+	       : num_is_plain_integer(v) ? integer_text(c, v, 'v', f)
+					 : float_text(c, v, 'v', f);
 	buf_printf(out, "%%!%c(%s=", verb, go_type(v));
 	buf_put_slice(out, value_slice(t));
 	buf_put_u8(out, ')');
@@ -152,6 +181,11 @@ static void put_number(struct call *c, struct buf *out, const struct spec *f, ch
 	case 'O':
 	case 'x':
 	case 'X':
+		if (!integer && (verb | 0x20) == 'x') {
+			t = hex_float(c, v, f, verb == 'X');
+			pad(out, f, value_slice(t), true);
+			return;
+		}
 		if (!integer)
 			break;
 		t = integer_text(c, v, verb, f);
@@ -169,7 +203,9 @@ static void put_number(struct call *c, struct buf *out, const struct spec *f, ch
 		pad(out, f, value_slice(t), true);
 		return;
 	case 's':
-		/* OPA hands numbers to %s as their text. */
+		/* Go's big integers print themselves, its other numbers do not. */
+		if (v->sub == NUM_INT || !integer)
+			break;
 		t = value_to_rego(c->m, v);
 		pad(out, f, value_slice(t), false);
 		return;
@@ -192,7 +228,7 @@ static void put_number(struct call *c, struct buf *out, const struct spec *f, ch
 	default:
 		break;
 	}
-	bad_verb(c, out, verb, v);
+	bad_verb(c, out, f, verb, v);
 }
 
 static void put_arg(struct call *c, struct buf *out, const struct spec *f, char verb, rv v)
@@ -213,7 +249,7 @@ static void put_arg(struct call *c, struct buf *out, const struct spec *f, char 
 	else if (verb == 'x' || verb == 'X')
 		put_hex(out, f, value_slice(t), verb == 'X');
 	else
-		bad_verb(c, out, verb, v);
+		bad_verb(c, out, f, verb, v);
 }
 
 static int parse_int(struct slice s, size_t *at)

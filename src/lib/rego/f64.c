@@ -168,10 +168,14 @@ bool f64_from_num(struct mem *m, rv v, struct f64 *ret)
  * closest of them (Steele and White, with exact integers). Returns digits and the position of the
  * decimal point.
  */
-static size_t shortest(struct mem *m, struct f64 f, unsigned bits, char *out, int32_t *ret_point)
+static size_t shortest(
+	struct mem *m, struct f64 f, unsigned bits, bool quarter, char *out, int32_t *ret_point)
 {
-	/* value = mant * 2^exp; neighbours are half a unit away (a quarter below a power of two). */
-	bool boundary = f.mant == (uint64_t)1 << (bits - 1);
+	/*
+	 * value = mant * 2^exp; neighbours are half a unit away. Below a power of two it is a
+	 * quarter, of which Go's big.Float takes no notice.
+	 */
+	bool boundary = quarter && f.mant == (uint64_t)1 << (bits - 1);
 	bool even = !(f.mant & 1);
 	struct big r = big_u64(m, f.mant, false), s = big_u64(m, 1, false);
 	struct big up, down;
@@ -229,10 +233,14 @@ static size_t shortest(struct mem *m, struct f64 f, unsigned bits, char *out, in
 		out[count++] = (char)('0' + digit);
 		break;
 	}
-	for (size_t i = count; i-- > 0 && out[i] > '9';) {
-		out[i] = '0';
-		if (i > 0)
-			out[i - 1]++;
+	/* A last digit that became ten: carry, and drop the zero. */
+	while (count > 1 && out[count - 1] > '9') {
+		count--;
+		out[count - 1]++;
+	}
+	if (out[0] > '9') {
+		out[0] = '1';
+		k++;
 	}
 	*ret_point = k;
 	return count;
@@ -247,7 +255,8 @@ static rv print_digits(
 	size_t n = 0;
 	if (neg)
 		text[n++] = '-';
-	if (!plain && (point - 1 < -4 || point - 1 >= 21)) {
+	/* Go decides as if there were six digits. */
+	if (!plain && (point - 1 < -4 || point - 1 >= 6)) {
 		text[n++] = digits[0];
 		if (count > 1) {
 			text[n++] = '.';
@@ -276,7 +285,7 @@ static rv print_digits(
 	return num_from_text(m, slice_of(text, n));
 }
 
-rv f64_to_num(struct mem *m, struct f64 f)
+static rv to_num(struct mem *m, struct f64 f, unsigned bits)
 {
 	if (f.mant == 0)
 		return value_int(m, 0);
@@ -284,8 +293,34 @@ rv f64_to_num(struct mem *m, struct f64 f)
 	bool integer = f.exp >= 0 || (f.exp > -64 && -f.exp <= tz);
 	char digits[64];
 	int32_t point;
-	size_t count = shortest(m, f, 64, digits, &point);
+	size_t count = shortest(m, f, bits, false, digits, &point);
 	return print_digits(m, f.neg, digits, count, point, integer);
+}
+
+rv f64_to_num(struct mem *m, struct f64 f)
+{
+	return to_num(m, f, 64);
+}
+
+struct f64 f64_round53(struct f64 f)
+{
+	uint64_t low = f.mant & 0x7ff;
+	f.mant -= low;
+	if (low > 0x400 || (low == 0x400 && (f.mant & 0x800))) {
+		f.mant += 0x800;
+		if (f.mant == 0) {
+			f.mant = (uint64_t)1 << 63;
+			f.exp++;
+		}
+	}
+	return f;
+}
+
+rv f64_to_num53(struct mem *m, struct f64 f)
+{
+	f.mant >>= 11;
+	f.exp += 11;
+	return to_num(m, f, 53);
 }
 
 rv num_from_double(struct mem *m, double d)
@@ -308,6 +343,6 @@ rv num_from_double(struct mem *m, double d)
 	char digits[64];
 	int32_t point;
 	unsigned bits = 64 - (unsigned)__builtin_clzll(f.mant);
-	size_t count = shortest(m, f, e == 1 ? 64 : bits, digits, &point);
+	size_t count = shortest(m, f, e == 1 ? 64 : bits, true, digits, &point);
 	return print_digits(m, f.neg, digits, count, point, false);
 }

@@ -273,11 +273,43 @@ rv num_add(struct mem *m, rv a, rv b)
 	struct f64 fx, fy;
 	if (a->sub == NUM_INT && b->sub == NUM_INT && !__builtin_add_overflow(a->i, b->i, &r))
 		return value_int(m, r);
-	if (num_is_plain_integer(a) && num_is_plain_integer(b) && num_to_big(m, a, &x) &&
-		num_to_big(m, b, &y))
+	if (num_to_big(m, a, &x) && num_to_big(m, b, &y))
 		return num_from_big(m, big_add(m, x, y));
 	floats(m, a, b, &fx, &fy);
 	return f64_to_num(m, f64_add(fx, fy));
+}
+
+rv num_sum(struct mem *m, rv list)
+{
+	rv sum = value_int(m, 0);
+	bool exact = true;
+	for (uint32_t i = 0; i < list->count && exact; i++)
+		exact = num_is_integer(list->item[i]);
+	for (uint32_t i = 0; i < list->count && exact; i++)
+		sum = num_add(m, sum, list->item[i]);
+	struct f64 f = {0}, g;
+	for (uint32_t i = 0; i < list->count && !exact; i++) {
+		floats(m, list->item[i], list->item[i], &g, &g);
+		f = f64_add(f, g);
+	}
+	return exact ? sum : f64_to_num(m, f);
+}
+
+rv num_product(struct mem *m, rv list)
+{
+	rv product = value_int(m, 1);
+	bool exact = true;
+	for (uint32_t i = 0; i < list->count && exact; i++)
+		exact = num_is_integer(list->item[i]);
+	for (uint32_t i = 0; i < list->count && exact; i++)
+		product = num_mul(m, product, list->item[i]);
+	struct f64 f, g;
+	floats(m, value_int(m, 1), value_int(m, 1), &f, &g);
+	for (uint32_t i = 0; i < list->count && !exact; i++) {
+		floats(m, list->item[i], list->item[i], &g, &g);
+		f = f64_round53(f64_mul(f, g));
+	}
+	return exact ? product : f64_to_num53(m, f);
 }
 
 rv num_sub(struct mem *m, rv a, rv b)
@@ -287,8 +319,7 @@ rv num_sub(struct mem *m, rv a, rv b)
 	struct f64 fx, fy;
 	if (a->sub == NUM_INT && b->sub == NUM_INT && !__builtin_sub_overflow(a->i, b->i, &r))
 		return value_int(m, r);
-	if (num_is_plain_integer(a) && num_is_plain_integer(b) && num_to_big(m, a, &x) &&
-		num_to_big(m, b, &y))
+	if (num_to_big(m, a, &x) && num_to_big(m, b, &y))
 		return num_from_big(m, big_sub(m, x, y));
 	floats(m, a, b, &fx, &fy);
 	fy.neg = !fy.neg;
@@ -302,8 +333,7 @@ rv num_mul(struct mem *m, rv a, rv b)
 	struct f64 fx, fy;
 	if (a->sub == NUM_INT && b->sub == NUM_INT && !__builtin_mul_overflow(a->i, b->i, &r))
 		return value_int(m, r);
-	if (num_is_plain_integer(a) && num_is_plain_integer(b) && num_to_big(m, a, &x) &&
-		num_to_big(m, b, &y))
+	if (num_to_big(m, a, &x) && num_to_big(m, b, &y))
 		return num_from_big(m, big_mul(m, x, y));
 	floats(m, a, b, &fx, &fy);
 	return f64_to_num(m, f64_mul(fx, fy));
@@ -331,9 +361,15 @@ rv num_rem(struct mem *m, rv a, rv b)
 
 rv num_abs(struct mem *m, rv v)
 {
-	if (num_sign(v) >= 0)
-		return v;
-	return num_sub(m, value_int(m, 0), v);
+	struct f64 f;
+	int sign = num_sign(v);
+	if (sign == 0)
+		return value_int(m, 0);
+	if (num_is_plain_integer(v))
+		return sign > 0 ? v : num_sub(m, value_int(m, 0), v);
+	floats(m, v, v, &f, &f);
+	f.neg = false;
+	return f64_to_num(m, f);
 }
 
 /* The integer part towards zero and whether something was cut off, of a decimal. */
@@ -378,7 +414,7 @@ static rv step_away(struct mem *m, struct big v)
 static rv cut_to(struct mem *m, rv v, int direction)
 {
 	if (num_is_plain_integer(v))
-		return v;
+		return num_sign(v) ? v : value_int(m, 0);
 	bool cut;
 	unsigned next;
 	struct big whole = integer_part(m, v, &cut, &next);

@@ -2,8 +2,9 @@
 #pragma once
 /*
  * Numbers. A JSON number keeps its text unless it is a plain int64_t, and comparison is exact.
- * Integers add, subtract and multiply exactly. Everything else is computed as OPA does it: in binary
- * floating point with a 64-bit mantissa, printed with the fewest digits that read back the same.
+ * Integers (1.0 and 1e30 are some) add, subtract and multiply exactly. Everything else is computed as
+ * OPA does it: in binary floating point with a 64-bit mantissa (the product of a list: 53), printed
+ * with the fewest digits that read back the same.
  */
 #include "rego/bigint.h"
 
@@ -23,7 +24,7 @@ bool num_to_i64(rv v, int64_t *ret);
 bool num_to_big(struct mem *m, rv v, struct big *ret);
 rv num_from_big(struct mem *m, struct big v);
 double num_to_double(rv v);
-/* Shortest text that reads back as the same double, in Go's style ('g' between 1e-6 and 1e21). */
+/* Shortest text that reads back as the same double, as Go's verb g writes it. */
 rv num_from_double(struct mem *m, double d);
 
 rv num_add(struct mem *m, rv a, rv b);
@@ -33,6 +34,9 @@ rv num_mul(struct mem *m, rv a, rv b);
 rv num_div(struct mem *m, rv a, rv b);
 /* Both integers, @b not zero; the sign follows @a. */
 rv num_rem(struct mem *m, rv a, rv b);
+/* Of all elements, exactly when all are integers. */
+rv num_sum(struct mem *m, rv list);
+rv num_product(struct mem *m, rv list);
 int num_sign(rv v);
 rv num_abs(struct mem *m, rv v);
 rv num_round(struct mem *m, rv v);
@@ -47,6 +51,9 @@ struct f64 {
 };
 bool f64_from_num(struct mem *m, rv v, struct f64 *ret);
 rv f64_to_num(struct mem *m, struct f64 f);
+/* The nearest with a mantissa of 53 bits, and its number with as many digits as tell it apart. */
+struct f64 f64_round53(struct f64 f);
+rv f64_to_num53(struct mem *m, struct f64 f);
 struct f64 f64_add(struct f64 a, struct f64 b);
 struct f64 f64_mul(struct f64 a, struct f64 b);
 struct f64 f64_div(struct f64 a, struct f64 b);
