@@ -40,7 +40,8 @@ static void print_table(const json_t *rows, const char *const *columns)
 			if (json_is_string(v)) {
 				cli_put_text(stdout, json_string_value(v));
 			} else if (json_is_integer(v) &&
-				   (streq(columns[c], "time") || streq(columns[c], "changed"))) {
+				   (streq(columns[c], "time") || streq(columns[c], "created") ||
+					   streq(columns[c], "modified"))) {
 				fputs(rfc3339_format((int64_t)json_integer_value(v), when), stdout);
 			} else if (v) {
 				char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -53,7 +54,7 @@ static void print_table(const json_t *rows, const char *const *columns)
 }
 
 /* GET a list and show it. */
-static int show_list(struct cli *cli, const char *path, const char *const *columns)
+int kbs_show_list(struct cli *cli, const char *path, const char *const *columns)
 {
 	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
 	cleanup(json_decref) json_t *rows = NULL;
@@ -105,28 +106,82 @@ static int read_option_file(const struct cli *cli, struct buf *out, int *ret_cod
 	return r;
 }
 
+/* GET of PREFIX followed by NAME, shown as a table. */
+static int show_versions(
+	struct cli *cli, const char *prefix, const char *name, const char *const *columns)
+{
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+
+	buf_put_str(&path, prefix);
+	kbs_path_part(&path, name);
+	return kbs_show_list(cli, buf_str(&path), columns);
+}
+
+static int resource_list(struct cli *cli)
+{
+	static const char *const columns[] = {"path", "version", "size", "type", "modified", NULL};
+	cleanup_with(buf_done) struct buf path = buf_init(8192);
+
+	buf_put_str(&path, "admin/resources");
+	if (cli_opt(cli, "prefix")) {
+		buf_put_str(&path, "?prefix=");
+		kbs_path_part(&path, cli_opt(cli, "prefix"));
+	}
+	return kbs_show_list(cli, buf_str(&path), columns);
+}
+
+/* set and delete, with what they may rest on. */
+static int change_resource(struct cli *cli, const char *method, const char *path, const char *type,
+	struct slice content)
+{
+	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
+	cleanup_with(buf_done) struct buf where = buf_init(8192), etag = buf_init(64);
+	struct err e = {0};
+	int code;
+
+	buf_put_str(&where, "resource/");
+	kbs_path_part(&where, path);
+	if (cli_opt(cli, "if-version"))
+		buf_printf(&etag, "\"%s\"", cli_opt(cli, "if-version"));
+	if (connect_kbs(cli, &a, &code) < 0)
+		return code;
+	const struct kbs_request q = {.method = method,
+		.path = buf_str(&where),
+		.type = type,
+		.body = content,
+		.if_match = etag.size ? buf_str(&etag) : NULL,
+		.if_none_match = cli_flag(cli, "if-absent") ? "*" : NULL};
+	int r = kbs_admin_send(a, &q, NULL, &e);
+	if (r < 0)
+		return cli_fail(cli, r, &e, "%s %s", cli->command->name, cli_arg(cli, 0));
+	cli_note(cli, "%s %s", type ? "stored" : "deleted", path);
+	return CLI_OK;
+}
+
 static int run_resource(struct cli *cli)
 {
-	static const char *const columns[] = {"path", "version", "size", "changed", NULL};
+	static const char *const versions[] = {
+		"version", "time", "actor", "size", "type", "kept", NULL};
 	const char *action = cli_arg(cli, 0), *path = cli_arg(cli, 1);
 	cleanup_with(buf_done) struct buf content = buf_init_secret(FILE_MAX);
 	int code;
 
 	if (streq(action, "list"))
-		return path ? usage(cli, "list takes no path")
-			    : show_list(cli, "admin/resources", columns);
+		return path ? usage(cli, "list takes no path") : resource_list(cli);
 	if (!path)
 		return usage(cli, "a resource path REPOSITORY/TYPE/TAG is needed");
 	if (str_starts(path, "kbs:///"))
 		path += strlen("kbs:///");
+	if (streq(action, "history"))
+		return show_versions(cli, "admin/resource-versions/", path, versions);
 	if (streq(action, "delete"))
-		return one_call(cli, "DELETE", "resource/", path, NULL, SLICE_EMPTY, "deleted");
+		return change_resource(cli, "DELETE", path, NULL, SLICE_EMPTY);
 	if (!streq(action, "set"))
-		return usage(cli, "the action must be list, set or delete");
+		return usage(cli, "the action must be list, set, history or delete");
 	if (read_option_file(cli, &content, &code) < 0)
 		return code;
-	return one_call(cli, "POST", "resource/", path, "application/octet-stream",
-		buf_slice(&content), "stored");
+	return change_resource(cli, "POST", path,
+		cli_opt_or(cli, "type", "application/octet-stream"), buf_slice(&content));
 }
 
 static int policy_get(struct cli *cli, const char *id)
@@ -177,18 +232,22 @@ static int policy_set(struct cli *cli, const char *id)
 
 static int run_policy(struct cli *cli)
 {
-	static const char *const columns[] = {"id", "version", "size", "changed", NULL};
+	static const char *const columns[] = {"id", "version", "size", "created", NULL};
+	static const char *const history[] = {
+		"version", "created", "actor", "size", "sha256", NULL};
 	const char *action = cli_arg(cli, 0), *id = cli_arg(cli, 1);
 
 	if (streq(action, "list"))
-		return show_list(cli, "admin/policies", columns);
+		return kbs_show_list(cli, "admin/policies", columns);
 	if (!id)
 		return usage(cli, "a policy id is needed, e.g. default_cpu or resource-policy");
+	if (streq(action, "history"))
+		return show_versions(cli, "admin/policy-versions/", id, history);
 	if (streq(action, "get"))
 		return policy_get(cli, id);
 	if (streq(action, "set"))
 		return policy_set(cli, id);
-	return usage(cli, "the action must be list, get or set");
+	return usage(cli, "the action must be list, get, set or history");
 }
 
 /* The values of `reference set`: strings unless an option says otherwise, a list unless --single.
@@ -296,7 +355,7 @@ static int run_reference(struct cli *cli)
 	const char *action = cli_arg(cli, 0), *name = cli_arg(cli, 1);
 
 	if (streq(action, "list"))
-		return show_list(cli, "admin/reference-values", columns);
+		return kbs_show_list(cli, "admin/reference-values", columns);
 	if (streq(action, "import"))
 		return reference_import(cli);
 	if (!name)
@@ -348,27 +407,20 @@ static int run_why(struct cli *cli)
 	return CLI_OK;
 }
 
-static int limited_list(struct cli *cli, const char *path, const char *const *columns)
+int kbs_limited_list(struct cli *cli, const char *path, const char *const *columns)
 {
 	char text[64];
 	uint32_t limit;
 	if (parse_u32(slice_str(cli_opt_or(cli, "limit", "100")), 1, 10000, &limit) < 0)
 		return usage(cli, "--limit takes a number from 1 to 10000");
 	snprintf(text, sizeof(text), "%s?limit=%u", path, limit);
-	return show_list(cli, text, columns);
+	return kbs_show_list(cli, text, columns);
 }
 
 static int run_verdicts(struct cli *cli)
 {
 	static const char *const columns[] = {"time", "id", "kind", "tee", "status", NULL};
-	return limited_list(cli, "admin/verdicts", columns);
-}
-
-static int run_audit(struct cli *cli)
-{
-	static const char *const columns[] = {
-		"seq", "time", "role", "peer", "action", "object", NULL};
-	return limited_list(cli, "admin/audit", columns);
+	return kbs_limited_list(cli, "admin/verdicts", columns);
 }
 
 static int run_health(struct cli *cli)
@@ -398,7 +450,14 @@ static int run_health(struct cli *cli)
 static const struct cli_option g_plain[] = {KBS_OPTIONS, {NULL}};
 static const struct cli_option g_limited[] = {KBS_OPTIONS, LIMIT_OPTION, {NULL}};
 static const struct cli_option g_resource[] = {
-	KBS_OPTIONS, FILE_OPTION("content of the resource, for set"), {NULL}};
+	KBS_OPTIONS,
+	FILE_OPTION("content of the resource, for set"),
+	{"type", .arg = "TYPE", .help = "content type to keep with it, for set"},
+	{"prefix", .arg = "PREFIX", .help = "only paths that start so, for list"},
+	{"if-version", .arg = "N", .help = "only if this is the current version"},
+	{"if-absent", .help = "only if there is none, for set"},
+	{NULL},
+};
 static const struct cli_option g_policy[] = {
 	KBS_OPTIONS, FILE_OPTION("the policy in Rego, for set"), {NULL}};
 static const struct cli_option g_reference[] = {
@@ -415,7 +474,7 @@ const struct cli_command cmds_kbs[] = {
 	{.group = "kbs",
 		.name = "resource",
 		.summary = "List, store and delete resources (keys and secrets)",
-		.args = "list | set PATH | delete PATH",
+		.args = "list | set PATH | history PATH | delete PATH",
 		.args_min = 1,
 		.args_max = 2,
 		.details = "PATH is REPOSITORY/TYPE/TAG, or a whole kbs:/// URI. The content of a "
@@ -428,7 +487,7 @@ const struct cli_command cmds_kbs[] = {
 	{.group = "kbs",
 		.name = "policy",
 		.summary = "List, show and install policies",
-		.args = "list | get ID | set ID",
+		.args = "list | get ID | set ID | history ID",
 		.args_min = 1,
 		.args_max = 2,
 		.details = "The id resource-policy decides who may read resources; ids such as "
@@ -466,11 +525,6 @@ const struct cli_command cmds_kbs[] = {
 		.summary = "List recent verdicts",
 		.options = g_limited,
 		.run = run_verdicts},
-	{.group = "kbs",
-		.name = "audit",
-		.summary = "List recent changes",
-		.options = g_limited,
-		.run = run_audit},
 	{.group = "kbs",
 		.name = "health",
 		.summary = "Ask whether the key broker is up",

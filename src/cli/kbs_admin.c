@@ -12,6 +12,7 @@
 struct kbs_admin {
 	struct http_client *http;
 	char *url;		  /* without a slash at its end */
+	char *tenant;		  /* NULL for none */
 	struct buf authorization; /* "Bearer ..."; empty without a token */
 };
 
@@ -21,6 +22,7 @@ void kbs_admin_free(struct kbs_admin *a)
 		return;
 	http_client_free(a->http);
 	free(a->url);
+	free(a->tenant);
 	buf_done(&a->authorization);
 	free(a);
 }
@@ -56,6 +58,7 @@ int kbs_admin_new(const struct cli *cli, struct kbs_admin **ret, struct err *ret
 	cleanup(kbs_admin_free) struct kbs_admin *a = calloc(1, sizeof(*a));
 	cleanup_with(buf_done) struct buf roots = buf_init(1 << 20);
 	const char *url = option_or_env(cli, "url", "HUSK_KBS_URL");
+	const char *tenant = option_or_env(cli, "tenant", "HUSK_KBS_TENANT");
 	const char *cert = option_or_env(cli, "cert-file", "HUSK_KBS_CERT");
 
 	if (!a)
@@ -65,6 +68,13 @@ int kbs_admin_new(const struct cli *cli, struct kbs_admin **ret, struct err *ret
 		return -ENOMEM;
 	for (size_t n = strlen(a->url); n > 0 && a->url[n - 1] == '/'; n--)
 		a->url[n - 1] = 0;
+	if (tenant) {
+		a->tenant = strdup(tenant);
+		if (!a->tenant)
+			return -ENOMEM;
+		if (strspn(tenant, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(tenant))
+			return err_set(reterr, -EINVAL, "%s is no name of a tenant", tenant);
+	}
 	int r = read_token(
 		a, option_or_env(cli, "admin-token-file", "HUSK_KBS_ADMIN_TOKEN_FILE"), reterr);
 	if (r == 0 && cert)
@@ -93,29 +103,43 @@ static int judge(const struct http_answer *answer, struct err *reterr)
 		detail = json_string_value(json_object_get(j, "detail"));
 	int code = answer->status == 401 || answer->status == 403 ? -EACCES
 		   : answer->status == 404			  ? -ENOENT
+		   : answer->status == 412			  ? -ESTALE
 								  : -EPROTO;
 	return err_set(reterr, code, "the key broker answers %d: %s", answer->status,
 		detail ? detail : "no reason given");
 }
 
-int kbs_admin_call(struct kbs_admin *a, const char *method, const char *path, const char *type,
-	struct slice body, struct buf *ret, struct err *reterr)
+int kbs_admin_send(
+	struct kbs_admin *a, const struct kbs_request *q, struct buf *ret, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf url = buf_init(16 << 10);
+	cleanup_with(buf_done) struct buf bearer = buf_init_secret(TOKEN_MAX + 16);
 	struct http_answer answer = {0};
-	struct http_field fields[] = {
-		{"Authorization", a->authorization.size ? buf_str(&a->authorization) : NULL},
-		{"Content-Type", type},
+	const char *authorization = a->authorization.size ? buf_str(&a->authorization) : NULL;
+
+	if (q->bearer) {
+		buf_printf(&bearer, "Bearer %s", q->bearer);
+		authorization = buf_str(&bearer);
+	}
+	const struct http_field fields[] = {
+		{"Authorization", authorization},
+		{"Content-Type", q->type},
+		{"If-Match", q->if_match},
+		{"If-None-Match", q->if_none_match},
 	};
-	buf_printf(&url, "%s%s%s", a->url, path[0] == '/' ? "" : "/kbs/v0/", path);
-	if (buf_error(&url) < 0)
-		return buf_error(&url);
+	if (q->path[0] == '/')
+		buf_printf(&url, "%s%s", a->url, q->path);
+	else
+		buf_printf(&url, "%s%s%s/kbs/v0/%s", a->url, a->tenant ? "/tenants/" : "",
+			a->tenant ? a->tenant : "", q->path);
+	if (buf_error(&url) < 0 || buf_error(&bearer) < 0)
+		return -E2BIG;
 	struct http_call call = {
-		.method = method,
+		.method = q->method,
 		.url = buf_str(&url),
 		.fields = fields,
 		.field_count = ARRAY_COUNT(fields),
-		.body = type ? (body.data ? body : SLICE_LIT("")) : SLICE_EMPTY,
+		.body = q->type ? (q->body.data ? q->body : SLICE_LIT("")) : SLICE_EMPTY,
 		.answer_max = ANSWER_MAX,
 	};
 	int r = http_client_call(a->http, &call, &answer, reterr);
@@ -128,6 +152,14 @@ int kbs_admin_call(struct kbs_admin *a, const char *method, const char *path, co
 	}
 	http_answer_done(&answer);
 	return r;
+}
+
+int kbs_admin_call(struct kbs_admin *a, const char *method, const char *path, const char *type,
+	struct slice body, struct buf *ret, struct err *reterr)
+{
+	const struct kbs_request q = {.method = method, .path = path, .type = type, .body = body};
+
+	return kbs_admin_send(a, &q, ret, reterr);
 }
 
 int kbs_admin_json(struct kbs_admin *a, const char *path, json_t **ret, struct err *reterr)

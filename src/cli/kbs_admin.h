@@ -6,16 +6,19 @@
 #include "net/http_client.h"
 
 /* The options that say which key broker, and as whom; put them first in a command's table. */
-#define KBS_OPTIONS                                                                            \
-	{"url", .arg = "URL",                                                                  \
-		.help = "the key broker (default: HUSK_KBS_URL or https://127.0.0.1:8080)"},   \
-		{"cert-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,                    \
-			.help = "trusted certificate of the key broker, PEM (default: "        \
-				"HUSK_KBS_CERT, else the "                                     \
-				"system's roots)"},                                            \
-	{                                                                                      \
-		"admin-token-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,              \
-				    .help = "admin token (default: HUSK_KBS_ADMIN_TOKEN_FILE)" \
+#define KBS_OPTIONS                                                                             \
+	{"url", .arg = "URL",                                                                   \
+		.help = "the key broker (default: HUSK_KBS_URL or https://127.0.0.1:8080)"},    \
+		{"cert-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,                     \
+			.help = "trusted certificate of the key broker, PEM (default: "         \
+				"HUSK_KBS_CERT, else the "                                      \
+				"system's roots)"},                                             \
+		{"tenant", .arg = "NAME",                                                       \
+			.help = "work within a tenant (default: HUSK_KBS_TENANT, else outside " \
+				"tenants)"},                                                    \
+	{                                                                                       \
+		"admin-token-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE,               \
+				    .help = "admin token (default: HUSK_KBS_ADMIN_TOKEN_FILE)"  \
 	}
 
 struct kbs_admin;
@@ -36,11 +39,29 @@ DEFINE_CLEANUP(struct kbs_admin *, kbs_admin_free);
  */
 must_check int kbs_admin_call(struct kbs_admin *a, const char *method, const char *path,
 	const char *type, struct slice body, struct buf *ret, struct err *reterr);
+/**
+ * struct kbs_request - one request with everything that may be said
+ * @bearer: instead of the admin token; NULL for that
+ * @if_match, @if_none_match: NULL for none
+ */
+struct kbs_request {
+	const char *method, *path, *type;
+	struct slice body;
+	const char *bearer;
+	const char *if_match, *if_none_match;
+};
+/** kbs_admin_send() - likewise. -ESTALE for 412 besides. */
+must_check int kbs_admin_send(
+	struct kbs_admin *a, const struct kbs_request *q, struct buf *ret, struct err *reterr);
 /** kbs_admin_json() - likewise, with the answer parsed */
 must_check int kbs_admin_json(
 	struct kbs_admin *a, const char *path, json_t **ret, struct err *reterr);
 /** kbs_admin_register() - register reference values: object of name -> JSON value */
 must_check int kbs_admin_register(
 	struct kbs_admin *a, const json_t *values, const char *expiration, struct err *reterr);
+/* In cmd-kbs.c: GET a list and show the members @columns of each row (NULL ends them). */
+int kbs_show_list(struct cli *cli, const char *path, const char *const *columns);
+/* Likewise with the option --limit. */
+int kbs_limited_list(struct cli *cli, const char *path, const char *const *columns);
 /** kbs_path_part() - percent-encode one path segment or id into @out; '/' is kept */
 void kbs_path_part(struct buf *out, const char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Counters of the front, with upstream's names. Only paths below /kbs are counted. */
+/* Histograms, and the counters of the front, with upstream's names. Only paths below /kbs are counted. */
 #include "base/buf.h"
 
 #define DURATION_BUCKETS 7
@@ -11,6 +11,12 @@ struct histogram {
 	uint64_t count;
 	double sum;
 };
+
+/** histogram_observe() - count @value into the first of @count buckets that holds it */
+void histogram_observe(struct histogram *h, const double *bounds, size_t count, double value);
+/** histogram_write() - append Prometheus text; @label is "name=\"value\"" or "" */
+void histogram_write(struct buf *out, const char *name, const char *label,
+	const struct histogram *h, const double *bounds, size_t count);
 
 struct http_metrics {
 	uint64_t requests;

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "trustee/kbs/init.h"
+#include "trustee/kbs/restore.h"
 #include "trustee/kbs/role.h"
 
 #define EXIT_USAGE 2
@@ -13,6 +14,7 @@
 static const char g_help[] =
 	"Usage: husk-kbs [-c FILE]\n"
 	"       husk-kbs init DIR [--listen ADDRESS:PORT] [--host NAME]...\n"
+	"       husk-kbs restore FILE --key KEY [-c FILE]\n"
 	"\n"
 	"The key broker, attestation service and reference value store of husk.\n"
 	"\n"
@@ -20,11 +22,16 @@ static const char g_help[] =
 	"                           configuration in DIR, so that the broker can start\n"
 	"      --listen ADDR:PORT   where it will listen (default 127.0.0.1:8080)\n"
 	"      --host NAME          further name or address for the certificate\n"
+	"  restore FILE             fill the empty store of the configuration from a backup of\n"
+	"                           `husk kbs backup`; the broker must not run yet\n"
+	"      --key KEY            private key, PEM, that the backup was made for\n"
 	"  -c, --config-file FILE   configuration (default $KBS_CONFIG_FILE, then\n"
 	"                           " DEFAULT_CONFIG ")\n"
 	"      --check-config       read the configuration, say whether it is good, and end\n"
 	"  -h, --help               show this text\n"
 	"  -V, --version            show the version\n"
+	"\n"
+	"On SIGHUP the configuration and certificates are read again.\n"
 	"\n"
 	"Exit: 0 after SIGTERM, 1 on failure, 2 for a wrong command line.\n";
 
@@ -32,6 +39,7 @@ struct arguments {
 	const char *config_file;
 	const char *role;
 	const char *init_dir;
+	const char *restore_file, *key_file;
 	const char *listen;
 	const char *hosts[HOSTS_MAX];
 	size_t host_count;
@@ -47,7 +55,7 @@ static int usage(const char *what, const char *value)
 /* Return: -1 to go on, else the exit code. */
 static int parse_arguments(int argc, char **argv, struct arguments *a)
 {
-	enum { OPT_CHECK = 256, OPT_ROLE, OPT_LISTEN, OPT_HOST, OPT_INIT };
+	enum { OPT_CHECK = 256, OPT_ROLE, OPT_LISTEN, OPT_HOST, OPT_INIT, OPT_KEY };
 	static const struct option options[] = {
 		{"config-file", required_argument, NULL, 'c'},
 		{"check-config", no_argument, NULL, OPT_CHECK},
@@ -55,6 +63,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		{"init", required_argument, NULL, OPT_INIT},
 		{"listen", required_argument, NULL, OPT_LISTEN},
 		{"host", required_argument, NULL, OPT_HOST},
+		{"key", required_argument, NULL, OPT_KEY},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
@@ -74,6 +83,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case OPT_INIT:
 			a->init_dir = optarg;
+			break;
+		case OPT_KEY:
+			a->key_file = optarg;
 			break;
 		case OPT_LISTEN:
 			a->listen = optarg;
@@ -97,6 +109,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		if (optind + 1 >= argc)
 			return usage("init needs a folder", "");
 		a->init_dir = argv[optind + 1];
+		optind += 2;
+	}
+	if (optind < argc && streq(argv[optind], "restore")) {
+		if (optind + 1 >= argc || !a->key_file)
+			return usage("restore needs a FILE and --key", "");
+		a->restore_file = argv[optind + 1];
 		optind += 2;
 	}
 	return optind < argc ? usage("unexpected argument ", argv[optind]) : -1;
@@ -143,6 +161,15 @@ int main(int argc, char **argv)
 	if (r < 0) {
 		fprintf(stderr, "husk-kbs: %s\n", err_text(&e, r));
 		return 1;
+	}
+	if (a.restore_file) {
+		r = restore_run(&config, a.restore_file, a.key_file, &e);
+		if (r < 0) {
+			fprintf(stderr, "husk-kbs: restore: %s\n", err_text(&e, r));
+			return 1;
+		}
+		printf("restored %s\n", a.restore_file);
+		return 0;
 	}
 	if (a.check) {
 		printf("%s is good\n", a.config_file);

@@ -3,6 +3,7 @@
 /* Shared by the files of the vault. */
 #include "crypto/hash.h"
 #include "trustee/kbs/admin.h"
+#include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/pool.h"
 #include "trustee/kbs/reply.h"
 #include "trustee/kbs/route.h"
@@ -52,6 +53,7 @@ struct vault {
 	struct call *waiting;  /* answers that wait for the store's flush, newest first */
 	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];
+	struct histogram plugin_duration;
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
 	int64_t log_window; /* second in which refusals were last logged */
 	unsigned log_count; /* how many in it */
@@ -78,7 +80,8 @@ struct call {
 	int64_t version;	   /* of a resource that is asked for; 0 the current one */
 	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
 	char request_id[REQUEST_ID_SIZE];
-	struct call *next;    /* in vault.waiting */
+	struct call *next; /* in vault.waiting */
+	int64_t since_ms;
 	int64_t expires_unix; /* of the call's session */
 	struct digest body_digest;
 	struct reply reply;
@@ -176,3 +179,5 @@ void verdict_record_as(struct call *c, const char *id, const char *kind, const c
 void verdict_new_id(char id[STORE_ID_SIZE]);
 /* vault-metrics.c */
 void vault_metrics(struct vault *v, struct buf *out);
+/* Counts the time that a plugin took to answer. */
+void vault_metrics_plugin(struct vault *v, int64_t ms);

@@ -32,9 +32,18 @@ static void put_family(struct buf *out, const char *name, const uint64_t *values
 	}
 }
 
+static const double g_durations[DURATION_BUCKETS] = {.001, .005, .01, .05, .1, .5, 1};
+
+void vault_metrics_plugin(struct vault *v, int64_t ms)
+{
+	histogram_observe(&v->plugin_duration, g_durations, DURATION_BUCKETS, (double)ms / 1000);
+}
+
 void vault_metrics(struct vault *v, struct buf *out)
 {
-	uint64_t pending, attested;
+	uint64_t pending, attested, entries = 0;
+	uint8_t root[MERKLE_HASH_SIZE];
+	bool up = store_audit_head(v->store, &entries, root, NULL) == 0;
 
 	for (int i = 0; i < COUNT_MAX_; i++) {
 		size_t n = strcspn(g_names[i], "{");
@@ -43,6 +52,8 @@ void vault_metrics(struct vault *v, struct buf *out)
 			g_names[i], v->counters[i]);
 	}
 	vault_session_counts(v, &pending, &attested);
+	histogram_write(out, "kbs_plugin_request_duration_seconds", "plugin_name=\"resource\"",
+		&v->plugin_duration, g_durations, DURATION_BUCKETS);
 	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
 	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
 	buf_printf(out,
@@ -51,4 +62,10 @@ void vault_metrics(struct vault *v, struct buf *out)
 		"# TYPE husk_verifier_queue gauge\nhusk_verifier_queue %zu\n"
 		"# TYPE kbs_build_info gauge\nkbs_build_info{version=\"" HUSK_VERSION "\"} 1\n",
 		pending, attested, pool_queued(v->pool));
+	/* A store that is away does not fail the scrape: that is what the scrape is to show. */
+	buf_printf(out,
+		"# TYPE husk_store_up gauge\nhusk_store_up %d\n"
+		"# TYPE husk_audit_entries gauge\nhusk_audit_entries %" PRIu64 "\n"
+		"# TYPE husk_verifiers gauge\nhusk_verifiers %u\n",
+		up, entries, pool_up_count(v->pool));
 }

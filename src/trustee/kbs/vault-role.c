@@ -222,9 +222,12 @@ struct paths {
 static void add_folder(struct paths *p, const char *uri, enum sandbox_access access_kind)
 {
 	const char *path = uri ? kbs_config_path(uri) : NULL;
-	char *folder = p->folders[p->count];
+	char *folder;
 
-	if (!path || p->count == PATHS_MAX || str_copy(folder, PATH_MAX, path) < 0)
+	if (!path || p->count >= PATHS_MAX)
+		return;
+	folder = p->folders[p->count];
+	if (str_copy(folder, PATH_MAX, path) < 0)
 		return;
 	p->items[p->count] = (struct sandbox_path){dirname(folder), access_kind};
 	if (access(p->items[p->count].path, R_OK) == 0)

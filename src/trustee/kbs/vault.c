@@ -58,6 +58,9 @@ void call_answer(struct call *c)
 	struct vault *v = c->vault;
 	json_t *header;
 
+	if (c->target.route == ROUTE_RESOURCE_GET || c->target.route == ROUTE_RESOURCE_SET ||
+		c->target.route == ROUTE_RESOURCE_DELETE)
+		vault_metrics_plugin(v, now_ms(v) - c->since_ms);
 	if (buf_error(&c->reply.body) < 0)
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "out of memory");
 	header = json_pack("{s:I, s:i, s:s*, s:s, s:s, s:s}", "id", (json_int_t)c->id, "status",
@@ -126,7 +129,7 @@ static int pool_init(void *cookie, unsigned index)
 	return vault_push_state(cookie, index);
 }
 
-static int open_store(const struct kbs_config *c, struct store **ret, struct err *reterr)
+int vault_open_store(const struct kbs_config *c, struct store **ret, struct err *reterr)
 {
 	const struct db_postgres_options o = {
 		.host = c->postgres.host,
@@ -162,7 +165,7 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	v->pool = pool_new(c->husk.verifiers, &pool_ops);
 	if (!v->sessions || !v->pool)
 		return -ENOMEM;
-	r = open_store(c, &v->store, reterr);
+	r = vault_open_store(c, &v->store, reterr);
 	if (r == 0)
 		r = token_keys_load(c, &v->keys, reterr);
 	if (r == 0)
@@ -236,6 +239,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 		return NULL;
 	c->vault = v;
 	c->id = wire_int(header, "id");
+	c->since_ms = now_ms(v);
 	/* A number that is no version gets none: sessions of it cannot attest. */
 	c->protocol = as_protocol_name((int)wire_int(header, "protocol"))
 			      ? (enum as_protocol)wire_int(header, "protocol")

@@ -32,6 +32,9 @@ struct vault_ops {
 	void *cookie;
 };
 
+struct store;
+/** vault_open_store() - the store that @c names; its strings must outlive it */
+must_check int vault_open_store(const struct kbs_config *c, struct store **ret, struct err *reterr);
 /**
  * vault_new() - open store and keys, install missing default policies
  * @c: borrowed, must outlive the vault

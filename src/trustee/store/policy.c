@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policies: every version is kept, the highest one is active. */
+#include "base/str.h"
 #include "trustee/store/internal.h"
 
 static int insert_policy(struct store *s, const struct store_change *by, const char *id,
@@ -33,9 +34,12 @@ static int check_quota(
 	struct store_quota quota;
 	int r = tenant_quota(s, by->tenant, &quota, reterr);
 
-	if (r < 0 || quota.policies == 0)
+	/* The default policies come with the tenant. */
+	if (r < 0 || quota.policies == 0 || streq(by->actor, "system"))
 		return r;
-	r = db_query(s->db, "SELECT count(DISTINCT id) FROM policy WHERE tenant = $1 AND id <> $2",
+	r = db_query(s->db,
+		"SELECT count(DISTINCT id) FROM policy WHERE tenant = $1 AND id <> $2"
+		" AND actor <> 'system'",
 		DB_WITH(DB_TEXT(by->tenant), DB_TEXT(id)), &rows, reterr);
 	if (r == 0)
 		r = db_next(rows, reterr);

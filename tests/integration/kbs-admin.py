@@ -1,0 +1,432 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The state and administration side of a live key broker. usage: kbs-admin.py HUSK-KBS HUSK"""
+import base64
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from kbs_broker import Broker, Client, b64url  # noqa: E402
+
+ALLOW = b"package policy\nimport rego.v1\ndefault allow := false\n" \
+        b"allow if data.plugin == \"resource\"\n"
+
+
+def sample_broker(program, husk, append=""):
+    broker = Broker(program, husk, append)
+    broker.edit(lambda text: text.replace("[attestation_service]\n",
+                                          "[attestation_service]\ninsecure_accept_sample = true\n", 1))
+    return broker.start()
+
+
+def expect(what, have, want):
+    if have != want:
+        raise AssertionError("%s: %r, not %r" % (what, have, want))
+
+
+def set_policy(admin, text=ALLOW):
+    status, _, body = admin.call("POST", "/kbs/v0/resource-policy",
+                                 json.dumps({"policy": b64url(text)}))
+    expect("policy " + body.decode(), status, 200)
+
+
+def read_resource(broker, client, path, **headers):
+    return client.call("GET", "/kbs/v0/resource/" + path, **headers)
+
+
+def decrypted(broker, client, token, path, tenant=None, version=None):
+    with tempfile.TemporaryDirectory() as d:
+        client.write_key(d + "/key")
+        with open(d + "/token", "w", encoding="ascii") as f:
+            f.write(token)
+        args = ["get", path, "--attestation-token", d + "/token", "--tee-key-file", d + "/key",
+                "--out", d + "/out"]
+        broker.cli(*args, *(["--version", str(version)] if version else []), tenant=tenant)
+        with open(d + "/out", "rb") as f:
+            return f.read()
+
+
+def test_versions(broker):
+    admin, guest = Client(broker, admin=True), Client(broker)
+    where = "/kbs/v0/resource/default/key/etag"
+    status, headers, _ = admin.call("POST", where, b"one", Content_Type="application/x-one")
+    expect("first", (status, headers["ETag"]), (200, '"1"'))
+    expect("exists", admin.call("POST", where, b"x", If_None_Match="*")[0], 412)
+    expect("other version", admin.call("POST", where, b"x", If_Match='"7"')[0], 412)
+    expect("no etag", admin.call("POST", where, b"x", If_Match="7")[0], 412)
+    expect("this version", admin.call("POST", where, b"two", If_Match='"1"')[0], 200)
+    set_policy(admin)
+    token = guest.attest()
+    status, headers, _ = read_resource(broker, guest, "default/key/etag")
+    expect("read", (status, headers["ETag"]), (200, '"2"'))
+    expect("unchanged", read_resource(broker, guest, "default/key/etag", If_None_Match='"2"')[0], 304)
+    expect("content", decrypted(broker, guest, token, "default/key/etag"), b"two")
+    expect("old version", decrypted(broker, guest, token, "default/key/etag", version=1), b"one")
+    expect("no version", guest.call("GET", where + "?version=9")[0], 401)
+    admin.call("POST", where, b"three", Content_Type="text/plain")
+    _, headers, _ = read_resource(broker, guest, "default/key/etag")
+    expect("type", headers["X-Husk-Content-Type"], "text/plain")
+    expect("kept are two", guest.call("GET", where + "?version=1")[0], 401)
+    history = json.loads(broker.cli("resource", "history", "default/key/etag", "--json"))
+    expect("history", [(h["version"], h["kept"]) for h in history],
+           [(3, True), (2, True), (1, False)])
+    expect("list", [r["path"] for r in json.loads(
+        broker.cli("resource", "list", "--prefix", "default/key/et", "--json"))],
+        ["default/key/etag"])
+    expect("delete other", admin.call("DELETE", where, If_Match='"1"')[0], 412)
+    expect("delete", admin.call("DELETE", where, If_Match='"3"')[0], 200)
+    expect("gone", admin.call("DELETE", where)[0], 401)
+
+
+def test_request_ids(broker):
+    client = Client(broker)
+    _, headers, _ = client.call("GET", "/kbs/v0/resource/a/b/c", X_Request_Id="my-id.7")
+    expect("mine", headers["X-Request-Id"], "my-id.7")
+    _, headers, _ = client.call("GET", "/kbs/v0/nothing", X_Request_Id="a b\"c")
+    expect("made", len(headers["X-Request-Id"]), 16)
+    mark = len(broker.log())
+    client.call("GET", "/kbs/v0/admin/audit", X_Request_Id="who-asks")
+    broker.wait_log("request=who-asks", mark)
+
+
+def test_endpoints(broker):
+    client = Client(broker)
+    for path in ("/healthz", "/readyz"):
+        expect(path, client.call("GET", path)[0], 200)
+    status, _, body = client.call("GET", "/openapi.json")
+    expect("openapi", (status, json.loads(body)["openapi"]), (200, "3.0.3"))
+    text = client.call("GET", "/metrics")[2].decode()
+    for name in ("kbs_http_requests_total", "kbs_http_active_connections",
+                 "kbs_http_request_duration_seconds_bucket", "kbs_http_request_size_bytes_bucket",
+                 "kbs_http_response_size_bytes_bucket", "kbs_auth_requests_total",
+                 "kbs_auth_successes_total", "kbs_auth_errors_total",
+                 "kbs_attestation_requests_total", "kbs_attestation_errors_total",
+                 "kbs_policy_evaluations_total", "kbs_policy_approvals_total",
+                 "kbs_policy_violations_total", "kbs_policy_errors_total",
+                 "kbs_resource_reads_total", "kbs_resource_writes_total",
+                 "kbs_resource_deletes_total", "kbs_plugin_requests_total",
+                 "kbs_plugin_request_duration_seconds_bucket", "kbs_plugin_errors_total",
+                 "kbs_build_info", "husk_sessions", "husk_verifier_queue", "husk_audit_entries",
+                 "husk_store_up"):
+        if name not in text:
+            raise AssertionError(name + " is not among the metrics")
+
+
+def make_admin_token(broker, claims):
+    """A token signed by the broker's own admin key."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    with open(broker.path("admin.key"), "rb") as f:
+        key = load_pem_private_key(f.read(), None)
+    parts = [{"alg": "EdDSA", "typ": "JWT"},
+             dict({"iss": "husk-kbs-init", "aud": "husk-kbs-init", "exp": 4000000000}, **claims)]
+    text = ".".join(b64url(json.dumps(p).encode()) for p in parts)
+    return text + "." + b64url(key.sign(text.encode()))
+
+
+def issuer_of(broker):
+    payload = broker.token().split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
+
+
+def test_tenants(broker):
+    admin = Client(broker, admin=True)
+    expect("unknown", Client(broker, prefix="/tenants/acme").call("POST", "/kbs/v0/auth", json.dumps(
+        {"version": "0.4.0", "tee": "sample", "extra-params": {}}))[0], 404)
+    broker.cli("tenant", "set", "acme", "--resources", "2", "--bytes", "100")
+    broker.cli("tenant", "set", "other")
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(b"theirs")
+        f.flush()
+        broker.cli("resource", "set", "default/key/t", "--file", f.name, tenant="acme")
+    admin.call("POST", "/kbs/v0/resource/default/key/t", b"ours")
+    inside = Client(broker, admin=True, prefix="/tenants/acme")
+    expect("quota of bytes", inside.call("POST", "/kbs/v0/resource/a/b/big", b"x" * 101)[0], 403)
+    expect("second", inside.call("POST", "/kbs/v0/resource/a/b/two", b"x")[0], 200)
+    expect("quota of resources", inside.call("POST", "/kbs/v0/resource/a/b/three", b"x")[0], 403)
+    # Guests: the tenant's own policy decides, a token of another tenant opens nothing.
+    guest, stranger = Client(broker, prefix="/tenants/acme"), Client(broker)
+    token = guest.attest()
+    expect("default policy", guest.call("GET", "/kbs/v0/resource/default/key/t")[0], 401)
+    set_policy(inside)
+    set_policy(admin)
+    expect("own", decrypted(broker, guest, token, "default/key/t", tenant="acme"), b"theirs")
+    theirs = stranger.attest()
+    expect("outside", decrypted(broker, stranger, theirs, "default/key/t"), b"ours")
+    for prefix, bearer in (("", token), ("/tenants/other", token), ("/tenants/acme", theirs)):
+        c = Client(broker, prefix=prefix)
+        c.bearer = bearer
+        status, _, body = c.call("GET", "/kbs/v0/resource/default/key/t")
+        expect("crossing " + prefix + body.decode(), (status, b"TokenVerifier" in body), (401, True))
+    # Nor does the cookie of another tenant's session.
+    crossing = Client(broker)
+    crossing.cookie = guest.cookie
+    expect("cookie", crossing.call("GET", "/kbs/v0/resource/default/key/t")[0], 401)
+    # Admins: a role of one tenant, a token bound to one.
+    issuer = issuer_of(broker)
+    for claims, prefix, want in (({"role": "acme-admin"}, "/tenants/acme", 200),
+                                 ({"role": "acme-admin"}, "", 401),
+                                 ({"role": "acme-admin"}, "/tenants/other", 401),
+                                 ({"role": "admin", "tenant": "acme"}, "/tenants/acme", 200),
+                                 ({"role": "admin", "tenant": "acme"}, "", 401)):
+        c = Client(broker, prefix=prefix)
+        c.bearer = make_admin_token(broker, dict(claims, iss=issuer, aud=issuer))
+        expect("%s at %s" % (claims, prefix), c.call("GET", "/kbs/v0/admin/resources")[0], want)
+    expect("no tenants within", inside.call("GET", "/kbs/v0/admin/tenants")[0], 404)
+    expect("no backup within", inside.call("POST", "/kbs/v0/admin/backup", "{}")[0], 404)
+    own = json.loads(inside.call("GET", "/kbs/v0/admin/audit")[2])
+    expect("audit", {e["tenant"] for e in own}, {"acme"})
+    broker.cli("tenant", "delete", "acme")
+    expect("deleted", guest.call("GET", "/kbs/v0/resource/default/key/t")[0], 404)
+    expect("ours stays", stranger.call("GET", "/kbs/v0/resource/default/key/t")[0], 200)
+    broker.cli("tenant", "delete", "other")
+
+
+def test_audit(broker):
+    admin, guest = Client(broker, admin=True), Client(broker)
+    state = broker.path("audit-state")
+    broker.cli("audit", "verify", "--state", state)
+    admin.call("POST", "/kbs/v0/resource/a/b/audited", b"x")
+    set_policy(admin)
+    guest.attest()
+    expect("read", guest.call("GET", "/kbs/v0/resource/a/b/audited")[0], 200)
+    first = json.loads(admin.call("GET", "/kbs/v0/admin/audit?limit=1")[2])[0]
+    expect("release", (first["action"], first["object"], first["actor"]),
+           ("resource.release", "a/b/audited", "guest"))
+    broker.cli("audit", "proof", str(first["seq"]))
+    broker.cli("audit", "proof", "1")
+    broker.cli("audit", "proof", "999999", code=1)
+    broker.cli("audit", "verify", "--state", state)
+    # A head of another history is not continued.
+    with open(state, encoding="utf-8") as f:
+        seen = json.load(f)
+    seen["root"] = "00" * 32
+    seen["tree_size"] -= 1
+    with open(state, "w", encoding="utf-8") as f:
+        json.dump(seen, f)
+    broker.cli("audit", "verify", "--state", state, code=3)
+    seen["tree_size"] = 999999
+    with open(state, "w", encoding="utf-8") as f:
+        json.dump(seen, f)
+    broker.cli("audit", "verify", "--state", state, code=3)
+
+
+def test_backup(program, husk):
+    broker = sample_broker(program, husk)
+    try:
+        check_backup(broker, program, husk)
+    finally:
+        broker.remove()
+
+
+def check_backup(broker, program, husk):
+    admin = Client(broker, admin=True)
+    admin.call("POST", "/kbs/v0/resource/a/b/saved", b"secret of the backup")
+    key, public, backup = (broker.path(n) for n in ("b.key", "b.pub", "b.backup"))
+    subprocess.run([husk, "key", "generate", key, "--public", public], check=True,
+                   stderr=subprocess.DEVNULL)
+    broker.cli("backup", backup, "--recipient", key, code=1)  # a private key is refused
+    broker.cli("backup", backup, "--recipient", public)
+    with open(backup, "rb") as f:
+        data = f.read()
+    if b"secret" in data:
+        raise AssertionError("the backup is readable")
+    other = Broker(program, husk, "resource_versions = 2\n")
+    try:
+        restore = [program, "restore", "-c", other.config, "--key"]
+        wrong = broker.path("wrong.key")
+        subprocess.run([husk, "key", "generate", wrong], check=True, stderr=subprocess.DEVNULL)
+        bad = broker.path("bad.backup")
+        changed = bytearray(data)
+        at = data.index(b'"ciphertext"') + 200
+        changed[at] ^= 1
+        with open(bad, "wb") as f:
+            f.write(changed)
+        for args in ([wrong, backup], [key, bad], [key, public], [key, "/nonexistent"]):
+            done = subprocess.run(restore + args, capture_output=True, check=False)
+            expect("bad restore %s" % args, done.returncode, 1)
+        subprocess.run(restore + [key, backup], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run(restore + [key, backup], capture_output=True, text=True, check=False)
+        expect("twice", (done.returncode, "not empty" in done.stderr), (1, True))
+        other.start()
+        paths = [r["path"] for r in json.loads(other.cli("resource", "list", "--json"))]
+        expect("restored", "a/b/saved" in paths, True)
+        other.cli("audit", "verify")
+        log = json.loads(other.cli("audit", "--json", "--limit", "1000"))
+        expect("log goes on", ["restore" in [e["action"] for e in log],
+                               "backup" in [e["action"] for e in log]], [True, True])
+    finally:
+        other.remove()
+
+
+TRUSTEE_POLICY = b"""package policy
+import rego.v1
+default allow = false
+allow if {
+    data["resource-path"][0] == "default"
+}
+"""
+TRUSTEE_CPU = b"""package policy
+import rego.v1
+default executables := 33
+default hardware := 97
+default configuration := 36
+trust_claims := {"executables": executables, "hardware": hardware, "configuration": configuration}
+executables := 3 if "1" in query_reference_value("svn")
+"""
+
+
+def test_trustee(program, husk):
+    broker = sample_broker(program, husk)
+    try:
+        for layout in ("local_fs", "local_json"):
+            check_trustee(broker, layout)
+        out = broker.path("exported")
+        broker.cli("export", "--to-trustee", out)
+        with open(out + "/repository/default\\x2Fkey\\x2Fmoved", "rb") as f:
+            expect("exported", f.read(), b"\x00binary local_json")
+        with open(out + "/kbs/resource-policy.rego", "rb") as f:
+            expect("policy", f.read(), TRUSTEE_POLICY)
+        with open(out + "/reference_value/svn", "rb") as f:
+            expect("value", json.load(f)["value"], ["1"])
+        again = sample_broker(program, husk)
+        try:
+            again.cli("import", "--from-trustee", out)
+            expect("round trip", [r["path"] for r in json.loads(
+                again.cli("resource", "list", "--json"))],
+                [r["path"] for r in json.loads(broker.cli("resource", "list", "--json"))])
+        finally:
+            again.remove()
+        broker.cli("import", "--from-trustee", "/nonexistent", code=1)
+        os.mkdir(broker.path("empty"))
+        broker.cli("import", "--from-trustee", broker.path("empty"), code=1)
+    finally:
+        broker.remove()
+
+
+def write_trustee(folder, layout):
+    value = {"version": "0.1.0", "name": "svn", "expiration": "2035-01-01T00:00:00Z", "value": ["1"]}
+    old = dict(value, name="expired", expiration="2020-01-01T00:00:00Z")
+    content = {
+        "repository": {"default/key/moved": b"\x00binary " + layout.encode(),
+                       "other/key/one": b"kept from guests"},
+        "kbs": {"resource-policy.rego": TRUSTEE_POLICY},
+        "attestation_service_policy": {"default_cpu.rego": TRUSTEE_CPU},
+        "reference_value": {"svn": json.dumps(value).encode(), "expired": json.dumps(old).encode()},
+        "kbs_protocol_session": {"0123": b"{}"},
+    }
+    os.mkdir(folder)
+    for namespace, entries in content.items():
+        if layout == "local_json":
+            with open(os.path.join(folder, namespace), "w", encoding="ascii") as f:
+                json.dump({k: base64.urlsafe_b64encode(v).decode() for k, v in entries.items()}, f)
+            continue
+        os.mkdir(os.path.join(folder, namespace))
+        for key, data in entries.items():
+            with open(os.path.join(folder, namespace, key.replace("/", "\\x2F")), "wb") as f:
+                f.write(data)
+
+
+def check_trustee(broker, layout):
+    folder = broker.path("trustee-" + layout)
+    write_trustee(folder, layout)
+    said = broker.cli("import", "--from-trustee", folder)
+    if "expired expired at 2020" not in said or "imported 5, left out 1" not in said:
+        raise AssertionError(said)
+    guest = Client(broker)
+    token = guest.attest()
+    expect("answer", decrypted(broker, guest, token, "default/key/moved"),
+           b"\x00binary " + layout.encode())
+    expect("denied", guest.call("GET", "/kbs/v0/resource/other/key/one")[0], 401)
+    submods = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["submods"]
+    expect("appraised", submods["cpu0"]["ear.trustworthiness-vector"]["executables"], 3)
+    expect("value", json.loads(broker.cli("reference", "get", "svn")), ["1"])
+
+
+def test_reload(program, husk):
+    broker = sample_broker(program, husk)
+    try:
+        old = ssl.create_default_context(cafile=broker.path("tls.crt"))
+        kept = Client(broker, admin=True, context=old)
+        expect("before", kept.call("GET", "/kbs/v0/admin/resources")[0], 200)
+        guest = Client(broker, context=old)
+        nonce = guest.auth()
+        fresh = Broker(program, husk)  # only for its certificate
+        for name in ("tls.crt", "tls.key"):
+            os.replace(fresh.path(name), broker.path(name))
+        fresh.remove()
+        broker.edit(lambda t: t.replace('"^/kbs/v0/.*$"', '"^/kbs/v0/resource/.*$"')
+                    .replace("[husk]\n", "[husk]\nrequest_rate = 1000\n"))
+        mark = len(broker.log())
+        broker.process.send_signal(signal.SIGHUP)
+        broker.wait_log("vault.reload ", mark)
+        broker.wait_log("front.reload ", mark)
+        # The connection and the session stay, the access list is another one.
+        expect("access list", kept.call("GET", "/kbs/v0/admin/resources")[0], 401)
+        expect("still allowed", kept.call("POST", "/kbs/v0/resource/a/b/c", b"x")[0], 200)
+        expect("session", guest.call("POST", "/kbs/v0/attest", guest.message(nonce))[0], 200)
+        expect("new certificate", Client(broker).call("GET", "/healthz")[0], 200)
+        try:
+            Client(broker, context=old).call("GET", "/healthz")
+            raise AssertionError("the old certificate is still served")
+        except ssl.SSLError:
+            pass
+        # What is wrong changes nothing.
+        broker.edit(lambda t: t + "\nnonsense = 1\n")
+        mark = len(broker.log())
+        broker.process.send_signal(signal.SIGHUP)
+        broker.wait_log("kbs.reload.refused", mark)
+        expect("lives", Client(broker).call("GET", "/readyz")[0], 200)
+        broker.edit(lambda t: t.replace("\nnonsense = 1\n", ""))
+        with open(broker.path("admin.pub"), "w", encoding="ascii") as f:
+            f.write("no key")
+        mark = len(broker.log())
+        broker.process.send_signal(signal.SIGHUP)
+        broker.wait_log("vault.reload.refused", mark)
+        expect("old key", kept.call("POST", "/kbs/v0/resource/a/b/c", b"x")[0], 200)
+    finally:
+        broker.remove()
+
+
+def test_request_rate(program, husk):
+    broker = Broker(program, husk, "request_rate = 1\nrequest_burst = 5\n").start()
+    try:
+        client = Client(broker)
+        answers = [client.call("GET", "/healthz") for _ in range(10)]
+        expect("limited", [a[0] for a in answers[:5]] + [answers[-1][0]], [200] * 5 + [429])
+        expect("when", answers[-1][1]["Retry-After"], "1")
+    finally:
+        broker.remove()
+
+
+def main():
+    program, husk = sys.argv[1:3]
+    tests = [test_versions, test_request_ids, test_endpoints, test_tenants, test_audit]
+    broker = sample_broker(program, husk, "resource_versions = 2\n")
+    broker.kill(signal.SIGTERM)
+    broker.edit(lambda t: t + '\n[[admin.authorization.regex_acl.acls]]\nrole = "acme-admin"\n'
+                'tenant = "acme"\nallowed_endpoints = "^/kbs/v0/.*$"\n')
+    broker.start()
+    bad = 0
+    alone = [test_backup, test_trustee, test_reload, test_request_rate]
+    for test in tests + alone:
+        name = test.__name__
+        try:
+            test(*([broker] if test in tests else [program, husk]))
+            print("ok", name)
+        except Exception as error:  # each failure is one line, the others still run
+            bad += 1
+            print("FAIL", name, "%s: %s" % (type(error).__name__, error))
+            traceback.print_exc()
+    if bad:
+        print(broker.log()[-3000:])
+    broker.remove()
+    return 1 if bad else 0
+
+
+sys.exit(main())
