@@ -174,7 +174,7 @@ static int check_state(struct kbs_admin *a, const char *file, const json_t *json
 {
 	cleanup_with(buf_done) struct buf text = buf_init(STATE_MAX);
 	cleanup(json_decref) json_t *seen = NULL;
-	struct head old;
+	struct head old = {0};
 	int r = 0;
 
 	if (access(file, F_OK) == 0) {
@@ -195,7 +195,7 @@ static int check_state(struct kbs_admin *a, const char *file, const json_t *json
 static int verify(struct cli *cli, struct kbs_admin *a)
 {
 	cleanup(json_decref) json_t *json = NULL;
-	struct head head;
+	struct head head = {0};
 	struct err e = {0};
 	int r = get_head(a, &json, &head, &e);
 
@@ -218,7 +218,7 @@ static int prove(struct cli *cli, struct kbs_admin *a)
 	cleanup_with(buf_done) struct buf path = buf_init(0);
 	cleanup(json_decref) json_t *head_json = NULL, *proof = NULL;
 	uint8_t leaf[MERKLE_HASH_SIZE];
-	struct head head;
+	struct head head = {0};
 	struct err e = {0};
 	char where[96];
 	uint64_t seq = 0;

@@ -13,12 +13,18 @@ import subprocess
 import tempfile
 import time
 
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 
 
 def b64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64url(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def canonical(value):
@@ -154,6 +160,19 @@ class Client:
             f.write(self.key.private_bytes(serialization.Encoding.PEM,
                                            serialization.PrivateFormat.PKCS8,
                                            serialization.NoEncryption()))
+
+    def decrypt(self, jwe):
+        """A resource as the guest reads it: ECDH-ES+A256KW, A256GCM (RFC 7518)."""
+        jwe = json.loads(jwe)
+        header = json.loads(unb64url(jwe["protected"]))
+        x, y = (int.from_bytes(unb64url(header["epk"][n]), "big") for n in "xy")
+        peer = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        alg = header["alg"].encode()
+        info = (len(alg).to_bytes(4, "big") + alg + bytes(8) + (256).to_bytes(4, "big"))
+        kek = ConcatKDFHash(hashes.SHA256(), 32, info).derive(self.key.exchange(ec.ECDH(), peer))
+        cek = keywrap.aes_key_unwrap(kek, unb64url(jwe["encrypted_key"]))
+        return AESGCM(cek).decrypt(unb64url(jwe["iv"]), unb64url(jwe["ciphertext"]) +
+                                   unb64url(jwe["tag"]), jwe["protected"].encode())
 
     def auth(self):
         status, _, body = self.call("POST", "/kbs/v0/auth", json.dumps(
