@@ -8,6 +8,7 @@
 #include "cli/evidence_file.h"
 #include "cli/explain.h"
 #include "crypto/hash.h"
+#include "crypto/key.h"
 #include "evidence/collateral_file.h"
 #include "evidence/evidence.h"
 #include "fmt/cca_token.h"
@@ -49,6 +50,10 @@ static const char *guess_tee(const json_t *evidence)
 		return json_object_get(evidence, "vcek") ? "az-snp-vtpm" : "az-tdx-vtpm";
 	if (json_object_get(evidence, "token"))
 		return "cca";
+	if (json_object_get(evidence, "attestation_reports"))
+		return "hygondcu";
+	if (json_object_get(evidence, "image_hdr_tags"))
+		return "se";
 	return guess_intel(evidence);
 }
 
@@ -231,11 +236,20 @@ static int read_collateral(const char *path, struct collateral_store **ret, stru
 	return 0;
 }
 
+static int read_se_key(const char *path, struct pkey **ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf pem = buf_init_secret((size_t)64 << 10);
+
+	int r = file_read(path, pem.max, &pem, reterr);
+	return r == 0 ? pkey_from_pem(buf_slice(&pem), ret, reterr) : r;
+}
+
 static int run_verify(struct cli *cli)
 {
 	cleanup_with(buf_done) struct buf report_data = buf_init(1024);
 	cleanup(json_decref) json_t *records = json_array();
 	cleanup(collateral_store_free) struct collateral_store *store = NULL;
+	cleanup(pkey_free) struct pkey *se_key = NULL;
 	struct evidence_request q = {0};
 	struct digest init_data = {0};
 	struct err e = {0};
@@ -246,6 +260,9 @@ static int run_verify(struct cli *cli)
 		r = read_collateral(cli_opt(cli, "collateral"), &store, &e);
 		q.collateral = store ? collateral_store_provider(store) : NULL;
 	}
+	if (r == 0 && cli_opt(cli, "se-key"))
+		r = read_se_key(cli_opt(cli, "se-key"), &se_key, &e);
+	q.ibm_key = se_key;
 	if (r < 0)
 		return cli_fail(cli, r, &e, NULL);
 	if (q.insecure_skip_report_data)
@@ -268,13 +285,17 @@ static int run_verify(struct cli *cli)
 
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
-		.choices = "tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|csv|tpm|nvidia|sample"},
+		.choices =
+			"tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|csv|hygondcu|se|tpm|nvidia|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},
 	{"collateral", .arg = "FILE",
 		.help = "what vendors publish: a bundle, the output of Intel's PcsClientTool, or a "
 			"folder",
+		.complete = CLI_COMPLETE_FILE},
+	{"se-key", .arg = "FILE",
+		.help = "RSA key that unwraps the measurement keys of IBM Secure Execution, PEM",
 		.complete = CLI_COMPLETE_FILE},
 	{"insecure-no-revocation-list",
 		.help = "accept SNP and NVIDIA evidence without knowing what was revoked"},

@@ -9,11 +9,13 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "crypto/key.h"
+#include "evidence/se.h"
 #include "fmt/csv.h"
 #include "fmt/jcs.h"
 #include "fmt/json.h"
 #include "support/cca_sim.h"
 #include "support/csv_sim.h"
+#include "support/se_sim.h"
 #include "trustee/as/as.h"
 
 #define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
@@ -154,11 +156,62 @@ static void test_csv(void **state)
 	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "contraindicated", 3, 32, 96);
 }
 
+static void test_dcu(void **state)
+{
+	static const uint8_t measure[32] = {[0 ... 31] = 0x33};
+	cleanup(csv_sim_free) struct csv_sim *sim = csv_sim_new();
+	cleanup_with(service_done) struct service s = new_service(csv_sim_publish(sim));
+	char hex[2 * 32 + 1];
+
+	assert_int_equal(
+		as_set_policy(s.as, "default_dcu", as_default_policy("default_dcu"), NULL), 0);
+	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 1),
+		"HSK certificate");
+	as_trust_insecure_hygon_root(s.as, csv_sim_root(sim));
+	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, SLICE_LIT("another"), 1), "report data");
+	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, SLICE_EMPTY, 0), "there is no report");
+	appraise(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 2),
+		"warning", 33, 2, 0);
+	refer(&s, "dcu_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
+	appraise(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 2),
+		"affirming", 3, 2, 0);
+}
+
+static json_t *se_evidence(const struct service *s, const struct se_sim *sim)
+{
+	struct pkey *hosts[] = {se_sim_host_key(sim)};
+	struct se_tags tags = se_sim_tags(sim);
+	cleanup(json_decref) json_t *challenge = NULL;
+	uint8_t user[64] = {0};
+
+	memcpy(user, s->report_data.bytes, s->report_data.size);
+	assert_int_equal(se_challenge(se_sim_wrapping_key(sim), &tags, hosts, 1, &challenge), 0);
+	return se_sim_answer(sim, challenge, slice_of(user, sizeof(user)));
+}
+
+static void test_se(void **state)
+{
+	cleanup(se_sim_free) struct se_sim *sim = se_sim_new();
+	cleanup_with(service_done) struct service s = new_service(json_pack("{s:{}}", "items"));
+	cleanup_with(buf_done) struct buf pem = buf_init_secret(0);
+	char hex[2 * 16 + 1];
+
+	refuse(&s, "se", se_evidence(&s, sim), "wrapping key");
+	assert_int_equal(pkey_to_pem_private(se_sim_wrapping_key(sim), &pem), 0);
+	assert_int_equal(as_set_ibm_key(s.as, SLICE_LIT("no key"), NULL), -EBADMSG);
+	assert_int_equal(as_set_ibm_key(s.as, buf_slice(&pem), NULL), 0);
+	appraise(&s, "se", se_evidence(&s, sim), "warning", 33, 2, 36);
+	refer(&s, "se_tag", hex_str(se_sim_tags(sim).tag, hex, sizeof(hex)));
+	appraise(&s, "se", se_evidence(&s, sim), "affirming", 3, 2, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cca),
 		cmocka_unit_test(test_csv),
+		cmocka_unit_test(test_dcu),
+		cmocka_unit_test(test_se),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

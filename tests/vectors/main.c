@@ -42,6 +42,7 @@ static const struct {
 	{"cca", vector_cca},
 	{"cose", vector_cose},
 	{"csv", vector_csv},
+	{"ibm-se", vector_ibm_se},
 };
 
 static unsigned g_passed, g_failed, g_unknown, g_contested;

@@ -12,10 +12,6 @@
 
 #define CRL_MAX ((size_t)16 << 20)
 
-struct crl {
-	X509_CRL *x;
-};
-
 /*
  * RFC 5280 5.1.1.2: the list names its algorithm twice, only the inner name is signed. Some
  * releases of OpenSSL compare them for certificates only.

@@ -7,5 +7,9 @@ struct cert {
 	X509 *x;
 };
 
+struct crl {
+	X509_CRL *x;
+};
+
 /** x509_time() - ASN1_TIME to seconds since the epoch. Return: 0, -EBADMSG. */
 int x509_time(const ASN1_TIME *t, int64_t *ret);

@@ -22,6 +22,8 @@ static const struct evidence_tee g_tees[] = {
 	{"nvidia", "gpu", evidence_nvidia_verify},
 	{"sampledevice", "gpu", evidence_sample_device_verify},
 	{"csv", "cpu", evidence_csv_verify},
+	{"hygondcu", "dcu", evidence_dcu_verify},
+	{"se", "cpu", evidence_se_verify},
 };
 
 const struct evidence_tee *evidence_find(const char *name)

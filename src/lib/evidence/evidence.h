@@ -15,6 +15,7 @@
 #include "evidence/collateral.h"
 
 struct digest;
+struct pkey;
 
 enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
 
@@ -31,6 +32,8 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * @nvidia_roots: likewise of NVIDIA's, for devices and for reference integrity manifests
  * @nvidia_dpu_root: certificate that chains of DPUs end in, PEM or DER; empty: none is trusted
  * @hygon_root: an HRK certificate to trust instead of Hygon's, likewise
+ * @ibm_roots: likewise of the root of IBM's host keys, which is DigiCert's
+ * @ibm_key: RSA key that unwraps the measurement keys of Secure Execution; NULL: there is none
  * @snp_vmpl_max: highest number of a VMPL whose SNP reports are accepted; 0 is the most privileged
  * @insecure_no_revocation_list: accept SNP and NVIDIA chains for which there is no revocation list
  * or OCSP answer; one that is there is heeded
@@ -51,6 +54,9 @@ struct evidence_request {
 	size_t nvidia_root_count;
 	struct slice nvidia_dpu_root;
 	struct slice hygon_root;
+	const struct digest *ibm_roots;
+	size_t ibm_root_count;
+	const struct pkey *ibm_key;
 	uint32_t snp_vmpl_max;
 	bool insecure_no_revocation_list;
 	bool insecure_skip_report_data;

@@ -19,6 +19,10 @@ int evidence_cca_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_csv_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_dcu_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_se_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_snp_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sgx_verify(

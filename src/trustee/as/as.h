@@ -66,6 +66,12 @@ void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin);
 void as_trust_insecure_hygon_root(struct as *as, struct slice cert);
 
 /**
+ * as_set_ibm_key() - the RSA key that unwraps measurement keys of IBM Secure Execution, PEM
+ * Return: 0, -EBADMSG, -EOPNOTSUPP; the old one stays on failure.
+ */
+must_check int as_set_ibm_key(struct as *as, struct slice pem, struct err *reterr);
+
+/**
  * struct as_request - what is to be appraised
  * @tee: as named when the session began
  * @nonce: base64 text of the session's nonce
@@ -122,6 +128,6 @@ must_check int as_evaluate(
 must_check int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data,
 	int64_t now, json_t **ret, struct err *reterr);
 
-/** as_default_policy() - text of a built-in policy: default_cpu, default_gpu, default_switch,
+/** as_default_policy() - text of a built-in policy: default_cpu, default_dcu, default_gpu, default_switch,
  * default_ppcie, insecure_sample, resource-policy */
 struct slice as_default_policy(const char *id);

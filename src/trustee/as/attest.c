@@ -339,6 +339,7 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 		request->intel_roots = &as->insecure_intel_root;
 		request->intel_root_count = 1;
 	}
+	request->ibm_key = as->ibm_key;
 	request->hygon_root = slice_of(as->insecure_hygon_root, as->insecure_hygon_root_size);
 	if (as->insecure_amd_root.size > 0) {
 		request->amd_roots = &as->insecure_amd_root;

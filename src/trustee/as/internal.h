@@ -24,6 +24,7 @@ struct as {
 	struct digest insecure_intel_root;   /* size 0: Intel's */
 	struct digest insecure_amd_root;     /* size 0: AMD's */
 	struct digest insecure_nvidia_root;  /* size 0: NVIDIA's */
+	struct pkey *ibm_key;		     /* owned; NULL: there is none */
 	uint8_t insecure_hygon_root[1024];
 	size_t insecure_hygon_root_size; /* 0: Hygon's */
 };

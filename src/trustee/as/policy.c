@@ -2,6 +2,7 @@
 /* Compiling policies, and what they may ask of us. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "crypto/key.h"
 #include "trustee/as/internal.h"
 
 #define POLICY_TIME_MS 5000
@@ -189,6 +190,18 @@ void as_trust_insecure_hygon_root(struct as *as, struct slice cert)
 	as->insecure_hygon_root_size = cert.size;
 }
 
+int as_set_ibm_key(struct as *as, struct slice pem, struct err *reterr)
+{
+	struct pkey *key = NULL;
+
+	int r = pkey_from_pem(pem, &key, reterr);
+	if (r < 0)
+		return r;
+	pkey_free(as->ibm_key);
+	as->ibm_key = key;
+	return 0;
+}
+
 struct as *as_new(void)
 {
 	return calloc(1, sizeof(struct as));
@@ -202,6 +215,7 @@ void as_free(struct as *as)
 		rego_program_free(as->policies[i].program);
 	rvps_snapshot_free(as->references);
 	collateral_store_free(as->collateral);
+	pkey_free(as->ibm_key);
 	free(as);
 }
 

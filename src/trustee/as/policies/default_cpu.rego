@@ -359,6 +359,25 @@ configuration := 96 if {
 	not input.csv.policy.nodbg == 1
 }
 
+##### IBM Secure Execution
+
+# The tag is that of the image's header: it covers the whole image and its key.
+se_image_is_known if accepted(input.se.tag, "se_tag")
+
+# 3: the approved image runs.
+executables := 3 if se_image_is_known
+
+# 2: only a machine whose host key was verified could make the measurement.
+hardware := 2 if input.se
+
+# 2: the image's configuration is part of it, and the keys of the machine are the approved ones; 3:
+# the image alone. A debugger needs an image that allows it, which has another tag.
+configuration := 2 if {
+	se_image_is_known
+	accepted(input.se.image_phkh, "se_image_phkh")
+	accepted(input.se.attestation_phkh, "se_attestation_phkh")
+} else := 3 if se_image_is_known
+
 ##### Sample: evidence of a test attester that anybody can make. No rule, so it stays contraindicated.
 
 ##### What the workload is, from the agent policy inside the init-data
