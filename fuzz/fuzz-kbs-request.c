@@ -19,9 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_auth(struct slice in)
 {
 	enum as_protocol protocol;
+	unsigned hashes;
 	char tee[SESSION_TEE_SIZE];
 
-	if (rcar_read_auth(in, "0.1.0", tee, &protocol, NULL) == 0 && !*tee)
+	if (rcar_read_auth(in, "0.1.0", tee, &protocol, &hashes, NULL) == 0 && !*tee)
 		abort();
 }
 
@@ -38,6 +39,24 @@ static void try_evaluate(struct slice in)
 		json_is_true(json_object_get(outcome, "accepted")))
 		abort();
 	json_decref(outcome);
+}
+
+/* For another service: what is passed on must hold the session's nonce. */
+static void try_prepare(struct slice in, const char *tee)
+{
+	const struct as_request request = {.tee = tee, .nonce = NONCE, .body = in};
+	json_t *outcome = NULL, *ids = json_array();
+
+	if (as_prepare(&request, &outcome, NULL) == 0 &&
+		json_is_true(json_object_get(outcome, "accepted")))
+		abort();
+	json_decref(outcome);
+	outcome = NULL;
+	if (as_prepare_intel(&request, ids, true, &outcome, NULL) == 0 &&
+		json_is_true(json_object_get(outcome, "accepted")))
+		abort();
+	json_decref(outcome);
+	json_decref(ids);
 }
 
 static void try_attest(struct slice in, const char *tee, enum as_protocol protocol)
@@ -118,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		try_attest(in, "tpm", AS_PROTOCOL_0_4_0);
+		try_prepare(in, "tdx");
 		break;
 	case 3:
 		try_reference(in);

@@ -78,12 +78,17 @@ class Service:
 
 
 class Kbs(Service):
-    def __init__(self, program, extra=""):
+    """@extra: lines for [husk]; @edit: what else to do with the configuration's text."""
+
+    def __init__(self, program, extra="", edit=None):
         folder = tempfile.mkdtemp(prefix="husk-py-")
         subprocess.run([program, "init", folder, "--listen", "127.0.0.1:0"], check=True,
                        stdout=subprocess.DEVNULL)
-        with open(os.path.join(folder, "husk-kbs.toml"), "a") as config:
-            config.write(extra)
+        path = os.path.join(folder, "husk-kbs.toml")
+        with open(path) as config:
+            text = config.read() + extra
+        with open(path, "w") as config:
+            config.write(edit(text) if edit else text)
         super().__init__([program, "-c", os.path.join(folder, "husk-kbs.toml")], folder)
         self.tls = ssl.create_default_context(cafile=os.path.join(folder, "tls.crt"))
         with open(os.path.join(folder, "admin-token")) as token:

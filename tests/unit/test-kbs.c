@@ -260,6 +260,7 @@ static void test_ratelimit(void **state)
 static void test_protocols(void)
 {
 	char tee[SESSION_TEE_SIZE], body[128];
+	unsigned hashes;
 
 	for (int i = 0; i < AS_PROTOCOL_COUNT_; i++) {
 		for (int oldest = 0; oldest < AS_PROTOCOL_COUNT_; oldest++) {
@@ -269,7 +270,7 @@ static void test_protocols(void)
 				"{\"version\":\"%s\",\"tee\":\"snp\",\"extra-params\":\"\"}",
 				as_protocol_name(i));
 			assert_int_equal(rcar_read_auth(slice_str(body), as_protocol_name(oldest),
-						 tee, &got, NULL),
+						 tee, &got, &hashes, NULL),
 				i <= oldest ? 0 : -EOPNOTSUPP);
 			assert_int_equal(got, i <= oldest ? i : AS_PROTOCOL_COUNT_);
 		}
@@ -302,21 +303,33 @@ static void test_auth_message(void **state)
 		{"{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":{}} x", -EBADMSG},
 	};
 	enum as_protocol protocol;
+	unsigned hashes = 0;
 	char tee[SESSION_TEE_SIZE];
 	struct err e = {0};
 
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-		if (rcar_read_auth(slice_str(rows[i].body), "0.1.0", tee, &protocol, &e) !=
+		if (rcar_read_auth(slice_str(rows[i].body), "0.1.0", tee, &protocol, &hashes, &e) !=
 			rows[i].want)
 			fail_msg("%s", rows[i].body);
 	}
+	/* Hash algorithms are noted: not a list, an empty one, some. */
+	assert_int_equal(
+		rcar_read_auth(slice_str(rows[0].body), "0.1.0", tee, &protocol, &hashes, NULL), 0);
+	assert_int_equal(hashes, 0);
+	assert_int_equal(rcar_read_auth(SLICE_LIT("{\"version\":\"0.4.0\",\"tee\":\"tdx\","
+						  "\"extra-params\":{\"supported-hash-algorithms\":"
+						  "[\"SHA256\",5,\"sha512\",\"sm3\"]}}"),
+				 "0.1.0", tee, &protocol, &hashes, NULL),
+		0);
+	assert_int_equal(hashes, RCAR_HASH_LIST | RCAR_SHA256 | RCAR_SHA512);
 	/* Every truncation of a good message is refused. */
 	for (size_t n = 0; n < strlen(rows[0].body); n++)
-		assert_int_not_equal(
-			rcar_read_auth(slice_of(rows[0].body, n), "0.1.0", tee, &protocol, NULL),
+		assert_int_not_equal(rcar_read_auth(slice_of(rows[0].body, n), "0.1.0", tee,
+					     &protocol, &hashes, NULL),
 			0);
 	assert_int_equal(
-		rcar_read_auth(slice_str(rows[2].body), "0.1.0", tee, &protocol, &e), -EOPNOTSUPP);
+		rcar_read_auth(slice_str(rows[2].body), "0.1.0", tee, &protocol, &hashes, &e),
+		-EOPNOTSUPP);
 	assert_string_equal(e.text,
 		"KBS Client Protocol Version Mismatch: expect =0.4.0 while the request is 0.5.0");
 	test_protocols();
@@ -469,7 +482,13 @@ static void test_config(void **state)
 		{CONFIG_BASE "[attestation_token]\ninsecure_header_jwk = true", 0, NULL},
 		{CONFIG_BASE "[attestation_token]\ninsecure_header_jwk = 1", -EINVAL,
 			"true or false"},
-		{CONFIG_BASE "[attestation_service]\ntype = \"intel_ta\"", -EOPNOTSUPP, "intel_ta"},
+		{CONFIG_BASE "[attestation_service]\ntype = \"intel_ta\"", -EINVAL,
+			"needs base_url"},
+		{CONFIG_BASE "[attestation_service]\ntype = \"oracle\"", -EOPNOTSUPP, "oracle"},
+		{CONFIG_BASE "[attestation_service]\ntype = \"coco_as_grpc\"", 0, NULL},
+		{CONFIG_BASE "[attestation_service.rvps_config]\ntype = \"GrpcRemote\"", 0, NULL},
+		{CONFIG_BASE "[attestation_service.rvps_config]\ntype = \"Other\"", -EOPNOTSUPP,
+			"Other"},
 		{CONFIG_BASE "[attestation_service]\ntimeout = 0", -EINVAL, "from 1 to"},
 		{CONFIG_BASE "[attestation_service]\ntimeout = \"5\"", -EINVAL, "number"},
 		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Redis\"", -EOPNOTSUPP, "Redis"},

@@ -121,6 +121,25 @@ must_check int as_evaluate(
 	struct as *as, const struct as_evaluation *request, json_t **ret, struct err *reterr);
 
 /**
+ * as_prepare() - what another attestation service is to be asked, from an RCAR message
+ * @ret: as as_attest(), but with "request": the JSON of as_evaluate()
+ */
+must_check int as_prepare(const struct as_request *request, json_t **ret, struct err *reterr);
+/**
+ * as_prepare_intel() - likewise for Intel Trust Authority
+ * @policy_ids: array of its policies; @must_match: all of them must match
+ * @ret: "request": the body of its attest call; "suffix": behind its address, "" or "/azure"
+ */
+must_check int as_prepare_intel(const struct as_request *request, json_t *policy_ids,
+	bool must_match, json_t **ret, struct err *reterr);
+/**
+ * as_use_values() - policies get reference values from @values instead
+ * @values: object, name to value or null; borrowed until the next call; NULL: our own count again
+ * @wanted: array that gets the names that policies ask for and @values does not have
+ */
+void as_use_values(struct as *as, const json_t *values, json_t *wanted);
+
+/**
  * as_authorize() - run policy @id, rule policy.allow
  * @claims: JSON text of the token's claims; @data: JSON text of plugin, resource-path and query
  * @ret: new reference to { "accepted": bool, "reason", "findings" }

@@ -181,7 +181,7 @@ static int binding(const struct attest *a, const json_t *runtime, struct digest 
 		     : hash_once(a->piece ? a->piece->hash : BINDING_HASH, buf_slice(&text), ret);
 }
 
-static json_t *runtime_data(const struct attest *a, bool primary)
+json_t *as_runtime_data(const struct attest *a, bool primary)
 {
 	json_t *runtime;
 
@@ -276,7 +276,10 @@ static void explain(struct attest *a, struct rego_eval *e, struct slice input, c
 static int appraise(struct attest *a, const char *class, const char *tee, const json_t *input,
 	json_t **ret_submod, struct err *reterr)
 {
-	struct as_host host = {.references = a->as->references, .now = a->now};
+	struct as_host host = {.references = a->as->references,
+		.values = a->as->values,
+		.wanted = a->as->wanted,
+		.now = a->now};
 	cleanup(rego_eval_free) struct rego_eval *e = NULL;
 	cleanup(free_ptr) char *text = json_dumps(input, JSON_COMPACT);
 	json_t *vector = NULL, *extensions = NULL;
@@ -401,7 +404,7 @@ int as_take_evidence(
 		return err_set(
 			reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
 	trust_of(a->as, &request);
-	json_t *runtime = runtime_data(a, primary);
+	json_t *runtime = as_runtime_data(a, primary);
 	int r = runtime ? binding(a, runtime, &report) : -ENOMEM;
 	if (r == 0) {
 		request.report_data = digest_slice(&report);
@@ -419,14 +422,19 @@ int as_take_evidence(
 	return r;
 }
 
+int as_read_message(struct attest *a, struct err *reterr)
+{
+	int r = read_message(a, reterr);
+
+	return r < 0 ? r : read_devices(a, reterr);
+}
+
 static int take_all(struct attest *a, struct err *reterr)
 {
 	const char *tee;
 	json_t *evidence;
-	int r = read_message(a, reterr);
+	int r = as_read_message(a, reterr);
 
-	if (r == 0)
-		r = read_devices(a, reterr);
 	if (r == 0)
 		r = read_init_data(a, reterr);
 	if (r == 0)

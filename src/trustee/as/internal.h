@@ -18,7 +18,9 @@ struct as_policy {
 struct as {
 	struct as_policy policies[AS_POLICIES_MAX];
 	size_t policy_count;
-	struct rvps_snapshot *references;    /* owned; NULL while none were pushed */
+	struct rvps_snapshot *references; /* owned; NULL while none were pushed */
+	const json_t *values;		  /* borrowed; instead of references, see as_use_values() */
+	json_t *wanted;			  /* borrowed */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
 	const struct as *collateral_of;	     /* whose to use instead; NULL for its own */
 	struct digest insecure_intel_root;   /* size 0: Intel's */
@@ -32,6 +34,8 @@ struct as {
 /* What query_reference_value() needs while a policy runs. */
 struct as_host {
 	const struct rvps_snapshot *references;
+	const json_t *values; /* instead of references, when not NULL */
+	json_t *wanted;
 	int64_t now;
 };
 
@@ -81,6 +85,10 @@ struct attest {
 
 void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose);
 void as_attest_done(struct attest *a);
+/* Reads the RCAR message of @a->request: key, nonce, evidence. */
+must_check int as_read_message(struct attest *a, struct err *reterr);
+/* What a piece's report data is made of; new reference. */
+json_t *as_runtime_data(const struct attest *a, bool primary);
 /* Reads initdata: its digest, and its claims for the policy. */
 must_check int as_take_init_toml(struct attest *a, struct slice text, struct err *reterr);
 /* Verifies and appraises one piece; @primary: bound to the initdata, too. */

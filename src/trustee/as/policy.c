@@ -6,6 +6,21 @@
 #include "trustee/as/internal.h"
 
 #define POLICY_TIME_MS 5000
+#define WANTED_MAX 256
+
+/* NULL: none. Values of a remote provider are as good as it says; those it was not asked for are
+ * noted. */
+static const json_t *reference_of(const struct as_host *host, const char *name)
+{
+	const json_t *value;
+
+	if (!host->values)
+		return rvps_query(host->references, name, host->now, NULL);
+	value = json_object_get(host->values, name);
+	if (!value && json_array_size(host->wanted) < WANTED_MAX)
+		json_array_append_new(host->wanted, json_string(name));
+	return json_is_null(value) ? NULL : value;
+}
 
 static int query_reference_value(struct rego_call *call, const struct rego_value *const *args,
 	size_t count, const struct rego_value **ret)
@@ -18,7 +33,7 @@ static int query_reference_value(struct rego_call *call, const struct rego_value
 	if (count != 1 || rego_type(args[0]) != REGO_STRING)
 		return rego_call_fail(call, "query_reference_value needs a string");
 	name = slice_strdup(rego_text(args[0]));
-	value = name ? rvps_query(host->references, name, host->now, NULL) : NULL;
+	value = name ? reference_of(host, name) : NULL;
 	if (!value) {
 		*ret = rego_make_null();
 		return 0;
@@ -165,6 +180,14 @@ int as_set_collateral(struct as *as, const json_t *doc, struct err *reterr)
 	collateral_store_free(as->collateral);
 	as->collateral = steal_ptr(fresh);
 	return 0;
+}
+
+void as_use_values(struct as *as, const json_t *values, json_t *wanted)
+{
+	if (!as)
+		return;
+	as->values = values;
+	as->wanted = wanted;
 }
 
 void as_trust_insecure_intel_root(struct as *as, const struct digest *pin)

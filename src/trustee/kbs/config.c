@@ -80,6 +80,13 @@ static const struct key g_as[] = {
 	STR("type", as.type, "coco_as_builtin"),
 	NUM("timeout", as.timeout_min, 1, 1440, 5),
 	BOOL("insecure_accept_sample", as.insecure_accept_sample),
+	STR("as_addr", as.address, "http://127.0.0.1:50004"),
+	NUM("pool_size", as.pool_size, 1, 1000, 4),
+	STR("base_url", as.base_url, NULL),
+	STR("api_key", as.api_key, NULL),
+	STR("certs_file", as.certs_file, NULL),
+	LIST("policy_ids", as.policy_ids),
+	BOOL("allow_unmatched_policy", as.allow_unmatched_policy),
 	TABLE("rvps_config"),
 	TABLE("attestation_token_broker"),
 	TABLE("verifier_config"),
@@ -111,6 +118,9 @@ static const struct key g_husk[] = {
 	LIST("grpc_sockets", husk.grpc_sockets),
 	LIST("rest_sockets", husk.rest_sockets),
 	STR("client_ca", husk.client_ca, NULL),
+	STR("remote_ca", husk.remote_ca, NULL),
+	STR("remote_certificate", husk.remote_certificate, NULL),
+	STR("remote_key", husk.remote_key, NULL),
 	BOOL("insecure_no_client_auth", husk.insecure_no_client_auth),
 	BOOL("insecure_allow_unbound_evidence", husk.insecure_allow_unbound_evidence),
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
@@ -373,11 +383,52 @@ static int read_admin(const json_t *table, struct kbs_config *c, struct err *ret
 	return 0;
 }
 
+static int read_as_mode(struct kbs_config *c, struct err *reterr)
+{
+	static const struct {
+		const char *name;
+		enum config_as mode;
+	} modes[] = {{"coco_as_builtin", AS_BUILTIN}, {"coco_as_grpc", AS_GRPC},
+		{"intel_ta", AS_INTEL}, {"intel_trust_authority", AS_INTEL}};
+	size_t i = 0;
+
+	while (i < ARRAY_COUNT(modes) && !streq(modes[i].name, c->as.type))
+		i++;
+	if (i == ARRAY_COUNT(modes))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[attestation_service] type %s is not supported: use coco_as_builtin, "
+			"coco_as_grpc or intel_ta",
+			c->as.type);
+	c->as.mode = modes[i].mode;
+	if (c->as.mode == AS_INTEL && (!c->as.base_url || !c->as.api_key || !c->as.certs_file))
+		return err_set(reterr, -EINVAL,
+			"[attestation_service] intel_ta needs base_url, api_key and certs_file");
+	if (c->as.mode == AS_INTEL && !kbs_config_path(c->as.certs_file))
+		return bad(reterr, "attestation_service", "certs_file",
+			"must be a file (a path or file://): the key set of the service");
+	return 0;
+}
+
+static int read_rvps(const json_t *table, struct kbs_config *c, struct err *reterr)
+{
+	const char *type = json_string_value(json_object_get(table, "type"));
+	const char *address = json_string_value(json_object_get(table, "address"));
+
+	if (!type || streq(type, "BuiltIn"))
+		return 0;
+	if (!streq(type, "GrpcRemote"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[attestation_service] rvps_config type %s is not supported: use BuiltIn or "
+			"GrpcRemote",
+			type);
+	c->as.rvps_address = address ? address : "127.0.0.1:50003";
+	return 0;
+}
+
 static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr)
 {
 	const json_t *broker = json_object_get(table, "attestation_token_broker");
 	const json_t *rvps = json_object_get(table, "rvps_config");
-	const char *rvps_type = json_string_value(json_object_get(rvps, "type"));
 	int r = read_section(SECTION("attestation_service", g_as), table, c, reterr);
 
 	if (r == 0)
@@ -392,15 +443,15 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 	/* Absent means yes: a token without runtime data could not carry the guest's key. */
 	if (!json_object_get(broker, "verbose_token"))
 		c->broker.verbose_token = true;
-	if (!streq(c->as.type, "coco_as_builtin"))
-		return err_set(reterr, -EOPNOTSUPP,
-			"[attestation_service] type %s is not supported: use coco_as_builtin",
-			c->as.type);
-	if (rvps_type && !streq(rvps_type, "BuiltIn"))
-		return err_set(reterr, -EOPNOTSUPP,
-			"[attestation_service] rvps_config type %s is not supported: use BuiltIn",
-			rvps_type);
-	return 0;
+	r = read_as_mode(c, reterr);
+	return r < 0 ? r : read_rvps(rvps, c, reterr);
+}
+
+unsigned kbs_config_remotes(const struct kbs_config *c)
+{
+	bool needed = c->as.mode != AS_BUILTIN || c->as.rvps_address;
+
+	return needed ? MIN(c->as.pool_size, (uint32_t)CONFIG_REMOTES_MAX) : 0;
 }
 
 static int check_plugins(const json_t *list, struct err *reterr)

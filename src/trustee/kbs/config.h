@@ -20,6 +20,11 @@
 /* Which program this is the configuration of. */
 enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
 
+/* Who verifies evidence. */
+enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
+
+#define CONFIG_REMOTES_MAX 16
+
 enum admin_mode {
 	ADMIN_DENY_ALL, /* zero: nobody */
 	ADMIN_AUTHENTICATED,
@@ -55,6 +60,8 @@ struct config_strings {
  * @service: "kbs", "as" or "rvps"; set by the program
  * @grpc_sockets, @rest_sockets: where husk-as and husk-rvps listen
  * @client_ca: PEM file: clients of husk-as and husk-rvps must show a certificate of one of these
+ * @remote_ca, @remote_certificate, @remote_key: PEM files: whom we trust as a remote service (NULL:
+ * the system's roots), and what we show it
  * @insecure_no_client_auth: listen beyond loopback for whoever comes
  * @insecure_allow_unbound_evidence: husk-as evaluates evidence without runtime data, too
  * @protocol_min: the oldest version of the KBS protocol that is served
@@ -93,6 +100,15 @@ struct kbs_config {
 		const char *type;
 		uint32_t timeout_min;
 		bool insecure_accept_sample;
+		enum config_as mode;
+		const char *address; /* of the gRPC service */
+		uint32_t pool_size;
+		const char *base_url; /* from here on: Intel Trust Authority */
+		const char *api_key;
+		const char *certs_file;
+		struct config_strings policy_ids;
+		bool allow_unmatched_policy;
+		const char *rvps_address; /* NULL: reference values are in our store */
 	} as;
 	struct {
 		uint32_t duration_min;
@@ -134,6 +150,7 @@ struct kbs_config {
 		struct config_strings grpc_sockets;
 		struct config_strings rest_sockets;
 		const char *client_ca;
+		const char *remote_ca, *remote_certificate, *remote_key;
 		bool insecure_no_client_auth;
 		bool insecure_allow_unbound_evidence;
 		uint32_t verifiers;
@@ -165,5 +182,7 @@ must_check int kbs_config_parse(struct slice toml, struct kbs_config *ret, struc
 /** kbs_config_from_json() - likewise from the parsed tree; takes its own reference on @root */
 must_check int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reterr);
 void kbs_config_done(struct kbs_config *c);
+/** kbs_config_remotes() - how many processes talk to remote services; 0: there is none */
+unsigned kbs_config_remotes(const struct kbs_config *c);
 /** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
 const char *kbs_config_path(const char *uri);

@@ -205,7 +205,7 @@ static const char *header_of(const struct http_request *request, const char *nam
 }
 
 static int forward(struct front *f, struct http_request *request, const char *tee,
-	enum as_protocol protocol, uint64_t id, const char *request_id)
+	enum as_protocol protocol, unsigned hashes, uint64_t id, const char *request_id)
 {
 	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
 	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
@@ -214,13 +214,13 @@ static int forward(struct front *f, struct http_request *request, const char *te
 	int r;
 
 	rcar_cookie(http_request_header(request, "Cookie"), cookie);
-	header = json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}", "id",
-		(json_int_t)id, "protocol", (int)protocol, "method", http_request_method(request),
-		"target", http_request_target(request), "peer", http_request_peer(request),
-		"cookie", cookie, "bearer", bearer.data ? (const char *)bearer.data : "",
-		bearer.size, "tee", tee, "type", header_of(request, "Content-Type"), "if_match",
-		header_of(request, "If-Match"), "if_none_match",
-		header_of(request, "If-None-Match"), "request", request_id);
+	header = json_pack("{s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}",
+		"id", (json_int_t)id, "protocol", (int)protocol, "hashes", (int)hashes, "method",
+		http_request_method(request), "target", http_request_target(request), "peer",
+		http_request_peer(request), "cookie", cookie, "bearer",
+		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee, "type",
+		header_of(request, "Content-Type"), "if_match", header_of(request, "If-Match"),
+		"if_none_match", header_of(request, "If-None-Match"), "request", request_id);
 	if (!header)
 		return -EBADMSG; /* a header that is not UTF-8 */
 	r = wire_pack(&out, header, http_request_body(request));
@@ -232,7 +232,8 @@ static int forward(struct front *f, struct http_request *request, const char *te
 
 /* Return: true when the request was answered here. */
 static bool answer_locally(struct front *f, struct http_request *request,
-	const struct kbs_target *target, char tee[SESSION_TEE_SIZE], enum as_protocol *protocol)
+	const struct kbs_target *target, char tee[SESSION_TEE_SIZE], enum as_protocol *protocol,
+	unsigned *hashes)
 {
 	struct err e = {0};
 	char detail[ERR_TEXT_SIZE + 64];
@@ -260,7 +261,7 @@ static bool answer_locally(struct front *f, struct http_request *request,
 			return true;
 		}
 		r = rcar_read_auth(http_request_body(request), f->config->husk.protocol_min, tee,
-			protocol, &e);
+			protocol, hashes, &e);
 		if (r == 0)
 			return false;
 		snprintf(detail, sizeof(detail),
@@ -277,6 +278,7 @@ static void on_request(void *cookie, struct http_request *request)
 	struct front *f = cookie;
 	char tee[SESSION_TEE_SIZE] = "";
 	enum as_protocol protocol = AS_PROTOCOL_0_4_0;
+	unsigned hashes = 0;
 	struct kbs_target target;
 	struct pending *p;
 	uint32_t index = 0;
@@ -289,7 +291,7 @@ static void on_request(void *cookie, struct http_request *request)
 		answer_error(request, REPLY_TOO_MANY, "too many requests from this address");
 		return;
 	}
-	if (answer_locally(f, request, &target, tee, &protocol))
+	if (answer_locally(f, request, &target, tee, &protocol, &hashes))
 		return;
 	p = take_slot(f, &index);
 	if (!p) {
@@ -302,7 +304,8 @@ static void on_request(void *cookie, struct http_request *request)
 	p->metrics = target.route == ROUTE_METRICS;
 	f->metrics.active += p->counted;
 	make_request_id(request, p->id);
-	r = forward(f, request, tee, protocol, (uint64_t)p->generation << 32 | index, p->id);
+	r = forward(
+		f, request, tee, protocol, hashes, (uint64_t)p->generation << 32 | index, p->id);
 	if (r < 0) {
 		struct answer h = {0};
 		struct reply reply;

@@ -21,8 +21,28 @@ static int check_version(
 		as_protocol_name(0), version);
 }
 
+static unsigned read_hashes(const json_t *params)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[] = {{"sha256", RCAR_SHA256}, {"sha384", RCAR_SHA384}, {"sha512", RCAR_SHA512}};
+	const json_t *list = json_object_get(params, "supported-hash-algorithms");
+	unsigned bits = json_is_array(list) ? RCAR_HASH_LIST : 0;
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		const char *name = json_string_value(item);
+
+		for (size_t j = 0; name && j < ARRAY_COUNT(known); j++)
+			bits |= strcasecmp(known[j].name, name) == 0 ? known[j].bit : 0;
+	}
+	return bits;
+}
+
 int rcar_read_auth(struct slice body, const char *oldest, char tee[SESSION_TEE_SIZE],
-	enum as_protocol *ret, struct err *reterr)
+	enum as_protocol *ret, unsigned *ret_hashes, struct err *reterr)
 {
 	json_t *root = NULL;
 	const char *version, *name;
@@ -40,6 +60,8 @@ int rcar_read_auth(struct slice body, const char *oldest, char tee[SESSION_TEE_S
 			"the member extra-params is missing");
 	if (r == 0 && (!*name || str_copy(tee, SESSION_TEE_SIZE, name) < 0))
 		r = err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "tee", "unknown tee");
+	if (r == 0)
+		*ret_hashes = read_hashes(json_object_get(root, "extra-params"));
 	json_decref(root);
 	return r;
 }

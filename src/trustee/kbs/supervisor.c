@@ -25,7 +25,6 @@
 #include "net/ipc.h"
 #include "trustee/kbs/role.h"
 
-#define VERIFIERS_MAX 64
 #define STOP_WAIT_MS 5000
 #define RESTART_DELAY_MS 100
 #define START_WAIT_MS 30000
@@ -42,7 +41,7 @@ struct supervisor {
 	int public_fd;		 /* of the others: without the password of the database */
 	struct kbs_config fresh; /* what config is after a reload */
 	struct child front, vault;
-	struct child verifiers[VERIFIERS_MAX];
+	struct child workers[WORKERS_MAX];
 	int front_control, vault_control;
 	int signals;
 	bool stopping;
@@ -69,6 +68,12 @@ static noreturn_fn void exec_role(const char *role, int config, int link, int co
 	_exit(127);
 }
 
+/* Who sees passwords and API keys. */
+static bool is_trusted(const char *role)
+{
+	return streq(role, "vault") || streq(role, "remote");
+}
+
 static int spawn(struct supervisor *s, const char *role, int link, int control, struct child *ret)
 {
 	pid_t pid = fork();
@@ -76,19 +81,20 @@ static int spawn(struct supervisor *s, const char *role, int link, int control, 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_role(role, streq(role, "vault") ? s->config_fd : s->public_fd, link, control);
+		exec_role(role, is_trusted(role) ? s->config_fd : s->public_fd, link, control);
 	*ret = (struct child){.pid = pid};
 	return 0;
 }
 
-static int start_verifier(struct supervisor *s, unsigned index)
+static int start_worker(struct supervisor *s, unsigned index)
 {
 	int pair[2];
 	int r = ipc_pair(pair);
 
 	if (r < 0)
 		return r;
-	r = spawn(s, "verifier", pair[1], -1, &s->verifiers[index]);
+	r = spawn(s, index < s->config->husk.verifiers ? "verifier" : "remote", pair[1], -1,
+		&s->workers[index]);
 	if (r == 0)
 		r = ipc_send_fd(s->vault_control, pair[0], index);
 	close(pair[0]);
@@ -127,8 +133,8 @@ static int start_all(struct supervisor *s, struct err *reterr)
 	close(link[0]);
 	if (r == 0)
 		r = wait_ready(s->vault_control, "vault", reterr);
-	for (unsigned i = 0; r == 0 && i < s->config->husk.verifiers; i++)
-		r = start_verifier(s, i);
+	for (unsigned i = 0; r == 0 && i < role_workers(s->config); i++)
+		r = start_worker(s, i);
 	if (r == 0)
 		r = spawn(s, "front", link[1], front[1], &s->front);
 	close(front[1]);
@@ -171,13 +177,13 @@ static void log_end(const char *role, int status)
 /* Return: false when the broker cannot go on. */
 static bool child_ended(struct supervisor *s, pid_t pid, int status)
 {
-	for (unsigned i = 0; i < s->config->husk.verifiers; i++) {
-		if (s->verifiers[i].pid != pid)
+	for (unsigned i = 0; i < role_workers(s->config); i++) {
+		if (s->workers[i].pid != pid)
 			continue;
 		if (!s->stopping)
-			log_end("verifier", status);
+			log_end(i < s->config->husk.verifiers ? "verifier" : "remote", status);
 		/* Whoever can crash verifiers must not also get our processor. */
-		s->verifiers[i] = (struct child){
+		s->workers[i] = (struct child){
 			.restart_at_ms = (int64_t)clock_mono_ms() + RESTART_DELAY_MS};
 		return true;
 	}
@@ -206,14 +212,14 @@ static int restart_due(struct supervisor *s)
 	int64_t now = (int64_t)clock_mono_ms();
 	int wait = -1;
 
-	for (unsigned i = 0; i < s->config->husk.verifiers; i++) {
-		struct child *c = &s->verifiers[i];
+	for (unsigned i = 0; i < role_workers(s->config); i++) {
+		struct child *c = &s->workers[i];
 
 		if (c->restart_at_ms == 0)
 			continue;
 		if (c->restart_at_ms > now) {
 			wait = RESTART_DELAY_MS;
-		} else if (start_verifier(s, i) < 0) {
+		} else if (start_worker(s, i) < 0) {
 			c->restart_at_ms = now + RESTART_DELAY_MS;
 			wait = RESTART_DELAY_MS;
 		}
@@ -246,8 +252,8 @@ static void stop_all(struct supervisor *s)
 	}
 	stop_child(&s->front, SIGKILL);
 	stop_child(&s->vault, SIGKILL);
-	for (unsigned i = 0; i < s->config->husk.verifiers; i++)
-		stop_child(&s->verifiers[i], SIGKILL);
+	for (unsigned i = 0; i < role_workers(s->config); i++)
+		stop_child(&s->workers[i], SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 }
@@ -275,8 +281,11 @@ static json_t *without_secrets(const json_t *root)
 {
 	json_t *copy = json_deep_copy(root);
 	json_t *backends = json_object_get(json_object_get(copy, "storage_backend"), "backends");
+	json_t *as = json_object_get(copy, "attestation_service");
 
 	json_object_del(json_object_get(backends, "postgres"), "password");
+	if (json_object_get(as, "api_key"))
+		json_object_set_new(as, "api_key", json_string("hidden"));
 	return copy;
 }
 
@@ -347,6 +356,10 @@ static void reload(struct supervisor *s)
 	}
 	notify("RELOADING=1");
 	r = kbs_config_load(s->path, &c, &e);
+	if (r == 0 && kbs_config_remotes(&c) != kbs_config_remotes(s->config))
+		r = err_set(&e, -EINVAL,
+			"another attestation service, or another number of connections, takes a "
+			"restart");
 	if (r == 0 && c.husk.verifiers != s->config->husk.verifiers)
 		log_warn("kbs.reload.ignored", LOG_STR("option", "verifiers"),
 			LOG_STR("effect", "it takes a restart"));

@@ -203,6 +203,8 @@ static int load_all(struct token_keys *k, const struct kbs_config *c, struct err
 		r = add_own(k, c->signer.published_key_paths.items[i], true, reterr);
 	for (size_t i = 0; r == 0 && i < c->token.trusted_jwk_sets.count; i++)
 		r = load_trusted(k, c->token.trusted_jwk_sets.items[i], reterr);
+	if (r == 0 && c->as.mode == AS_INTEL)
+		r = load_trusted(k, c->as.certs_file, reterr);
 	for (size_t i = 0; r == 0 && i < c->token.trusted_certs_paths.count; i++)
 		r = load_roots(k, c->token.trusted_certs_paths.items[i], reterr);
 	k->insecure_header_jwk = c->token.insecure_header_jwk;

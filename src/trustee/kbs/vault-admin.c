@@ -154,10 +154,12 @@ void vault_admin(struct call *c, struct slice body)
 
 	switch (c->target.route) {
 	case ROUTE_REFERENCE_GET:
-		reference_get(c);
+		if (!vault_remote_reference(c, false, SLICE_EMPTY))
+			reference_get(c);
 		return;
 	case ROUTE_REFERENCE_SET:
-		reference_set(c, body);
+		if (!vault_remote_reference(c, true, body))
+			reference_set(c, body);
 		return;
 	case ROUTE_ADMIN_REFERENCE_DELETE:
 		reference_delete(c);

@@ -5,6 +5,7 @@
 #include "trustee/kbs/admin.h"
 #include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/pool.h"
+#include "trustee/kbs/rcar.h"
 #include "trustee/kbs/reply.h"
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/session.h"
@@ -47,8 +48,10 @@ struct vault {
 	struct admin *admin;
 	struct token_keys *keys;
 	struct pool *pool;
-	json_t *tenants;			  /* owned; object whose names they are */
-	int64_t generation;			  /* of the store, that verifiers know */
+	struct pool *remotes; /* owned; NULL when there is no remote service */
+	json_t *names;	      /* owned; object of reference values that policies asked for */
+	json_t *tenants;      /* owned; object whose names they are */
+	int64_t generation;   /* of the store, that verifiers know */
 	uint64_t shared_pending, shared_attested; /* sessions in a shared store, as last counted */
 	struct call *waiting;  /* answers that wait for the store's flush, newest first */
 	struct buf collateral; /* document that verifiers get; empty when there is none */
@@ -74,10 +77,16 @@ struct call {
 	char cookie[SESSION_ID_SIZE];
 	char tee[SESSION_TEE_SIZE];
 	enum as_protocol protocol; /* of the session */
-	char *policy_id;	   /* owned; policy upload */
-	struct buf text;	   /* owned; policy upload */
-	json_t *claims;		   /* owned; resource read */
-	int64_t version;	   /* of a resource that is asked for; 0 the current one */
+	unsigned hashes;	   /* bits of enum rcar_hash that the guest has */
+	/* With a remote provider of reference values: the work, to be given out again. */
+	json_t *work;	/* owned; header */
+	json_t *values; /* owned; what is known by name */
+	pool_done_fn work_done;
+	unsigned rounds;
+	char *policy_id; /* owned; policy upload */
+	struct buf text; /* owned; policy upload */
+	json_t *claims;	 /* owned; resource read */
+	int64_t version; /* of a resource that is asked for; 0 the current one */
 	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
 	char request_id[REQUEST_ID_SIZE];
 	struct call *next; /* in vault.waiting */
@@ -120,6 +129,21 @@ void vault_admin(struct call *c, struct slice body);
 must_check int vault_audit_read(struct call *c, unsigned limit, json_t **ret, struct err *reterr);
 /* vault-house.c */
 void vault_house(struct call *c, struct slice body);
+/* The end of an attestation: refused with a record, or with the session's token. */
+void vault_attest_refuse(
+	struct call *c, const char *stage, const char *reason, const json_t *outcome);
+void vault_attest_token(struct call *c, const char *token, const char *reason);
+/* vault-remote.c */
+/* Lets another service attest; @header is consumed. Return: as pool_submit(). */
+must_check int vault_remote_attest(struct call *c, json_t *header, struct slice body);
+/* Submits work of which policies are part; @header is consumed. Return: as pool_submit(). */
+must_check int vault_submit_evidence(
+	struct call *c, json_t *header, struct slice body, pool_done_fn done);
+/* Whether the work is under way again, with values that it asked for. */
+bool vault_values_wanted(struct call *c, const json_t *outcome);
+/* Each returns whether another service takes this; the call is answered later then. */
+bool vault_remote_policy(struct call *c);
+bool vault_remote_reference(struct call *c, bool set, struct slice body);
 /* vault-service.c: requests to husk-as and husk-rvps */
 void vault_service(struct call *c, struct slice body);
 /* vault-policy.c */

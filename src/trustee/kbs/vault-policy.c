@@ -70,6 +70,8 @@ static void checked(void *cookie, int error, const json_t *result)
 		fail_upload(c, wire_str(result, "reason"));
 		return;
 	}
+	if (vault_remote_policy(c))
+		return;
 	error = store_policy_set(c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
 	if (error < 0) {
 		fail_upload(c, err_text(&e, error));

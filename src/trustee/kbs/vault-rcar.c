@@ -41,11 +41,23 @@ static int make_session(
 	return vault_session_new(c, id, buf_str(nonce), ret_expires);
 }
 
+/* Intel Trust Authority looks for another hash than the rest of us. "" leaves it at SHA-384, NULL: the
+ * guest cannot. */
+static const char *select_hash(const struct call *c)
+{
+	if (c->vault->config->as.mode != AS_INTEL || !(c->hashes & RCAR_HASH_LIST))
+		return "";
+	if (streq(c->tee, "sgx") || streq(c->tee, "az-tdx-vtpm"))
+		return c->hashes & RCAR_SHA256 ? "sha256" : NULL;
+	return streq(c->tee, "tdx") && (c->hashes & RCAR_SHA512) ? "sha512" : NULL;
+}
+
 void vault_auth(struct call *c)
 {
 	struct vault *v = c->vault;
 	cleanup_with(buf_done) struct buf nonce = buf_init(64);
 	char id[SESSION_ID_SIZE];
+	const char *hash;
 	int64_t expires = 0;
 	int r;
 
@@ -53,6 +65,16 @@ void vault_auth(struct call *c)
 	if (vault_tee_index(c->tee) < 0) {
 		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
 			"Attestation error: RCAR handshake Auth failed: unknown tee");
+		v->counters[COUNT_AUTH_ERRORS]++;
+		call_answer(c);
+		return;
+	}
+	hash = select_hash(c);
+	if (!hash) {
+		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+			"Attestation error: RCAR handshake Auth failed: the guest lacks the hash "
+			"algorithm that Intel Trust Authority wants for %s",
+			c->tee);
 		v->counters[COUNT_AUTH_ERRORS]++;
 		call_answer(c);
 		return;
@@ -69,8 +91,9 @@ void vault_auth(struct call *c)
 		return;
 	}
 	v->counters[COUNT_AUTH_SUCCESSES]++;
-	reply_json(
-		&c->reply, json_pack("{s:s, s:s}", "nonce", buf_str(&nonce), "extra-params", ""));
+	reply_json(&c->reply, json_pack("{s:s, s:o}", "nonce", buf_str(&nonce), "extra-params",
+				      hash[0] ? json_pack("{s:s}", "selected-hash-algorithm", hash)
+					      : json_string("")));
 	set_cookie(c, id, expires);
 	call_answer(c);
 }
@@ -129,6 +152,24 @@ static void answer_token(struct call *c, const char *token)
 	call_answer(c);
 }
 
+void vault_attest_refuse(
+	struct call *c, const char *stage, const char *reason, const json_t *outcome)
+{
+	vault_session_drop(c);
+	c->vault->attest_failures[vault_tee_index(c->tee)]++;
+	refuse(c, stage, reason, outcome);
+}
+
+void vault_attest_token(struct call *c, const char *token, const char *reason)
+{
+	char id[STORE_ID_SIZE];
+
+	verdict_new_id(id);
+	c->vault->attest_successes[vault_tee_index(c->tee)]++;
+	verdict_record_as(c, id, "attestation", "remote", "attestation service", reason, NULL);
+	answer_token(c, token);
+}
+
 static void attest_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
@@ -139,6 +180,8 @@ static void attest_done(void *cookie, int error, const json_t *result)
 	int tee = vault_tee_index(c->tee);
 	struct err e = {0};
 
+	if (error == 0 && vault_values_wanted(c, outcome))
+		return;
 	if (error == 0 && json_is_true(json_object_get(outcome, "accepted"))) {
 		char id[STORE_ID_SIZE];
 
@@ -152,17 +195,16 @@ static void attest_done(void *cookie, int error, const json_t *result)
 			return;
 		}
 	}
-	vault_session_drop(c);
-	v->attest_failures[tee]++;
 	if (error == -EPIPE)
-		refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
+		vault_attest_refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
 	else if (error < 0)
-		refuse(c, "verifier",
+		vault_attest_refuse(c, "verifier",
 			wire_str(result, "reason")[0] ? wire_str(result, "reason")
 						      : err_text(&e, error),
 			NULL);
 	else
-		refuse(c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);
+		vault_attest_refuse(
+			c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);
 }
 
 /* Return: false after the call was answered. */
@@ -219,7 +261,8 @@ void vault_attest(struct call *c, struct slice body)
 	header = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "op", "attest", "tenant",
 		c->target.tenant, "tee", s.tee, "nonce", s.nonce, "protocol", (int)s.protocol,
 		"now", (json_int_t)vault_now(v), "verbose", v->config->broker.verbose_token);
-	r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), attest_done, c);
+	r = v->config->as.mode == AS_BUILTIN ? vault_submit_evidence(c, header, body, attest_done)
+					     : vault_remote_attest(c, header, body);
 	if (r < 0) {
 		vault_session_drop(c);
 		refuse(c, "verifier", "all verifiers are busy", NULL);

@@ -16,7 +16,6 @@
 #include "trustee/kbs/vault.h"
 #include "trustee/kbs/wire.h"
 
-#define VERIFIERS_MAX 64
 #define FRONT_QUEUE_MAX ((size_t)64 << 20)
 #define TICK_S 1
 
@@ -32,7 +31,7 @@ struct vault_process {
 	struct event_base *base;
 	struct vault *vault;
 	struct ipc *front;
-	struct verifier_link verifiers[VERIFIERS_MAX];
+	struct verifier_link verifiers[WORKERS_MAX];
 	unsigned verifier_count;
 	struct event *flush;
 	struct reload reload; /* owns the configuration after a reload */
@@ -249,6 +248,10 @@ static void add_reloaded(struct paths *p, const struct kbs_config *c)
 		add_folder(p, c->admin.providers[i].public_key_uri, SANDBOX_READ);
 		add_folder(p, c->admin.providers[i].jwk_set_uri, SANDBOX_READ);
 	}
+	for (size_t i = 0; i < c->signer.published_key_paths.count; i++)
+		add_folder(p, c->signer.published_key_paths.items[i], SANDBOX_READ);
+	for (size_t i = 0; i < c->token.trusted_certs_paths.count; i++)
+		add_folder(p, c->token.trusted_certs_paths.items[i], SANDBOX_READ);
 	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++)
 		add_folder(p, c->token.trusted_jwk_sets.items[i], SANDBOX_READ);
 }
@@ -292,8 +295,8 @@ static int start(struct vault_process *p, const struct kbs_config *c, struct err
 	p->base = event_base_new();
 	if (!p->base)
 		return -ENOMEM;
-	p->verifier_count = c->husk.verifiers;
-	for (unsigned i = 0; i < VERIFIERS_MAX; i++)
+	p->verifier_count = role_workers(c);
+	for (unsigned i = 0; i < WORKERS_MAX; i++)
 		p->verifiers[i] = (struct verifier_link){p, i, NULL};
 	p->front = ipc_new(
 		p->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_front_message, on_front_closed, p);

@@ -29,6 +29,8 @@ static void evaluated(void *cookie, int error, const json_t *result)
 	char id[STORE_ID_SIZE];
 	struct err e = {0};
 
+	if (error == 0 && vault_values_wanted(c, outcome))
+		return;
 	if (error < 0) {
 		const char *reason = wire_str(result, "reason");
 
@@ -64,7 +66,7 @@ static void evaluate(struct call *c, struct slice body)
 		"insecure_unbound", v->config->husk.insecure_allow_unbound_evidence);
 
 	v->counters[COUNT_ATTEST_REQUESTS]++;
-	if (pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), evaluated, c) < 0) {
+	if (vault_submit_evidence(c, header, body, evaluated) < 0) {
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "all verifiers are busy");
 		call_answer(c);
 	}
@@ -188,7 +190,8 @@ void vault_service(struct call *c, struct slice body)
 		vault_admin(c, body);
 		break;
 	case ROUTE_RVPS_QUERY:
-		query(c);
+		if (!vault_remote_reference(c, false, SLICE_EMPTY))
+			query(c);
 		break;
 	default:
 		vault_serve_plain(c);

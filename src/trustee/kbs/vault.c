@@ -49,6 +49,8 @@ void call_free(struct call *c)
 	free(c->policy_id);
 	buf_done(&c->text);
 	json_decref(c->claims);
+	json_decref(c->work);
+	json_decref(c->values);
 	reply_done(&c->reply);
 	free(c);
 }
@@ -124,6 +126,18 @@ static int pool_send(void *cookie, unsigned index, const json_t *header, struct 
 	return v->ops.to_verifier(v->ops.cookie, index, header, body);
 }
 
+static int remote_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+{
+	struct vault *v = cookie;
+
+	return v->ops.to_verifier(v->ops.cookie, v->config->husk.verifiers + index, header, body);
+}
+
+static int remote_init(void *cookie, unsigned index)
+{
+	return 0; /* they know nothing that could be old */
+}
+
 static int pool_init(void *cookie, unsigned index)
 {
 	return vault_push_state(cookie, index);
@@ -154,6 +168,7 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 {
 	cleanup(vault_free) struct vault *v = calloc(1, sizeof(*v));
 	struct pool_ops pool_ops = {.send = pool_send, .init = pool_init, .cookie = v};
+	struct pool_ops remote_ops = {.send = remote_send, .init = remote_init, .cookie = v};
 	int r;
 
 	if (!v)
@@ -163,7 +178,10 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	v->sessions = session_table_new(c->husk.sessions_pending_max, c->husk.sessions_attested_max,
 		(int64_t)c->as.timeout_min * 60);
 	v->pool = pool_new(c->husk.verifiers, &pool_ops);
-	if (!v->sessions || !v->pool)
+	v->names = json_object();
+	if (kbs_config_remotes(c) > 0)
+		v->remotes = pool_new(kbs_config_remotes(c), &remote_ops);
+	if (!v->sessions || !v->pool || (!v->remotes && kbs_config_remotes(c) > 0))
 		return -ENOMEM;
 	r = vault_open_store(c, &v->store, reterr);
 	if (r == 0)
@@ -221,6 +239,8 @@ void vault_free(struct vault *v)
 		call_free(c);
 	}
 	pool_free(v->pool);
+	pool_free(v->remotes);
+	json_decref(v->names);
 	session_table_free(v->sessions);
 	admin_free(v->admin);
 	token_keys_free(v->keys);
@@ -241,6 +261,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 	c->id = wire_int(header, "id");
 	c->since_ms = now_ms(v);
 	/* A number that is no version gets none: sessions of it cannot attest. */
+	c->hashes = (unsigned)wire_int(header, "hashes");
 	c->protocol = as_protocol_name((int)wire_int(header, "protocol"))
 			      ? (enum as_protocol)wire_int(header, "protocol")
 			      : AS_PROTOCOL_COUNT_;
@@ -412,23 +433,35 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 
 void vault_verifier_up(struct vault *v, unsigned index)
 {
-	pool_up(v->pool, index, now_ms(v));
+	if (index < v->config->husk.verifiers)
+		pool_up(v->pool, index, now_ms(v));
+	else if (v->remotes)
+		pool_up(v->remotes, index - v->config->husk.verifiers, now_ms(v));
 }
 
 void vault_verifier_down(struct vault *v, unsigned index)
 {
 	v->counters[COUNT_VERIFIER_CRASHES]++;
-	pool_down(v->pool, index);
+	if (index < v->config->husk.verifiers)
+		pool_down(v->pool, index);
+	else if (v->remotes)
+		pool_down(v->remotes, index - v->config->husk.verifiers);
 }
 
 int vault_verifier_message(struct vault *v, unsigned index, const json_t *header)
 {
-	return pool_answer(v->pool, index, header, now_ms(v));
+	if (index < v->config->husk.verifiers)
+		return pool_answer(v->pool, index, header, now_ms(v));
+	return v->remotes ? pool_answer(v->remotes, index - v->config->husk.verifiers, header,
+				    now_ms(v))
+			  : -EPROTO;
 }
 
 void vault_tick(struct vault *v)
 {
 	vault_session_tick(v);
 	pool_expire(v->pool, now_ms(v));
+	if (v->remotes)
+		pool_expire(v->remotes, now_ms(v));
 	vault_flush(v);
 }

@@ -152,12 +152,17 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 static json_t *do_work(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
 	json_t *answer = json_object(), *result = NULL;
+	json_t *wanted = json_array();
 	struct as *as = find_room(v, wire_str(header, "tenant"));
 	struct err e = {0};
 	int r = -EPROTO;
 
 	if (!as) {
 		r = err_set(&e, -ENOENT, "the tenant was deleted");
+	}
+	as_use_values(as, json_object_get(header, "values"), wanted);
+	if (!as) {
+		r = r < 0 ? r : -ENOENT;
 	} else if (streq(op, "attest")) {
 		const struct as_request request = {
 			.tee = wire_str(header, "tee"),
@@ -168,6 +173,19 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 			.verbose_token = json_is_true(json_object_get(header, "verbose")),
 		};
 		r = as_attest(as, &request, &result, &e);
+	} else if (streq(op, "prepare")) {
+		const struct as_request request = {
+			.tee = wire_str(header, "tee"),
+			.nonce = wire_str(header, "nonce"),
+			.body = body,
+			.protocol = (enum as_protocol)wire_int(header, "protocol"),
+			.now = wire_int(header, "now"),
+		};
+		r = json_is_true(json_object_get(header, "intel"))
+			    ? as_prepare_intel(&request, json_object_get(header, "policy_ids"),
+				      json_is_true(json_object_get(header, "must_match")), &result,
+				      &e)
+			    : as_prepare(&request, &result, &e);
 	} else if (streq(op, "evaluate")) {
 		const struct as_evaluation request = {
 			.body = body,
@@ -182,6 +200,10 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 	} else if (streq(op, "check")) {
 		r = check(header, body, &result);
 	}
+	as_use_values(as, NULL, NULL);
+	if (json_array_size(wanted) > 0 && json_is_object(result))
+		json_object_set(result, "wanted", wanted);
+	json_decref(wanted);
 	json_object_set(answer, "work", json_object_get(header, "work"));
 	json_object_set_new(answer, "error", json_integer(r));
 	if (r < 0)
