@@ -37,11 +37,12 @@ pss() { awk '/^Pss:/ { s += $2 } END { print s + 0 }' $(printf '/proc/%s/smaps_r
 echo "== Time to container start ($(get accel), $rounds rounds, medians)"
 printf '%-44s %6d ms\n' "boot floor: QEMU to a bare init" "$(get floor_ms)" \
 	"the same with husk-fw and a vTPM" "$(get measured_floor_ms)"
-sed -n 's/^phase //p' "$numbers" | while read -r name ms; do printf '  %-42s %6d ms\n' "$name" "$ms"; done
+sed -n 's/^phase //p' "$numbers" | while read -r ms name; do printf '  %-42s %6d ms\n' "$name" "$ms"; done
 printf '%-44s %6d ms\n' "husk run: QEMU to container start" "$(get start_ms)"
 printf '%-44s %6.2f x  %s 1.6\n' "container start to boot floor" "$(get start_ratio)" \
 	"$(verdict "$(get start_ratio)" 1.6)"
 
+sed -n "s/^raw /  rounds: /p" "$numbers"
 echo "== Size and memory"
 kernel=$(stat -Lc %s "$WORLD/guest/vmlinuz") initrd=$(stat -Lc %s "$WORLD/guest/initrd.cpio")
 mib() { awk -v v="$1" 'BEGIN { printf "%.1f", v / 1048576 }'; }

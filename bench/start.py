@@ -88,16 +88,13 @@ def husk(command):
     if not memory:
         sys.exit("start.py: the guest did not report its memory")
     kib = sum(int(n) for n in re.findall(r"(\d+) KiB", memory.group(1)))
-    guest = {p["phase"]: p["guest_ms"] for p in result["phases"]}
     host = {p["phase"]: p["host_ms"] for p in result["phases"]}
-    # Phases before the guest link are told late: the guest's clock places them.
-    offset = host["start"] - guest["start"]
-    phases = [("qemu+firmware", offset - host["qemu"])]
-    last = 0
-    for name, ms in guest.items():
-        if ms:
-            phases.append((name, ms - last))
-            last = ms
+    # The host's clock: a guest's own is wrong on a machine that is too busy. Phases before the guest
+    # link are told all at once, so the time until then is one.
+    names = [p["phase"] for p in result["phases"]]
+    names = names[names.index("link"):]
+    phases = [("boot to the guest link", host["link"] - host["qemu"])]
+    phases += [(now, host[now] - host[before]) for before, now in zip(names, names[1:])]
     return host["start"] - host["qemu"], phases, result["accel"], kib
 
 
@@ -121,12 +118,14 @@ def main():
             measured.append(floor(kernel, initrd, accel, firmware))
     median = statistics.median
     print("accel %s" % accel)
+    for name, values in (("floor", floors), ("measured", measured), ("start", starts)):
+        print("raw %s %s" % (name, " ".join("%.0f" % v for v in values)))
     print("floor_ms %.0f" % median(floors))
     print("measured_floor_ms %.0f" % median(measured))
     print("start_ms %.0f" % median(starts))
-    print("start_ratio %.2f" % median(s / f for s, f in zip(starts, floors)))
+    print("start_ratio %.2f" % (median(starts) / median(floors)))
     for name, values in phases.items():
-        print("phase %s %.0f" % (name, median(values)))
+        print("phase %.0f %s" % (median(values), name))
     print("guest_pss_kib %.0f" % median(memory))
 
 

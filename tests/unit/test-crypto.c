@@ -13,6 +13,7 @@
 #include "crypto/jose.h"
 #include "crypto/merkle.h"
 #include "crypto/x509.h"
+#include "fmt/der.h"
 #include "fmt/json.h"
 
 static struct buf from_hex(const char *text)
@@ -27,6 +28,41 @@ static void assert_hex(struct slice got, const char *want)
 	cleanup_with(buf_done) struct buf text = buf_init(0);
 	hex_encode(&text, got);
 	assert_string_equal(buf_str(&text), want);
+}
+
+/* The guest's own encoder gives what OpenSSL's gives. */
+static void test_rsa_spki(void **state)
+{
+	cleanup_with(buf_done) struct buf want = buf_init(0), got = buf_init(0);
+	cleanup(pkey_free) struct pkey *key = NULL;
+	struct slice info, algorithm, bits, numbers, n, e;
+
+	assert_int_equal(pkey_generate(KEY_RSA, 2048, &key), 0);
+	assert_int_equal(pkey_to_spki(key, &want), 0);
+	struct rd r = rd_init(buf_slice(&want));
+	assert_int_equal(der_expect(&r, DER_SEQUENCE, &info), 0);
+	r = rd_init(info);
+	assert_int_equal(der_expect(&r, DER_SEQUENCE, &algorithm), 0);
+	assert_int_equal(der_expect(&r, DER_BIT_STRING, &bits), 0);
+	r = rd_init(slice_cut(bits, 1, bits.size));
+	assert_int_equal(der_expect(&r, DER_SEQUENCE, &numbers), 0);
+	r = rd_init(numbers);
+	assert_int_equal(der_expect(&r, DER_INTEGER, &n), 0);
+	assert_int_equal(der_expect(&r, DER_INTEGER, &e), 0);
+	/* The TPM has the exponent as a 32-bit number. */
+	assert_hex(e, "010001");
+	der_put_rsa_spki(&got, n, SLICE_LIT("\0\x01\0\x01"));
+	assert_int_equal(buf_error(&got), 0);
+	assert_true(slice_eq(buf_slice(&got), buf_slice(&want)));
+	cleanup_with(buf_done) struct buf out = buf_init(0);
+	static uint8_t large[1 << 16];
+	memset(large, 1, sizeof(large));
+	der_put_uint(&out, slice_of(large, sizeof(large)));
+	assert_int_equal(buf_error(&out), -E2BIG);
+	buf_clear(&out);
+	der_put_uint(&out, SLICE_LIT("\0\0"));
+	der_put_uint(&out, SLICE_LIT("\0\x80"));
+	assert_hex(buf_slice(&out), "02010002020080");
 }
 
 static void test_hash(void **state)
@@ -454,6 +490,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_merkle),
 		cmocka_unit_test(test_hash),
+		cmocka_unit_test(test_rsa_spki),
 		cmocka_unit_test(test_cipher),
 		cmocka_unit_test(test_sign),
 		cmocka_unit_test(test_key_refusals),

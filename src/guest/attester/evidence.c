@@ -3,7 +3,7 @@
 
 #include "base/enc.h"
 #include "base/fd.h"
-#include "crypto/key.h"
+#include "fmt/der.h"
 #include "fmt/json.h"
 #include "fmt/tcg2.h"
 #include "guest/attester/bind.h"
@@ -26,7 +26,6 @@ int attester_tee(const char **ret, struct err *reterr)
 static int put_ak(const struct tpm *tpm, json_t *evidence, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf area = buf_init(PUBLIC_MAX), spki = buf_init(PUBLIC_MAX);
-	cleanup(pkey_free) struct pkey *key = NULL;
 	struct tpm_public public;
 	int r = tpm_read_public(tpm, ATTESTER_AK_HANDLE, &area, reterr);
 	if (r < 0)
@@ -39,11 +38,10 @@ static int put_ak(const struct tpm *tpm, json_t *evidence, struct err *reterr)
 	const uint8_t exponent[4] = {(uint8_t)(public.exponent >> 24),
 		(uint8_t)(public.exponent >> 16), (uint8_t)(public.exponent >> 8),
 		(uint8_t) public.exponent};
-	r = pkey_from_rsa(public.modulus, slice_of(exponent, sizeof(exponent)), &key);
-	if (r == 0)
-		r = pkey_to_spki(key, &spki);
-	if (r < 0)
-		return err_set(reterr, r, "the attestation key of the TPM cannot be used");
+	der_put_rsa_spki(&spki, public.modulus, slice_of(exponent, sizeof(exponent)));
+	if (buf_error(&spki) < 0)
+		return err_set(
+			reterr, buf_error(&spki), "the attestation key of the TPM is too large");
 	return json_set_b64(evidence, "ak_public", buf_slice(&spki), B64_STD);
 }
 

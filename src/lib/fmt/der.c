@@ -94,3 +94,57 @@ int der_bool(struct slice content, bool *ret)
 	*ret = content.data[0] != 0;
 	return 0;
 }
+
+void der_put(struct buf *out, uint8_t tag, struct slice content)
+{
+	if (content.size > UINT16_MAX) {
+		out->error = out->error ? out->error : -E2BIG;
+		return;
+	}
+	buf_put_u8(out, tag);
+	if (content.size > 0xFF) {
+		buf_put_u8(out, 0x82);
+		buf_put_u8(out, (uint8_t)(content.size >> 8));
+	} else if (content.size > 0x7F) {
+		buf_put_u8(out, 0x81);
+	}
+	buf_put_u8(out, (uint8_t)content.size);
+	buf_put_slice(out, content);
+}
+
+/* An element of what was built apart; its error, too. */
+static void der_put_all(struct buf *out, uint8_t tag, const struct buf *content)
+{
+	if (buf_error(content) < 0)
+		out->error = out->error ? out->error : buf_error(content);
+	der_put(out, tag, buf_slice(content));
+}
+
+void der_put_uint(struct buf *out, struct slice be)
+{
+	cleanup_with(buf_done) struct buf value = buf_init(0);
+
+	while (be.size > 1 && be.data[0] == 0)
+		be = slice_cut(be, 1, be.size);
+	if (be.size == 0 || (be.data[0] & 0x80))
+		buf_put_u8(&value, 0);
+	buf_put_slice(&value, be);
+	der_put_all(out, DER_INTEGER, &value);
+}
+
+void der_put_rsa_spki(struct buf *out, struct slice n, struct slice e)
+{
+	/* SEQUENCE { rsaEncryption, NULL } */
+	static const uint8_t algorithm[] = {0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7,
+		0x0D, 0x01, 0x01, 0x01, 0x05, 0x00};
+	cleanup_with(buf_done) struct buf numbers = buf_init(0), key = buf_init(0),
+					  info = buf_init(0);
+
+	der_put_uint(&numbers, n);
+	der_put_uint(&numbers, e);
+	buf_put_u8(&key, 0); /* unused bits */
+	der_put_all(&key, DER_SEQUENCE, &numbers);
+	buf_put_slice(&info, slice_of(algorithm, sizeof(algorithm)));
+	der_put_all(&info, DER_BIT_STRING, &key);
+	der_put_all(out, DER_SEQUENCE, &info);
+}
