@@ -42,6 +42,7 @@ static const struct {
 	{"cca", vector_cca},
 	{"cose", vector_cose},
 	{"csv", vector_csv},
+	{"tpm", vector_tpm},
 	{"ibm-se", vector_ibm_se},
 };
 

@@ -44,6 +44,7 @@ int vector_snp_measure(struct vector *v);
 int vector_azure(struct vector *v);
 int vector_cca(struct vector *v);
 int vector_ibm_se(struct vector *v);
+int vector_tpm(struct vector *v);
 int vector_csv(struct vector *v);
 int vector_cose(struct vector *v);
 int vector_nvidia(struct vector *v);

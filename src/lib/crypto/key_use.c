@@ -278,12 +278,12 @@ static int oaep(
 
 int rsa_oaep_encrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
-	return hash == HASH_NONE ? -EINVAL : oaep(true, k, hash, in, out);
+	return oaep(true, k, hash, in, out);
 }
 
 int rsa_oaep_decrypt(const struct pkey *k, enum hash_alg hash, struct slice in, struct buf *out)
 {
-	return hash == HASH_NONE ? -EINVAL : oaep(false, k, hash, in, out);
+	return oaep(false, k, hash, in, out);
 }
 
 int rsa_pkcs1_encrypt(const struct pkey *k, struct slice in, struct buf *out)

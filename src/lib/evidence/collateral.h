@@ -14,6 +14,7 @@
  *   intel/crl/processor, intel/crl/platform, intel/crl/root      DER, its hex, or PEM
  *   amd/...                     see snp_chain.h
  *   arm/cca/...                 see cca.h
+ *   tpm/...                     see tpm_chain.h
  *   hygon/...                   see csv.h
  *   intel/pck/DIGEST            PEM; DIGEST: SHA-256 of a quote's certification data (types 1 to 4)
  */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TPM evidence: {"tpm_quote": {"signature", "message", "pcrs"}, "ak_public", "event_log"?}.
+ * TPM evidence: {"tpm_quote": {"signature", "message", "pcrs"}, "ak_public", "event_log"?,
+ * "ak_certificate"?: base64, "ak_certificate_chain"?: PEM}.
  *
  * Theory of operation. The attestation key comes with the evidence; who it belongs to is for the
- * appraisal policy (`ak_public` among the reference values `trusted_aks`). What is checked here:
+ * appraisal policy: `ak_public` among the reference values `trusted_aks`, or the claim
+ * `ak_certified`, which says that a certificate came along and leads to one of `tpm/roots` among
+ * the collateral. What is checked here:
  * the quote is from a TPM, signed by that key, over this session's nonce, over exactly these PCR
  * values; with an event log, that the log explains every register it touches; and that the initdata
  * which came along was measured. PCR 8 is either the initdata alone (upstream guests, no log
@@ -15,6 +18,7 @@
 #include "crypto/key.h"
 #include "evidence/eventlog.h"
 #include "evidence/internal.h"
+#include "evidence/tpm_chain.h"
 #include "evidence/tpm_quote.h"
 #include "fmt/json.h"
 
@@ -24,7 +28,8 @@
 #define FIELD_MAX 8192
 
 struct tpm_evidence {
-	struct buf signature, message, ak, log;
+	struct buf signature, message, ak, log, ak_cert;
+	struct slice ak_chain; /* PEM; a view of the evidence */
 	uint8_t pcr_bytes[TPM_PCR_COUNT][64];
 	struct slice pcrs[TPM_PCR_COUNT];
 	struct tpm_quote quote;
@@ -37,6 +42,7 @@ static void tpm_evidence_done(struct tpm_evidence *t)
 	buf_done(&t->message);
 	buf_done(&t->ak);
 	buf_done(&t->log);
+	buf_done(&t->ak_cert);
 }
 
 static int decode_pcrs(const json_t *quote, struct tpm_evidence *t, struct err *reterr)
@@ -61,6 +67,24 @@ static int decode_pcrs(const json_t *quote, struct tpm_evidence *t, struct err *
 	return 0;
 }
 
+static int decode_certificate(const json_t *evidence, struct tpm_evidence *t, struct err *reterr)
+{
+	const char *chain = NULL;
+
+	t->ak_cert = buf_init(TPM_CERT_MAX);
+	if (!json_object_get(evidence, "ak_certificate") ||
+		json_is_null(json_object_get(evidence, "ak_certificate")))
+		return 0;
+	int r = json_get_b64(evidence, "ak_certificate", &t->ak_cert, reterr);
+	if (r == 0)
+		r = json_opt_str(evidence, "ak_certificate_chain", &chain, reterr);
+	t->ak_chain = slice_str(chain);
+	if (r == 0 && (t->ak_cert.size == 0 || t->ak_chain.size > TPM_CHAIN_MAX))
+		r = err_set(
+			reterr, -EBADMSG, "the AK certificate or its chain has an impossible size");
+	return r;
+}
+
 static int decode(const json_t *evidence, struct tpm_evidence *t, struct err *reterr)
 {
 	json_t *quote;
@@ -81,7 +105,7 @@ static int decode(const json_t *evidence, struct tpm_evidence *t, struct err *re
 		t->has_log = true;
 		r = json_get_b64(evidence, "event_log", &t->log, reterr);
 	}
-	return r;
+	return r == 0 ? decode_certificate(evidence, t, reterr) : r;
 }
 
 /*
@@ -115,6 +139,10 @@ static int check_quote(
 
 	int r = pkey_from_spki(buf_slice(&t->ak), &ak, &e);
 	r = check_errno(result, "attestation key", r, &e);
+	if (r < 0)
+		return r;
+	if (t->ak_cert.size > 0)
+		r = tpm_ak_verify(q, buf_slice(&t->ak_cert), t->ak_chain, ak, result);
 	if (r < 0)
 		return r;
 	r = tpm_quote_parse(buf_slice(&t->message), &t->quote, &e);
@@ -214,6 +242,8 @@ static int make_claims(
 		r = json_set_hex(c, "init_data", t->pcrs[INIT_DATA_PCR]);
 	if (r == 0)
 		r = json_set_b64(c, "ak_public", buf_slice(&t->ak), B64_STD);
+	if (r == 0 && t->ak_cert.size > 0)
+		r = json_set_bool(c, "ak_certified", true);
 	for (unsigned i = 0; r == 0 && i < TPM_PCR_COUNT; i++) {
 		snprintf(name, sizeof(name), "pcr%02u", i);
 		r = json_set_hex(c, name, t->pcrs[i]);

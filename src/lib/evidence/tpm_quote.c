@@ -111,20 +111,13 @@ int tpm_signature_check(
 	return r < 0 ? err_set(reterr, r, "the quote is not signed by this key") : 0;
 }
 
-int tpm_pcr_digest(const struct tpm_quote *q, const struct slice *values, enum hash_alg hash,
-	struct digest *ret, struct err *reterr)
+static int hash_selection(struct hash *h, const struct tpm_selection *selection,
+	const struct slice *values, struct err *reterr)
 {
-	cleanup(hash_free) struct hash *h = NULL;
+	size_t size = tpm_alg_digest_size(selection->hash);
 
-	if (q->selection_count != 1)
-		return err_set(reterr, -EBADMSG, "quote covers %zu PCR banks, expected one",
-			q->selection_count);
-	size_t size = tpm_alg_digest_size(q->selections[0].hash);
-	int r = hash_new(hash, &h);
-	if (r < 0)
-		return err_set(reterr, r, "cannot hash PCR values");
 	for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-		if (!(q->selections[0].mask & 1U << i))
+		if (!(selection->mask & 1U << i))
 			continue;
 		if (values[i].size != size)
 			return err_set(reterr, -EBADMSG,
@@ -132,5 +125,35 @@ int tpm_pcr_digest(const struct tpm_quote *q, const struct slice *values, enum h
 				values[i].size, size);
 		hash_update(h, values[i]);
 	}
-	return hash_final(h, ret);
+	return 0;
+}
+
+int tpm_pcr_digest_banks(const struct tpm_quote *q, const struct tpm_bank *banks, size_t bank_count,
+	enum hash_alg hash, struct digest *ret, struct err *reterr)
+{
+	cleanup(hash_free) struct hash *h = NULL;
+
+	int r = hash_new(hash, &h);
+	if (r < 0)
+		return err_set(reterr, r, "cannot hash PCR values");
+	for (size_t i = 0; r == 0 && i < q->selection_count; i++) {
+		size_t k = 0;
+		while (k < bank_count && banks[k].hash != q->selections[i].hash)
+			k++;
+		r = k < bank_count ? hash_selection(h, &q->selections[i], banks[k].values, reterr)
+				   : err_set(reterr, -EBADMSG, "a quoted PCR bank is not there");
+	}
+	return r == 0 ? hash_final(h, ret) : r;
+}
+
+int tpm_pcr_digest(const struct tpm_quote *q, const struct slice *values, enum hash_alg hash,
+	struct digest *ret, struct err *reterr)
+{
+	struct tpm_bank bank = {.hash = q->selections[0].hash};
+
+	if (q->selection_count != 1)
+		return err_set(reterr, -EBADMSG, "quote covers %zu PCR banks, expected one",
+			q->selection_count);
+	memcpy(bank.values, values, sizeof(bank.values));
+	return tpm_pcr_digest_banks(q, &bank, 1, hash, ret, reterr);
 }

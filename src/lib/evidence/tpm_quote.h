@@ -21,5 +21,13 @@ must_check int tpm_signature_check(
  */
 must_check int tpm_pcr_digest(const struct tpm_quote *q, const struct slice *values,
 	enum hash_alg hash, struct digest *ret, struct err *reterr);
+/** struct tpm_bank - values of the registers under one hash; empty ones are not known */
+struct tpm_bank {
+	uint16_t hash;
+	struct slice values[TPM_PCR_COUNT];
+};
+/** tpm_pcr_digest_banks() - likewise over all selections of @q, in their order */
+must_check int tpm_pcr_digest_banks(const struct tpm_quote *q, const struct tpm_bank *banks,
+	size_t bank_count, enum hash_alg hash, struct digest *ret, struct err *reterr);
 /** tpm_hash_alg() - hash of a TPM algorithm id; HASH_NONE when unknown */
 enum hash_alg tpm_hash_alg(uint16_t id);

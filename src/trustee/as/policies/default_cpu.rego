@@ -47,6 +47,9 @@ tpm_ak_trusted if {
 	input.tpm.ak_public in query_reference_value("trusted_aks")
 }
 
+# Or somebody whom the collateral (`tpm/roots`) names certified it.
+tpm_ak_trusted if input.tpm.ak_certified == true
+
 # 2: the instance is recognized; 97: it is not, and it should be.
 instance_identity := 2 if {
 	input.tpm
