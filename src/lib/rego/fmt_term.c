@@ -357,8 +357,18 @@ static void put_verbatim(struct fmt *f, const struct node *n, uint32_t next)
 	f->verbatim = true;
 }
 
+/* Whether comments would come into the middle of a line. */
+static bool comments_in_line(const struct fmt *f, const struct node *n)
+{
+	uint8_t last = f->out->size ? f->out->data[f->out->size - 1] : '\n';
+	return f->inline_ && last != '\t' && last != '\n' && f->next < f->comment_count &&
+	       f->comment[f->next]->row < n->loc.row;
+}
+
 int fmt_term(struct fmt *f, const struct node *n, bool parens)
 {
+	if (comments_in_line(f, n))
+		return FMT_ABOVE;
 	size_t size = f->out->size;
 	unsigned level = f->level;
 	uint32_t next = f->next;
@@ -372,7 +382,7 @@ int fmt_term(struct fmt *f, const struct node *n, bool parens)
 		r = put_node(f, n, parens);
 		f->terms--;
 	}
-	if (r == FMT_COMMENT && f->terms == 0) {
+	if (r != FMT_OK && f->terms == 0) {
 		f->out->size = size;
 		f->level = level;
 		f->at_end = at_end;
