@@ -79,6 +79,7 @@ static void test_layout(void **state)
 		{"p if { x } else := 2 if { y }", "p if x\n\nelse := 2 if y\n"},
 		{"p if {\nx\n} else if {\ny\n} else := 3",
 			"p if {\n\tx\n} else if {\n\ty\n} else := 3\n"},
+		{"p if { x\n} else := 3", "p if x\n\nelse := 3\n"},
 		{"p if {\nx\n} {\ny\n}", "p if {\n\tx\n}\n\np if {\n\ty\n}\n"},
 		/* Statements. */
 		{"p if { some x,y\nx=1\n\n\ny=2 }", "p if {\n\tsome x, y\n\tx = 1\n\n\ty = 2\n}\n"},
@@ -124,6 +125,7 @@ static void test_comments(void **state)
 		{"# METADATA\n# title: a\np := 1", "# METADATA\n# title: a\np := 1\n"},
 		{"p if {\n\tx == [1,\n\t# in between\n\t2]\n}",
 			"p if {\n\tx == [\n\t\t1,\n\t\t# in between\n\t\t2,\n\t]\n}\n"},
+		{"p\n# before the value\n:= 7", "p\n# before the value\n:= 7\n"},
 		{"p := 1   #  blanks   ", "p := 1 #  blanks\n"},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)

@@ -149,7 +149,7 @@ static void put_else(struct fmt *f, const struct rule *r)
 	bool was_inline = e->loc.row > r->loc.row && !begins_row(f, e->loc.offset);
 	bool comment =
 		f->at_end || (f->next < f->comment_count && f->comment[f->next]->row < e->loc.row);
-	if (!comment && was_inline) {
+	if (!comment && was_inline && f->inline_) {
 		fmt_put(f, " ");
 	} else {
 		fmt_blank_line(f);
