@@ -2,6 +2,7 @@
 /* The compiler's public face. Everything that may run out of memory runs under mem_guard(). */
 #include "base/buf.h"
 #include "base/str.h"
+#include "rego/annotate.h"
 #include "rego/lint.h"
 
 #define DEFAULT_MEMORY ((size_t)256 << 20)
@@ -37,6 +38,7 @@ void rego_compiler_free(struct rego_compiler *c)
 {
 	if (!c)
 		return;
+	rego_program_free(c->yaml);
 	arena_free(c->mem.arena);
 	arena_free(c->pmem.arena);
 	free(c);
@@ -208,6 +210,7 @@ static void compile_all(void *arg)
 	c->root->id = c->node_count++;
 	compile_tree(c);
 	lint_modules(c);
+	annotate_modules(c);
 	compile_groups(c);
 	compile_queries(c);
 	if (c->options.strict)

@@ -152,6 +152,8 @@ struct rego_compiler {
 	uint32_t list_count, list_capacity;
 	const struct builtin **builtin;
 	uint32_t builtin_count, builtin_capacity;
+	struct annotation *annotations, **annotations_end;
+	struct rego_program *yaml; /* that reads their text */
 	bool finished;
 };
 
@@ -164,7 +166,8 @@ struct host_builtin {
 struct unit {
 	struct rego_compiler *c;
 	struct mem *m;
-	struct module *module; /* NULL for queries */
+	struct module *module;	 /* NULL for queries */
+	const struct rule *rule; /* at the head of its else chain; NULL for queries */
 	struct cnode *package;
 	const char *file;
 	struct slice source;

@@ -124,6 +124,7 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	struct unit unit, *u = &unit;
 	struct def *def = mem_new(&c->pmem, struct def);
 	start_unit(u, c, r->module, d->group);
+	u->rule = d->rule;
 	def->group = d->group->group;
 	def->module = program_module(c, r->module);
 	def->row = r->loc.row;

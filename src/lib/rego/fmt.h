@@ -36,7 +36,7 @@ struct fmt {
 /* Results of functions that write: a comment had no place. */
 #define FMT_OK 0
 #define FMT_COMMENT 1
-#define FMT_ABOVE   2 /* likewise, and it stands before the term */
+#define FMT_ABOVE 2 /* likewise, and it stands before the term */
 
 /* fmt.c */
 void fmt_start_line(struct fmt *f);

@@ -177,6 +177,15 @@ static void report_term(struct unit *u, const struct term *t, struct loc loc, bo
 {
 	if (!t)
 		return;
+	if (t->kind == NODE_CALL && t->builtin && t->builtin->variadic) {
+		const struct var *v = term_unsafe(t);
+		if (v && v->name.size > 0) {
+			unit_report(u, v->loc, "rego_compile_error", "var %.*s is undeclared",
+				SLICE_ARG(v->name));
+			*found = true;
+		}
+		return;
+	}
 	if (t->kind == NODE_LOCAL && !t->var->bound && t->var->name.size > 0) {
 		unit_report(u, loc, "rego_unsafe_var_error", "var %.*s is unsafe",
 			SLICE_ARG(t->var->name));

@@ -401,7 +401,10 @@ static struct module *parse_whole(struct mem *m, const char *file, struct slice 
 struct module *parse_module(struct mem *m, const char *file, struct slice source,
 	enum rego_dialect dialect, unsigned max_depth)
 {
-	return parse_whole(m, file, source, dialect, max_depth, NULL);
+	/* Comments matter only where there may be metadata. */
+	bool metadata = memmem(source.data, source.size, "METADATA", 8) != NULL;
+	return parse_whole(
+		m, file, source, dialect, max_depth, metadata ? mem_new(m, struct comments) : NULL);
 }
 
 struct module *parse_commented(struct mem *m, const char *file, struct slice source,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls and the targets of `with`: which function or built-in a dotted name stands for. */
 #include "base/buf.h"
-#include "rego/compile.h"
+#include "rego/annotate.h"
 
 struct cgroup *group_at_path(struct unit *u, const struct term *ref)
 {
@@ -97,6 +97,18 @@ static void check_shadowed(struct unit *u, const struct node *callee)
 					"called function %.*s shadowed", SLICE_ARG(callee->name));
 }
 
+/* What is known of the rule when compiling. */
+static bool metadata_call(struct unit *u, struct term *t)
+{
+	bool chain = slice_eq_str(t->name, "rego.metadata.chain");
+	if (!u->rule || (!chain && !slice_eq_str(t->name, "rego.metadata.rule")))
+		return false;
+	t->value =
+		chain ? annotation_chain(u->c, u->rule, u->group) : annotation_rule(u->c, u->rule);
+	t->kind = NODE_CONST;
+	return true;
+}
+
 void resolve_call(struct unit *u, const struct node *n, struct term *t)
 {
 	t->name = n->callee ? dotted(u, n->callee) : n->name;
@@ -104,6 +116,8 @@ void resolve_call(struct unit *u, const struct node *n, struct term *t)
 		check_shadowed(u, n->callee);
 	if (n->callee)
 		t->group = user_function(u, n->callee);
+	if (!t->group && n->count == 0 && metadata_call(u, t))
+		return;
 	resolve_args(u, n, t);
 	int name_size = (int)MIN(t->name.size, (size_t)100);
 	const char *name = (const char *)t->name.data;
