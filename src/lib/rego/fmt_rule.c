@@ -166,6 +166,14 @@ static bool uses_if(const struct fmt *f, const struct rule *r)
 	return (f->v1 || f->ifs) && (f->contains || !r->is_contains);
 }
 
+/* Whether the body goes on the row of the head. */
+static bool is_inline(const struct fmt *f, const struct rule *r)
+{
+	const struct literal *first = r->body->lit[0];
+	return r->body->count == 1 && !is_set(first) &&
+	       first->loc.row == fmt_row_at(f, r->loc, r->head_end);
+}
+
 static void put_braced(struct fmt *f, const struct rule *r, bool guard_union)
 {
 	uint32_t close = fmt_row_at(f, r->loc, r->loc.end);
@@ -221,11 +229,9 @@ static void put_rule(struct fmt *f, const struct rule *r, bool is_else)
 		/* A value with an else chain. */
 	} else if (uses_if(f, r)) {
 		fmt_put(f, " if");
-		const struct literal *first = r->body->lit[0];
-		if (r->body->count == 1 && !is_set(first) &&
-			first->loc.row == fmt_row_at(f, r->loc, r->head_end)) {
+		if (is_inline(f, r)) {
 			fmt_put(f, " ");
-			fmt_literal(f, first);
+			fmt_literal(f, r->body->lit[0]);
 			fmt_end_line(f);
 		} else {
 			put_braced(f, r, !is_else);
@@ -242,7 +248,7 @@ static bool one_liner(const struct fmt *f, const struct rule *r)
 {
 	if ((r->body && r->body->count > 1) || r->is_default || r->orelse)
 		return false;
-	if (r->body && is_set(r->body->lit[0]))
+	if (r->body && !is_constant(r) && !is_inline(f, r))
 		return false;
 	return uses_if(f, r);
 }
