@@ -178,7 +178,7 @@ int collateral_run_fetch(struct cli *cli)
 {
 	struct job j = {.cli = cli,
 		.sources = {cli_opt(cli, "pcs-url"), cli_opt(cli, "root-crl-url"),
-			cli_opt(cli, "kds-url"), cli_opt(cli, "rim-url")},
+			cli_opt(cli, "kds-url"), cli_opt(cli, "rim-url"), cli_opt(cli, "ocsp-url")},
 		.folder = cli_arg(cli, 0),
 		.now = clock_unix_s()};
 	int64_t within = 0;
@@ -209,6 +209,7 @@ const struct cli_option collateral_fetch_options[] = {
 	{"root-crl-url", .arg = "URL", .help = "revocation list of Intel's root"},
 	{"kds-url", .arg = "URL", .help = "AMD's key distribution service, or a cache"},
 	{"rim-url", .arg = "URL", .help = "NVIDIA's service of reference manifests"},
+	{"ocsp-url", .arg = "URL", .help = "NVIDIA's OCSP responder"},
 	{"cert-file", .arg = "FILE", .help = "trust these roots for TLS instead of the system's",
 		.complete = CLI_COMPLETE_FILE},
 	{"proxy", .arg = "URL", .help = "http://HOST:PORT"},

@@ -72,6 +72,12 @@ static void test_urls(void **state)
 		{"nvidia/rim/nv_gpu_driver_gh100_550.90.07",
 			"https://rim.attestation.nvidia.com/v1/rim/NV_GPU_DRIVER_GH100_550.90.07",
 			NULL},
+		/* openssl ocsp -reqin reads the same from it. */
+		{"nvidia/ocsp/239f59ed55e737c77147cf55ad0c1b030b6d7ee748a7426952f9b852d5a935e5/"
+		 "5e539a5d258b9f2596247a847ee7d6b030b1c0da55fc74177c737e55de95f932/"
+		 "41431d480fe5e87274",
+			"http://ocsp.ndis.nvidia.com/MGYwZDBiMGAwXjANBglghkgBZQMEAgEFAAQgI59Z7VXnN8dxR89VrQwbAwttfudIp0JpUvm4UtWpNeUEIF5Tml0li58lliR6hH7n1rAwscDaVfx0F3xzflXelfkyAglBQx1ID%2BXocnQ%3D",
+			NULL},
 	};
 	/* What vendors do not serve, and what evidence may not smuggle into a URL. */
 	static const char *const bad[] = {"", "intel", "intel/", "intel/pck/00", "intel/tdx",

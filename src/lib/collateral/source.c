@@ -2,6 +2,7 @@
 /* From the key of an item to the URL that serves it. */
 #include "collateral/source.h"
 
+#include "base/enc.h"
 #include "base/parse.h"
 #include "base/str.h"
 
@@ -9,6 +10,7 @@
 #define INTEL_ROOT_CRL "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 #define AMD_KDS "https://kdsintf.amd.com"
 #define NVIDIA_RIM "https://rim.attestation.nvidia.com/v1/rim"
+#define NVIDIA_OCSP "http://ocsp.ndis.nvidia.com"
 
 #define CHAIN_SUFFIX "/chain"
 
@@ -139,12 +141,87 @@ static int amd_request(
 	return -ENOENT;
 }
 
+#define OCSP_HASH_SIZE 32
+#define OCSP_SERIAL_MAX 20
+
+static void put_tlv(struct buf *b, uint8_t tag, struct slice content)
+{
+	buf_put_u8(b, tag);
+	buf_put_u8(b, (uint8_t)content.size); /* always below 128 */
+	buf_put_slice(b, content);
+}
+
+/* Puts what @b holds into @count sequences, one around the other. */
+static void wrap(struct buf *b, unsigned count)
+{
+	for (; count > 0; count--) {
+		cleanup_with(buf_done) struct buf inner = buf_init(0);
+		buf_put_slice(&inner, buf_slice(b));
+		buf_clear(b);
+		put_tlv(b, 0x30, buf_slice(&inner));
+	}
+}
+
+/* The CertID of "NAMEHASH/KEYHASH/SERIAL", and an OCSPRequest (RFC 6960, 4.1.1) for it alone. */
+static int ocsp_request(const char *id, struct buf *out)
+{
+	static const uint8_t sha256[] = {0x30, 0x0D, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03,
+		0x04, 0x02, 0x01, 0x05, 0x00};
+	cleanup_with(buf_done) struct buf serial = buf_init(OCSP_SERIAL_MAX + 1);
+	uint8_t name[OCSP_HASH_SIZE], key[OCSP_HASH_SIZE];
+	struct slice s = slice_str(id);
+	char padded[2 * OCSP_SERIAL_MAX + 2];
+
+	if (s.size < 131 || id[64] != '/' || id[129] != '/' || s.size > 130 + 2 * OCSP_SERIAL_MAX ||
+		!is_hex(slice_cut(s, 0, 64), 64) || !is_hex(slice_cut(s, 65, 64), 64) ||
+		!is_hex(slice_cut(s, 130, SIZE_MAX), s.size - 130) ||
+		hex_decode_fixed(name, sizeof(name), slice_cut(s, 0, 64)) < 0 ||
+		hex_decode_fixed(key, sizeof(key), slice_cut(s, 65, 64)) < 0)
+		return -ENOENT;
+	snprintf(padded, sizeof(padded), "%s%s", s.size % 2 ? "0" : "", id + 130);
+	/* A leading one bit would make the INTEGER negative. */
+	if (strchr("89abcdef", padded[0]))
+		buf_put_u8(&serial, 0);
+	if (hex_decode(&serial, slice_str(padded)) < 0)
+		return -ENOENT;
+	buf_put(out, sha256, sizeof(sha256));
+	put_tlv(out, 0x04, slice_of(name, sizeof(name)));
+	put_tlv(out, 0x04, slice_of(key, sizeof(key)));
+	put_tlv(out, 0x02, buf_slice(&serial));
+	wrap(out, 5); /* CertID, Request, requestList, TBSRequest, OCSPRequest */
+	return buf_error(out) < 0 ? -E2BIG : 0;
+}
+
+/* By GET, as RFC 6960, A.1 has it: the request in base64 behind the URL. */
+static int nvidia_ocsp(
+	const struct collateral_sources *s, const char *id, struct collateral_request *q)
+{
+	cleanup_with(buf_done) struct buf der = buf_init(127), text = buf_init(1024),
+					  escaped = buf_init(1024);
+
+	int r = ocsp_request(id, &der);
+	if (r < 0)
+		return r;
+	b64_encode(&text, buf_slice(&der), B64_STD);
+	for (size_t i = 0; i < text.size; i++) {
+		if (strchr("+/=", text.data[i]))
+			buf_printf(&escaped, "%%%02X", text.data[i]);
+		else
+			buf_put_u8(&escaped, text.data[i]);
+	}
+	return buf_error(&escaped) < 0 ? -E2BIG
+				       : make_url(q, s->nvidia_ocsp ? s->nvidia_ocsp : NVIDIA_OCSP,
+						 "/%s", buf_str(&escaped));
+}
+
 /* Identifiers are upper case with the vendor, words of keys are lower case. */
 static int nvidia_request(
 	const struct collateral_sources *s, const char *rest, struct collateral_request *q)
 {
 	char id[COLLATERAL_KEY_SIZE];
 
+	if (str_starts(rest, "ocsp/"))
+		return nvidia_ocsp(s, rest + strlen("ocsp/"), q);
 	if (!str_starts(rest, "rim/") || strchr(rest + 4, '/') ||
 		str_copy(id, sizeof(id), rest + 4) < 0)
 		return -ENOENT;

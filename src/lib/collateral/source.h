@@ -18,10 +18,10 @@
  * @intel_pcs: Intel's service or a PCCS
  * @intel_root_crl: the whole URL of the root's revocation list
  * @amd_kds: AMD's key distribution service or a cache of it
- * @nvidia_rim: NVIDIA's service of reference manifests
+ * @nvidia_rim, @nvidia_ocsp: NVIDIA's service of reference manifests, and its OCSP responder
  */
 struct collateral_sources {
-	const char *intel_pcs, *intel_root_crl, *amd_kds, *nvidia_rim;
+	const char *intel_pcs, *intel_root_crl, *amd_kds, *nvidia_rim, *nvidia_ocsp;
 };
 
 #define COLLATERAL_URL_SIZE 1024

@@ -31,7 +31,9 @@ must_check int cert_extension(const struct cert *c, const char *oid, struct slic
 /** cert_common_name() - the only CN of the subject as UTF-8. Return: 0, -ENOENT, -EBADMSG, -E2BIG.
  */
 must_check int cert_common_name(const struct cert *c, char *dst, size_t size);
-/** cert_serial_decimal() - the serial number in decimal digits. Return: 0, -ENOMEM, -E2BIG. */
+/** cert_serial_decimal(), cert_serial_hex() - the serial number in decimal digits, in lower-case hex
+ * without leading zeros. Return: 0, -ENOMEM, -E2BIG. */
+must_check int cert_serial_hex(const struct cert *c, char *dst, size_t size);
 must_check int cert_serial_decimal(const struct cert *c, char *dst, size_t size);
 /** cert_spki_digest() - of the DER SubjectPublicKeyInfo: what pins of keys compare */
 must_check int cert_spki_digest(const struct cert *c, enum hash_alg alg, struct digest *ret);

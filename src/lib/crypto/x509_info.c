@@ -73,6 +73,23 @@ int cert_common_name(const struct cert *c, char *dst, size_t size)
 	return r;
 }
 
+int cert_serial_hex(const struct cert *c, char *dst, size_t size)
+{
+	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(c->x), NULL);
+	char *text = n ? BN_bn2hex(n) : NULL;
+	const char *from = text;
+
+	while (from && from[0] == '0' && from[1] != 0)
+		from++;
+	int r = from ? str_copy(dst, size, from) : -ENOMEM;
+	for (char *c2 = dst; r == 0 && *c2; c2++)
+		*c2 = (char)(*c2 >= 'A' && *c2 <= 'F' ? *c2 + ('a' - 'A') : *c2);
+	OPENSSL_free(text);
+	BN_free(n);
+	ERR_clear_error();
+	return r;
+}
+
 int cert_serial_decimal(const struct cert *c, char *dst, size_t size)
 {
 	BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(c->x), NULL);

@@ -21,6 +21,8 @@ static const struct evidence_tee g_tees[] = {
 	{"cca", "cpu", evidence_cca_verify},
 	{"nvidia", "gpu", evidence_nvidia_verify},
 	{"sampledevice", "gpu", evidence_sample_device_verify},
+	{"nvidia-dpu", "nvidia-dpu", evidence_nvidia_dpu_verify},
+	{"nvidiadpu", "nvidia-dpu", evidence_nvidia_dpu_verify},
 	{"csv", "cpu", evidence_csv_verify},
 	{"hygondcu", "dcu", evidence_dcu_verify},
 	{"se", "cpu", evidence_se_verify},

@@ -30,7 +30,7 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * service
  * @amd_roots: likewise of AMD's root keys (ARK)
  * @nvidia_roots: likewise of NVIDIA's, for devices and for reference integrity manifests
- * @nvidia_dpu_root: certificate that chains of DPUs end in, PEM or DER; empty: none is trusted
+ * @nvidia_dpu_root: SHA-256 of the SPKI of the root key of DPUs; NULL: none is trusted
  * @hygon_root: an HRK certificate to trust instead of Hygon's, likewise
  * @ibm_roots: likewise of the root of IBM's host keys, which is DigiCert's
  * @ibm_key: RSA key that unwraps the measurement keys of Secure Execution; NULL: there is none
@@ -52,7 +52,7 @@ struct evidence_request {
 	size_t amd_root_count;
 	const struct digest *nvidia_roots;
 	size_t nvidia_root_count;
-	struct slice nvidia_dpu_root;
+	const struct digest *nvidia_dpu_root;
 	struct slice hygon_root;
 	const struct digest *ibm_roots;
 	size_t ibm_root_count;

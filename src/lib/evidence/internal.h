@@ -9,6 +9,8 @@ int evidence_sample_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_sample_device_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
+int evidence_nvidia_dpu_verify(
+	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_nvidia_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 int evidence_azure_snp_verify(

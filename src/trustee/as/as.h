@@ -59,6 +59,8 @@ struct digest;
 void as_trust_insecure_intel_root(struct as *as, const struct digest *pin);
 /** as_trust_insecure_amd_root() - likewise SNP, instead of AMD's */
 void as_trust_insecure_amd_root(struct as *as, const struct digest *pin);
+/** as_trust_nvidia_dpu_root() - the root key of DPUs; without one they are refused */
+void as_trust_nvidia_dpu_root(struct as *as, const struct digest *pin);
 /** as_trust_insecure_nvidia_root() - likewise GPUs and switches, instead of NVIDIA's */
 void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin);
 
@@ -147,6 +149,6 @@ void as_use_values(struct as *as, const json_t *values, json_t *wanted);
 must_check int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data,
 	int64_t now, json_t **ret, struct err *reterr);
 
-/** as_default_policy() - text of a built-in policy: default_cpu, default_dcu, default_gpu, default_switch,
- * default_ppcie, insecure_sample, resource-policy */
+/** as_default_policy() - text of a built-in policy: default_cpu, default_dcu, default_gpu,
+ * default_switch, default_ppcie, default_nvidia-dpu, insecure_sample, resource-policy */
 struct slice as_default_policy(const char *id);

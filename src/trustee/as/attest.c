@@ -348,6 +348,8 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 		request->amd_roots = &as->insecure_amd_root;
 		request->amd_root_count = 1;
 	}
+	if (as->nvidia_dpu_root.size > 0)
+		request->nvidia_dpu_root = &as->nvidia_dpu_root;
 	if (as->insecure_nvidia_root.size > 0) {
 		request->nvidia_roots = &as->insecure_nvidia_root;
 		request->nvidia_root_count = 1;

@@ -25,6 +25,7 @@ struct as {
 	const struct as *collateral_of;	     /* whose to use instead; NULL for its own */
 	struct digest insecure_intel_root;   /* size 0: Intel's */
 	struct digest insecure_amd_root;     /* size 0: AMD's */
+	struct digest nvidia_dpu_root;	     /* size 0: none */
 	struct digest insecure_nvidia_root;  /* size 0: NVIDIA's */
 	struct pkey *ibm_key;		     /* owned; NULL: there is none */
 	uint8_t insecure_hygon_root[1024];

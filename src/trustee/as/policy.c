@@ -200,6 +200,11 @@ void as_trust_insecure_amd_root(struct as *as, const struct digest *pin)
 	as->insecure_amd_root = *pin;
 }
 
+void as_trust_nvidia_dpu_root(struct as *as, const struct digest *pin)
+{
+	as->nvidia_dpu_root = *pin;
+}
+
 void as_trust_insecure_nvidia_root(struct as *as, const struct digest *pin)
 {
 	as->insecure_nvidia_root = *pin;

@@ -114,6 +114,7 @@ static const struct key g_husk[] = {
 	STR("insecure_amd_root", husk.insecure_amd_root, NULL),
 	STR("protocol_min", husk.protocol_min, "0.1.0"),
 	STR("insecure_nvidia_root", husk.insecure_nvidia_root, NULL),
+	STR("nvidia_dpu_root", husk.nvidia_dpu_root, NULL),
 	STR("service", husk.service_name, "kbs"),
 	LIST("grpc_sockets", husk.grpc_sockets),
 	LIST("rest_sockets", husk.rest_sockets),

@@ -55,6 +55,7 @@ struct config_strings {
  * @session_timeout_s: life of an RCAR session
  * @token_life_s: life of an attestation token
  * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
+ * @nvidia_dpu_root: SHA-256 in hex of the key that certifies DPUs; NULL: none is trusted
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
  * @service: "kbs", "as" or "rvps"; set by the program
@@ -145,6 +146,7 @@ struct kbs_config {
 		const char *insecure_amd_root;
 		const char *protocol_min;
 		const char *insecure_nvidia_root;
+		const char *nvidia_dpu_root;
 		const char *service_name;
 		enum config_service service;
 		struct config_strings grpc_sockets;

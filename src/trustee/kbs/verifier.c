@@ -257,6 +257,20 @@ static int trust_insecure_root(struct as *as, const char *option, const char *he
 	return 0;
 }
 
+static int trust_dpu_root(const struct kbs_config *c, struct as *as, struct err *reterr)
+{
+	struct digest pin = {.size = 32};
+	const char *hex = c->husk.nvidia_dpu_root;
+
+	if (!hex)
+		return 0;
+	if (hex_decode_fixed(pin.bytes, pin.size, slice_str(hex)) < 0)
+		return err_set(
+			reterr, -EINVAL, "[husk] nvidia_dpu_root is not a SHA-256 digest in hex");
+	as_trust_nvidia_dpu_root(as, &pin);
+	return 0;
+}
+
 static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struct err *reterr)
 {
 	int r = trust_insecure_root(as, "insecure_intel_root", c->husk.insecure_intel_root,
@@ -271,7 +285,7 @@ static int trust_insecure_roots(const struct kbs_config *c, struct as *as, struc
 		r = trust_insecure_root(as, "insecure_nvidia_root", c->husk.insecure_nvidia_root,
 			as_trust_insecure_nvidia_root,
 			"evidence of GPUs is not anchored in NVIDIA's root keys", reterr);
-	return r;
+	return r == 0 ? trust_dpu_root(c, as, reterr) : r;
 }
 
 int role_verifier(const struct kbs_config *c)
