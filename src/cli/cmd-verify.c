@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/evidence_file.h"
 #include "cli/explain.h"
+#include "cli/nras.h"
 #include "crypto/hash.h"
 #include "crypto/key.h"
 #include "evidence/collateral_file.h"
@@ -41,6 +42,8 @@ static const char *guess_tee(const json_t *evidence)
 		return "sample";
 	if (json_object_get(evidence, "device_evidence_list"))
 		return "nvidia";
+	if (json_object_get(evidence, "devices") && json_object_get(evidence, "version"))
+		return "nvidia-dpu";
 	if (json_object_get(evidence, "csv_report") ||
 		json_object_get(json_object_get(evidence, "attestation_report"), "magic"))
 		return "csv";
@@ -250,6 +253,7 @@ static int run_verify(struct cli *cli)
 	cleanup(json_decref) json_t *records = json_array();
 	cleanup(collateral_store_free) struct collateral_store *store = NULL;
 	cleanup(pkey_free) struct pkey *se_key = NULL;
+	cleanup_with(nras_done) struct nras nras = {0};
 	struct evidence_request q = {0};
 	struct digest init_data = {0};
 	struct err e = {0};
@@ -263,6 +267,10 @@ static int run_verify(struct cli *cli)
 	if (r == 0 && cli_opt(cli, "se-key"))
 		r = read_se_key(cli_opt(cli, "se-key"), &se_key, &e);
 	q.ibm_key = se_key;
+	if (r == 0 && (cli_flag(cli, "nras") || cli_opt(cli, "nras-url"))) {
+		r = nras_open(&nras, cli_opt(cli, "nras-url"), cli_opt(cli, "cert-file"), &e);
+		q.nvidia_remote = &nras.remote;
+	}
 	if (r < 0)
 		return cli_fail(cli, r, &e, NULL);
 	if (q.insecure_skip_report_data)
@@ -286,7 +294,7 @@ static int run_verify(struct cli *cli)
 static const struct cli_option g_options[] = {
 	{"tee", .arg = "NAME", .help = "kind of the evidence (default: told from its members)",
 		.choices =
-			"tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|csv|hygondcu|se|tpm|nvidia|sample"},
+			"tdx|sgx|snp|az-snp-vtpm|az-tdx-vtpm|cca|csv|hygondcu|se|tpm|nvidia|nvidia-dpu|sample"},
 	{"report-data", .arg = "HEX", .help = "digest that the evidence must be bound to"},
 	{"initdata", .arg = "FILE", .help = "initdata that the guest must have measured",
 		.complete = CLI_COMPLETE_FILE},
@@ -299,6 +307,11 @@ static const struct cli_option g_options[] = {
 		.complete = CLI_COMPLETE_FILE},
 	{"insecure-no-revocation-list",
 		.help = "accept SNP and NVIDIA evidence without knowing what was revoked"},
+	{"nras", .help = "let NVIDIA's service verify GPUs and switches"},
+	{"nras-url", .arg = "URL", .help = "likewise this service"},
+	{"cert-file", .arg = "FILE",
+		.help = "trust these roots for its TLS instead of the system's",
+		.complete = CLI_COMPLETE_FILE},
 	{"at", .arg = "TIME", .help = "verify as of this time, RFC 3339 (default: now)"},
 	{NULL},
 };

@@ -20,6 +20,18 @@ struct pkey;
 enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
 
 /**
+ * struct evidence_remote - a service that verifies for us, see nvidia_nras.h
+ * @ask: post @body to the service's @endpoint; its answer is appended. 0 or a negative errno.
+ * @keys: the service's key set, {"keys": [...]}
+ */
+struct evidence_remote {
+	int (*ask)(void *ctx, const char *endpoint, struct slice body, struct buf *answer,
+		struct err *reterr);
+	void *ctx;
+	const json_t *keys;
+};
+
+/**
  * struct evidence_request - what is to be verified
  * @evidence: the TEE's evidence as it came in the attestation message (borrowed)
  * @report_data: digest that the evidence must be bound to; each room pads or cuts it to its field
@@ -30,6 +42,7 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
  * service
  * @amd_roots: likewise of AMD's root keys (ARK)
  * @nvidia_roots: likewise of NVIDIA's, for devices and for reference integrity manifests
+ * @nvidia_remote: NVIDIA's GPUs and switches are verified by this service; NULL: by ourselves
  * @nvidia_dpu_root: SHA-256 of the SPKI of the root key of DPUs; NULL: none is trusted
  * @hygon_root: an HRK certificate to trust instead of Hygon's, likewise
  * @ibm_roots: likewise of the root of IBM's host keys, which is DigiCert's
@@ -52,6 +65,7 @@ struct evidence_request {
 	size_t amd_root_count;
 	const struct digest *nvidia_roots;
 	size_t nvidia_root_count;
+	const struct evidence_remote *nvidia_remote;
 	const struct digest *nvidia_dpu_root;
 	struct slice hygon_root;
 	const struct digest *ibm_roots;

@@ -6,6 +6,7 @@
  * own. Eight GPUs and four switches that see each other are one more subject, "ppcie".
  */
 #include "evidence/nvidia.h"
+#include "evidence/nvidia_nras.h"
 
 #include "base/enc.h"
 #include "base/str.h"
@@ -223,6 +224,55 @@ static int take_device(
 	return r == 0 ? add_device(result, d.kind == NV_GPU ? "gpu" : "switch", claims) : r;
 }
 
+/* The nonce that the device signed is only needed where nobody gives one. */
+static int remote_nonce(const struct evidence_request *request, const json_t *item, struct buf *out,
+	struct err *reterr)
+{
+	cleanup_with(device_done) struct nv_device d = {0};
+
+	if (!request->insecure_skip_report_data) {
+		if (request->report_data.size < NV_NONCE_SIZE)
+			return err_set(
+				reterr, -EINVAL, "no usable report data was given to compare with");
+		buf_put_slice(out, slice_cut(request->report_data, 0, NV_NONCE_SIZE));
+		return buf_error(out);
+	}
+	int r = decode(item, &d, reterr);
+	if (r == 0)
+		buf_put_slice(out, d.report.request.nonce);
+	return r == 0 ? buf_error(out) : r;
+}
+
+static int ask_remote(const struct evidence_request *request, const json_t *item,
+	const char **ret_endpoint, json_t **ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf nonce = buf_init(NV_NONCE_SIZE), body = buf_init(1 << 20),
+					  answer = buf_init(NRAS_ANSWER_MAX);
+	const struct evidence_remote *s = request->nvidia_remote;
+
+	int r = remote_nonce(request, item, &nonce, reterr);
+	if (r == 0)
+		r = nras_request(item, buf_slice(&nonce), &body, ret_endpoint, reterr);
+	if (r == 0)
+		r = s->ask(s->ctx, *ret_endpoint, buf_slice(&body), &answer, reterr);
+	return r == 0 ? nras_claims(buf_slice(&answer), s->keys, request->now, *ret_endpoint,
+				buf_slice(&nonce), ret, reterr)
+		      : r;
+}
+
+static int take_remote(
+	const struct evidence_request *request, size_t index, struct evidence_result *result)
+{
+	const json_t *list = json_object_get(request->evidence, "device_evidence_list");
+	const char *endpoint = NULL;
+	json_t *claims = NULL;
+	struct err e = {0};
+
+	int r = ask_remote(request, json_array_get(list, index), &endpoint, &claims, &e);
+	r = note(result, index, "remote verification", r, &e);
+	return r == 0 ? add_device(result, endpoint, claims) : r;
+}
+
 int evidence_nvidia_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr)
 {
@@ -240,7 +290,8 @@ int evidence_nvidia_verify(
 	result->missing = json_array();
 	r = result->devices && result->missing ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
-		r = take_device(request, i, result);
+		r = request->nvidia_remote ? take_remote(request, i, result)
+					   : take_device(request, i, result);
 	if (r == 0 && nv_is_ppcie(result->devices))
 		r = add_device(result, "ppcie",
 			json_pack("{s:i, s:i}", "switch_count", 4, "gpu_count", 8));

@@ -21,9 +21,8 @@ static int install(
 
 int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr)
 {
-	static const char *const devices[] = {
-		"default_gpu", "default_switch", "default_ppcie", "default_dcu",
-		"default_nvidia-dpu"};
+	static const char *const devices[] = {"default_gpu", "default_switch", "default_ppcie",
+		"default_dcu", "default_nvidia-dpu"};
 	cleanup_with(buf_done) struct buf cpu = buf_init(STORE_POLICY_MAX);
 	int r;
 
