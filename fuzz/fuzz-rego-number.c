@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct job {
 	struct mem *m;
 	struct slice a, b;
+	uint64_t steps;
 };
 
 static bool same(struct big a, struct big b)
@@ -72,6 +73,15 @@ static void run(void *arg)
 		(void)num_mul(j->m, num_div(j->m, a, b), num_sub(j->m, a, b));
 }
 
+/* Long numbers are expensive, and say so before they are. */
+static void spend(void *cookie, uint64_t steps)
+{
+	struct job *j = cookie;
+	j->steps += steps;
+	if (j->steps > 200000)
+		mem_escape(j->m, REGO_ERR_STEPS);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size > 512)
@@ -79,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *nl = size ? memchr(data, '\n', size) : NULL;
 	size_t n = nl ? (size_t)(nl - data) : size;
 	struct mem m = {.arena = arena_new(64 << 20)};
-	struct job j = {&m, slice_of(data, n), slice_of(data + n + !!nl, size - n - !!nl)};
+	struct job j = {&m, slice_of(data, n), slice_of(data + n + !!nl, size - n - !!nl), 0};
+	m.spend = spend;
+	m.cookie = &j;
 	if (m.arena && num_text_ok(j.a) && num_text_ok(j.b))
 		(void)!mem_guard(&m, run, &j, NULL);
 	arena_free(m.arena);

@@ -101,6 +101,14 @@ bool utf8_valid(struct slice s)
 	size_t pos = 0;
 	while (pos < s.size) {
 		uint32_t code;
+		uint64_t eight;
+		if (s.size - pos >= sizeof(eight)) {
+			memcpy(&eight, s.data + pos, sizeof(eight));
+			if (!(eight & 0x8080808080808080u)) {
+				pos += sizeof(eight);
+				continue;
+			}
+		}
 		size_t n = utf8_decode(slice_cut(s, pos, 4), &code);
 		if (n == 0)
 			return false;

@@ -20,14 +20,16 @@ struct rego_compiler *rego_compiler_new(const struct rego_compile_options *optio
 	if (!c->options.max_depth)
 		c->options.max_depth = DEFAULT_DEPTH;
 	c->mem.arena = arena_new(c->options.max_memory);
+	c->work.arena = arena_new(c->options.max_memory);
 	c->pmem.arena = arena_new(c->options.max_memory);
+	c->work.parent = c->pmem.parent = &c->mem;
 	c->program = c->pmem.arena ? arena_new_of(c->pmem.arena, struct rego_program) : NULL;
-	if (!c->mem.arena || !c->program) {
+	if (!c->mem.arena || !c->work.arena || !c->program) {
 		rego_compiler_free(c);
 		return NULL;
 	}
 	c->program->arena = c->pmem.arena;
-	c->mem.diags = &c->diags;
+	c->mem.diags = c->work.diags = &c->diags;
 	c->modules_end = &c->modules;
 	c->queries_end = &c->queries;
 	c->groups_end = &c->groups;
@@ -40,6 +42,7 @@ void rego_compiler_free(struct rego_compiler *c)
 		return;
 	rego_program_free(c->yaml);
 	arena_free(c->mem.arena);
+	arena_free(c->work.arena);
 	arena_free(c->pmem.arena);
 	free(c);
 }
@@ -68,18 +71,13 @@ int rego_compiler_builtin(
 	if (arity > 16 || !fn)
 		return -EINVAL;
 	struct add_builtin a = {c, name, arity, fn};
-	return mem_guard(&c->pmem, add_builtin, &a, NULL);
+	return mem_guard(&c->mem, add_builtin, &a, NULL);
 }
 
 bool compile_guard(struct rego_compiler *c, void (*fn)(void *), void *arg)
 {
-	jmp_buf *outer = c->pmem.escape;
-	struct err *outer_err = c->pmem.reterr;
 	struct err e = {0};
-	c->pmem.error = 0;
-	int r = mem_guard2(&c->mem, &c->pmem, fn, arg, &e);
-	c->pmem.escape = outer;
-	c->pmem.reterr = outer_err;
+	int r = mem_guard(&c->mem, fn, arg, &e);
 	if (r == 0)
 		return true;
 	if (r == REGO_ERR_COMPILE || r == REGO_ERR_SYNTAX)
@@ -204,8 +202,6 @@ static void freeze_builtins(struct rego_compiler *c)
 static void compile_all(void *arg)
 {
 	struct rego_compiler *c = arg;
-	c->pmem.escape = c->mem.escape;
-	c->pmem.reterr = c->mem.reterr;
 	c->root = mem_new(&c->mem, struct cnode);
 	c->root->id = c->node_count++;
 	compile_tree(c);
@@ -236,8 +232,6 @@ int rego_compiler_finish(struct rego_compiler *c, struct rego_program **ret, str
 		return -EINVAL;
 	c->finished = true;
 	int r = mem_guard(&c->mem, compile_all, c, reterr);
-	if (r == 0)
-		r = c->pmem.error;
 	if ((r == 0 || r == REGO_ERR_COMPILE || r == REGO_ERR_SYNTAX) && c->diags.count > 0)
 		return report(c, reterr);
 	if (r < 0)

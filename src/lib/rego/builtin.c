@@ -20,9 +20,13 @@ static const struct builtin_table *const tables[] = {
 
 const struct builtin *builtin_find(struct slice name)
 {
+	if (name.size == 0)
+		return NULL;
 	for (size_t t = 0; t < ARRAY_COUNT(tables); t++)
-		for (size_t i = 0; i < tables[t]->count; i++)
-			if (slice_eq_str(name, tables[t]->item[i].name))
-				return &tables[t]->item[i];
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const struct builtin *b = &tables[t]->item[i];
+			if (b->name[0] == name.data[0] && slice_eq_str(name, b->name))
+				return b;
+		}
 	return NULL;
 }

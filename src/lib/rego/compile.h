@@ -132,7 +132,8 @@ struct cquery {
 };
 
 struct rego_compiler {
-	struct mem mem; /* trees */
+	struct mem mem;	 /* trees */
+	struct mem work; /* of the definition being compiled; emptied after each */
 	struct diags diags;
 	struct mem pmem; /* the program */
 	struct rego_compile_options options;

@@ -84,7 +84,7 @@ static bool constants_of(struct unit *u, const struct term *t, bool members, str
 	}
 	if (g->value_count > MAX_MEMBERS)
 		return false;
-	rv *value = mem_array(u->m, g->value_count + 1, sizeof(rv));
+	rv *value = mem_array(&u->c->mem, g->value_count + 1, sizeof(rv));
 	for (uint32_t i = 0; i < g->value_count; i++) {
 		if (!index_can_hold(from[i]))
 			return false;
@@ -107,7 +107,7 @@ static void add_guard(struct unit *u, struct cdef *d, const struct term *key,
 			return;
 	if (count >= MAX_GUARDS)
 		return;
-	struct guard *kept = mem_new(u->m, struct guard);
+	struct guard *kept = mem_new(&u->c->mem, struct guard);
 	*kept = g;
 	kept->next = d->guards;
 	d->guards = kept;

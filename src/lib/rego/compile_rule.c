@@ -4,7 +4,7 @@
 
 static void start_unit(struct unit *u, struct rego_compiler *c, struct module *m, struct cgroup *g)
 {
-	*u = (struct unit){.c = c, .m = &c->mem, .module = m, .group = g};
+	*u = (struct unit){.c = c, .m = &c->work, .module = m, .group = g};
 	if (m) {
 		u->file = m->file;
 		u->source = m->source;
@@ -217,12 +217,14 @@ static void compile_group(struct rego_compiler *c, struct cgroup *g)
 	uint32_t i = 0;
 	for (struct cdef *d = g->defs; d; d = d->next) {
 		d->def = try_def(c, d);
+		mem_reset(&c->work);
 		list[i++] = d->def;
 	}
 	g->group->def = list;
 	g->group->def_count = i;
 	if (g->fallback)
 		g->group->fallback = g->fallback->def = try_def(c, g->fallback);
+	mem_reset(&c->work);
 	if (c->diags.count > 0)
 		return;
 	g->group->plain_set = plain(g, 0, true);
@@ -359,6 +361,7 @@ void compile_queries(struct rego_compiler *c)
 		struct guarded g = {.c = c, .q = q};
 		compile_guard(c, guarded_query, &g);
 		query[i++].def = g.result;
+		mem_reset(&c->work);
 	}
 	c->program->query = query;
 	c->program->query_count = i;

@@ -25,6 +25,7 @@ static bool grow(struct mem *m, struct diags *d)
 
 void diag_add(struct mem *m, const char *file, struct loc loc, const char *code, const char *text)
 {
+	m = mem_root(m);
 	struct diags *d = m->diags;
 	if (!d || !grow(m, d))
 		return;

@@ -134,7 +134,8 @@ void gen_depends(struct unit *u, const struct cgroup *g)
 		return;
 	if (from->dep_count == from->dep_capacity) {
 		uint32_t capacity = from->dep_capacity ? from->dep_capacity * 2 : 8;
-		from->dep = grown(u->m, from->dep, from->dep_count, capacity, sizeof(*from->dep));
+		from->dep =
+			grown(&u->c->mem, from->dep, from->dep_count, capacity, sizeof(*from->dep));
 		from->dep_capacity = capacity;
 	}
 	from->dep[from->dep_count++] = id;

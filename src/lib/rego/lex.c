@@ -12,6 +12,7 @@ static noreturn_fn format_printf(6, 0) void vfail(struct mem *m, const char *fil
 	char text[DIAG_TEXT_SIZE];
 	vsnprintf(text, sizeof(text), fmt, ap);
 	diag_add(m, file, loc, code, text);
+	m = mem_root(m);
 	if (m->reterr)
 		err_at(m->reterr, error, loc.offset, code, "%s:%u:%u: %.*s", file, loc.row, loc.col,
 			ERR_TEXT_SIZE - 128, text);

@@ -8,12 +8,14 @@
 
 noreturn_fn void mem_escape(struct mem *m, int error)
 {
+	m = mem_root(m);
 	m->error = error;
 	longjmp(*m->escape, 1);
 }
 
 noreturn_fn void mem_fail(struct mem *m, int error, const char *field, const char *fmt, ...)
 {
+	m = mem_root(m);
 	if (m->reterr) {
 		va_list ap;
 		va_start(ap, fmt);
@@ -82,22 +84,6 @@ void list_grow(struct mem *m, struct list *l)
 		memcpy(item, l->item, l->count * sizeof(rv));
 	l->item = item;
 	l->capacity = capacity;
-}
-
-int mem_guard2(struct mem *m, struct mem *also, void (*fn)(void *), void *arg, struct err *reterr)
-{
-	jmp_buf here, *outer = m->escape;
-	struct err *outer_err = m->reterr;
-	m->escape = also->escape = &here;
-	m->reterr = also->reterr = reterr;
-	m->error = also->error = 0;
-	if (setjmp(here) == 0)
-		fn(arg);
-	m->escape = outer;
-	m->reterr = outer_err;
-	int r = m->error ? m->error : also->error;
-	m->error = also->error = 0;
-	return r;
 }
 
 int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr)

@@ -153,32 +153,33 @@ static struct term *resolve_var(struct unit *u, const struct node *n)
 	return local(u, new_var(u, n->name, n->loc), n->loc);
 }
 
-static bool all_const(const struct term *t)
+/* Bounded by the parser's depth. */
+static bool is_constant(const struct node *n)
 {
-	for (uint32_t i = 0; i < t->count; i++)
-		if (t->item[i]->kind != NODE_CONST)
+	if (n->kind != NODE_ARRAY && n->kind != NODE_SET && n->kind != NODE_OBJECT)
+		return n->kind == NODE_CONST;
+	for (uint32_t i = 0; i < n->count; i++)
+		if (!is_constant(n->item[i]))
 			return false;
 	return true;
 }
 
 /* Collections of constants are constants. */
-static void fold(struct unit *u, struct term *t)
+static rv constant_of(struct unit *u, const struct node *n)
 {
-	if (!all_const(t))
-		return;
-	rv *item = mem_array(u->m, t->count + 1, sizeof(rv));
-	for (uint32_t i = 0; i < t->count; i++)
-		item[i] = t->item[i]->value;
-	if (t->kind == NODE_ARRAY)
-		t->value = value_array(u->m, item, t->count);
-	else if (t->kind == NODE_SET)
-		t->value = value_set(u->m, item, t->count);
-	else
-		t->value = value_object_unique(
-			u->m, (const struct pair *)(const void *)item, t->count / 2);
-	if (!t->value)
-		unit_fail(u, t->loc, "rego_compile_error", "object keys must be unique");
-	t->kind = NODE_CONST;
+	if (n->kind == NODE_CONST)
+		return n->value;
+	rv *item = mem_array(u->m, n->count + 1, sizeof(rv));
+	for (uint32_t i = 0; i < n->count; i++)
+		item[i] = constant_of(u, n->item[i]);
+	if (n->kind == NODE_ARRAY)
+		return value_array(u->m, item, n->count);
+	if (n->kind == NODE_SET)
+		return value_set(u->m, item, n->count);
+	rv v = value_object_unique(u->m, (const struct pair *)(const void *)item, n->count / 2);
+	if (!v)
+		unit_fail(u, n->loc, "rego_compile_error", "object keys must be unique");
+	return v;
 }
 
 static void resolve_items(struct unit *u, const struct node *n, struct term *t)
@@ -232,8 +233,12 @@ struct term *resolve_term(struct unit *u, const struct node *n)
 	case NODE_ARRAY:
 	case NODE_SET:
 	case NODE_OBJECT:
-		resolve_items(u, n, t);
-		fold(u, t);
+		if (is_constant(n)) {
+			t->kind = NODE_CONST;
+			t->value = constant_of(u, n);
+		} else {
+			resolve_items(u, n, t);
+		}
 		break;
 	case NODE_TEMPLATE:
 		resolve_items(u, n, t);

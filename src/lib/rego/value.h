@@ -63,6 +63,8 @@ struct mem {
 	uint8_t *cursor;
 	uint8_t *end;
 	struct arena *arena;
+	struct mem
+		*parent; /* whose escape, error and diagnostics count for this one, too; or NULL */
 	jmp_buf *escape;
 	int error; /* negative errno while escaping */
 	struct err *reterr;
@@ -81,6 +83,10 @@ static inline void mem_spend(const struct mem *m, uint64_t work)
 
 /* Allocation of @size bytes, 8-byte aligned, zeroed. Never NULL. */
 void *mem_slow(struct mem *m, size_t size);
+static inline struct mem *mem_root(struct mem *m)
+{
+	return m->parent ? m->parent : m;
+}
 noreturn_fn void mem_escape(struct mem *m, int error);
 /* Escape with an error described as in err_at(); @field is OPA's error code. */
 noreturn_fn void mem_fail(struct mem *m, int error, const char *field, const char *fmt, ...)
@@ -99,8 +105,6 @@ static inline void *mem_alloc(struct mem *m, size_t size)
 size_t mem_room(const struct mem *m);
 /* Calls fn(arg); returns 0, or the error it escaped with. Nests. */
 int mem_guard(struct mem *m, void (*fn)(void *), void *arg, struct err *reterr);
-/* Likewise for two at once; @also->escape is left to the caller to restore. */
-int mem_guard2(struct mem *m, struct mem *also, void (*fn)(void *), void *arg, struct err *reterr);
 void *mem_array(struct mem *m, size_t count, size_t size);
 #define mem_new(m, type) ((type *)mem_alloc((m), sizeof(type)))
 char *mem_text(struct mem *m, struct slice s);
