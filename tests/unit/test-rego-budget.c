@@ -117,6 +117,8 @@ static const struct hostile g_cases[] = {
 		NULL, 0, NULL, STEP | MEM},
 	{"functions that call twice", "@\nf60(x) := x\nr := f0(1)", "f#(x) := f^(x + 1) + f^(x)\n",
 		60, NULL, FINE | STEP},
+	{"functions that call the same twice", "@\nf400(x) := x\nr := f0(1)",
+		"f#(x) := f^(x) + f^(x)\n", 400, NULL, FINE},
 	{"with in a loop",
 		"r := [z | some a in x; z := q with input as a]\nq := input + 1\n"
 		"x := numbers.range(1, 1000000)",

@@ -49,10 +49,16 @@ void rego_eval_free(struct rego_eval *e)
 	free(e);
 }
 
+static void drop_results(struct rego_eval *e)
+{
+	e->base.cache = NULL;
+	e->base.memo = NULL;
+}
+
 static void forget(struct rego_eval *e)
 {
 	e->ctx = &e->base;
-	e->base.cache = NULL;
+	drop_results(e);
 	e->base.overrides = NULL;
 	e->base.mocks = NULL;
 	e->stack_top = e->stack_end = NULL;
@@ -80,13 +86,13 @@ void rego_eval_set_now(struct rego_eval *e, int64_t now_ns)
 void rego_eval_explain(struct rego_eval *e, bool on)
 {
 	e->explaining = on;
-	e->base.cache = NULL;
+	drop_results(e);
 }
 
 void rego_eval_cover(struct rego_eval *e, struct rego_coverage *c)
 {
 	e->cover = c ? coverage_marks(c) : NULL;
-	e->base.cache = NULL;
+	drop_results(e);
 }
 
 struct parse_arg {
@@ -118,7 +124,7 @@ int rego_make_json(
 void rego_eval_input(struct rego_eval *e, const struct rego_value *input)
 {
 	e->base.input = input;
-	e->base.cache = NULL;
+	drop_results(e);
 }
 
 int rego_eval_data(struct rego_eval *e, const struct rego_value *data)
@@ -126,7 +132,7 @@ int rego_eval_data(struct rego_eval *e, const struct rego_value *data)
 	if (!data || data->type != REGO_OBJECT)
 		return -EINVAL;
 	e->base.data = data;
-	e->base.cache = NULL;
+	drop_results(e);
 	return 0;
 }
 
@@ -184,6 +190,12 @@ static void begin(struct rego_eval *e)
 		e->base.cache = mem_array(&e->mem, e->p->group_count + 1, sizeof(*e->base.cache));
 }
 
+static void end(struct rego_eval *e)
+{
+	e->ctx = &e->base;
+	e->mem.spend = NULL;
+}
+
 static void eval_path(void *arg)
 {
 	struct path_arg *a = arg;
@@ -220,10 +232,9 @@ int rego_eval_path(struct rego_eval *e, const char *path, enum rego_outcome *ret
 {
 	struct path_arg a = {.e = e, .path = path};
 	int r = mem_guard(&e->mem, eval_path, &a, reterr);
-	e->ctx = &e->base;
-	e->mem.spend = NULL;
+	end(e);
 	if (r < 0) {
-		e->base.cache = NULL;
+		drop_results(e);
 		return r;
 	}
 	if (a.bad)
@@ -254,9 +265,9 @@ int rego_eval_rule(struct rego_eval *e, size_t index, enum rego_outcome *ret_out
 			reterr, -EINVAL, "the program has no rule %zu without arguments", index);
 	struct rule_arg a = {.e = e, .group = e->p->group[index]};
 	int r = mem_guard(&e->mem, eval_group, &a, reterr);
-	e->ctx = &e->base;
+	end(e);
 	if (r < 0) {
-		e->base.cache = NULL;
+		drop_results(e);
 		return r;
 	}
 	*ret_outcome = a.value ? REGO_VALUE : REGO_UNDEFINED;
@@ -287,10 +298,9 @@ int rego_eval_query(
 		return err_set(reterr, -EINVAL, "the program has no query %u", id);
 	struct query_arg a = {.e = e, .q = &e->p->query[id]};
 	int r = mem_guard(&e->mem, eval_query, &a, reterr);
-	e->ctx = &e->base;
-	e->mem.spend = NULL;
+	end(e);
 	if (r < 0) {
-		e->base.cache = NULL;
+		drop_results(e);
 		return r;
 	}
 	*ret = a.value ? a.value : &value_empty_array;

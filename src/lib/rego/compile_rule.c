@@ -211,6 +211,19 @@ static struct def *try_def(struct rego_compiler *c, struct cdef *d)
 	return g.result;
 }
 
+/* Functions that loop or call functions; others are as fast as a look at the memory. */
+static bool is_worth_keeping(const struct cgroup *g)
+{
+	for (const struct cdef *d = g->defs; d; d = d->next)
+		for (const struct def *def = d->def; def; def = def->orelse)
+			for (uint32_t i = 0; i < def->block.count; i++) {
+				uint8_t op = def->block.code[i].op;
+				if (op == OP_FUNCTION || op == OP_SCAN || op == OP_EVERY)
+					return true;
+			}
+	return false;
+}
+
 static void compile_group(struct rego_compiler *c, struct cgroup *g)
 {
 	const struct def **list = mem_array(&c->pmem, g->def_count + 1, sizeof(struct def *));
@@ -232,6 +245,7 @@ static void compile_group(struct rego_compiler *c, struct cgroup *g)
 	for (const struct cdef *d = g->defs; d; d = d->next)
 		g->group->has_set |= d->def->leaf_is_set && d->path_count == 0;
 	g->group->same_constant = same_constant(g);
+	g->group->memo = g->group->kind == GROUP_FUNCTION && is_worth_keeping(g);
 	compile_index(c, g);
 }
 

@@ -182,6 +182,7 @@ static rv call_mock(struct rego_eval *ev, const struct mock *m, const rv *arg, u
 	/* A replacement sees the originals of all functions. */
 	struct context *ctx = ev->ctx, inner = *ctx;
 	inner.mocks = NULL;
+	inner.memo = NULL;
 	inner.cache = mem_array(&ev->mem, ev->p->group_count + 1, sizeof(*inner.cache));
 	ev->ctx = &inner;
 	rv v = m->group

@@ -33,12 +33,22 @@ struct mock {
 	const struct builtin *builtin;
 };
 
+/* A call of a function and what it gave. A later call may take the place. */
+#define MEMO_SIZE 256
+#define MEMO_ARGS 4
+struct memo {
+	const struct group *group; /* NULL: empty */
+	rv arg[MEMO_ARGS];
+	rv result; /* NULL: undefined */
+};
+
 /* What `with` changes; each change makes a new one with an empty cache. */
 struct context {
 	struct context *outer;
 	rv input; /* NULL: undefined */
 	rv data;
 	struct cache_entry *cache;
+	struct memo *memo; /* MEMO_SIZE of them, or NULL */
 	struct override *overrides;
 	struct mock *mocks;
 };

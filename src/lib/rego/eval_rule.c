@@ -116,11 +116,57 @@ rv eval_rule(struct rego_eval *ev, const struct group *g)
 	return v;
 }
 
+/* Scalars by value; collections, whose comparison may be long, are the same when shared. */
+static bool same_arg(rv a, rv b)
+{
+	return a == b || (a->type < REGO_ARRAY && value_eq(a, b));
+}
+
+static uint64_t hash_arg(rv v)
+{
+	if (v->type >= REGO_ARRAY)
+		return (uint64_t)(uintptr_t)v >> 3;
+	if (v->type == REGO_NUMBER && v->sub != NUM_INT)
+		return 0; /* 1.0 is 1 */
+	return v->prefix ^ v->count;
+}
+
+static struct memo *memo_of(
+	struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
+{
+	uint64_t h = g->id;
+	for (uint32_t i = 0; i < count; i++)
+		h = (h ^ hash_arg(arg[i])) * 0x9e3779b97f4a7c15u;
+	if (!ev->ctx->memo)
+		ev->ctx->memo = mem_array(&ev->mem, MEMO_SIZE, sizeof(struct memo));
+	return &ev->ctx->memo[h >> 32 & (MEMO_SIZE - 1)];
+}
+
+static bool memo_hit(const struct memo *m, const struct group *g, const rv *arg, uint32_t count)
+{
+	if (m->group != g)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (!same_arg(m->arg[i], arg[i]))
+			return false;
+	return true;
+}
+
 rv eval_function(struct rego_eval *ev, const struct group *g, const rv *arg, uint32_t count)
 {
+	/* Who prints or explains wants to see every call. */
+	bool memo = g->memo && count <= MEMO_ARGS && !ev->explain && !ev->options.print;
+	struct memo *m = memo ? memo_of(ev, g, arg, count) : NULL;
+	if (m && memo_hit(m, g, arg, count))
+		return m->result;
 	eval_enter(ev);
 	rv v = run_defs(ev, g, arg, count);
 	ev->depth--;
+	if (m) {
+		m->group = g;
+		memcpy(m->arg, arg, count * sizeof(rv));
+		m->result = v;
+	}
 	return v;
 }
 

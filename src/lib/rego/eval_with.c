@@ -60,6 +60,7 @@ struct context *eval_with(struct rego_eval *ev, struct frame *f, const struct in
 	struct context *ctx = mem_new(&ev->mem, struct context);
 	*ctx = *ev->ctx;
 	ctx->outer = ev->ctx;
+	ctx->memo = NULL;
 	ctx->cache = mem_array(&ev->mem, ev->p->group_count + 1, sizeof(*ctx->cache));
 	const int32_t *l = ev->p->list + in->c;
 	for (uint32_t i = 0; i < in->n; i++) {

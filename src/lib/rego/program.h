@@ -126,6 +126,7 @@ struct group {
 	const struct def *const *def;
 	uint32_t def_count;
 	const struct def *fallback; /* default rule */
+	bool memo;		    /* a function whose results are worth keeping */
 	bool same_constant;	    /* all definitions have one and the same constant value */
 	bool plain_set;		    /* partial: nothing but elements */
 	bool plain_object;	    /* partial: nothing but one key and a value */

@@ -294,7 +294,11 @@ void rego_eval_set_now(struct rego_eval *e, int64_t now_ns);
 must_check int rego_eval_input_json(struct rego_eval *e, struct slice json, struct err *reterr);
 /** rego_eval_data_json() - likewise for the base document `data`; must be an object */
 must_check int rego_eval_data_json(struct rego_eval *e, struct slice json, struct err *reterr);
-/** rego_eval_input() - set the input; NULL is "no input". Values of this evaluator or a program. */
+/**
+ * rego_eval_input() - set the input; NULL is "no input"
+ * The value may belong to a program or another evaluator, which must then live as long as this
+ * evaluation and its result. To evaluate often, keep the documents in one evaluator and reset another.
+ */
 void rego_eval_input(struct rego_eval *e, const struct rego_value *input);
 /** rego_eval_data() - set the base document; must be an object. Return: 0, -EINVAL. */
 must_check int rego_eval_data(struct rego_eval *e, const struct rego_value *data);
