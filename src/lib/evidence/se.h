@@ -13,6 +13,8 @@
  *
  *   ibm/se/chain     the certificate that signs host keys, the intermediate CA, the root: PEM
  *   ibm/se/crls      revocation lists of all three: PEM
+ *   ibm/se/hkds      host-key documents: PEM
+ *   ibm/se/header    the image that guests run, or its header
  */
 #include "crypto/key.h"
 #include "crypto/x509.h"
@@ -67,6 +69,24 @@ must_check int se_request_open(
  */
 must_check int se_challenge(const struct pkey *wrapping, const struct se_tags *tags,
 	struct pkey *const *host_keys, size_t host_key_count, json_t **ret);
+
+/**
+ * struct se_source - what an operator has
+ * @image: a bootable image or its header
+ * @documents: host-key documents, PEM; @chain, @crls: as for se_hkd_verify()
+ */
+struct se_source {
+	const struct pkey *wrapping;
+	struct slice image, documents, chain, crls;
+};
+/**
+ * se_challenge_from() - se_challenge() for all machines whose documents verify
+ * @trust: its @now and roots count
+ * @ret_skipped: documents that do not verify; @reterr says why the last of them does not
+ * Return: 0; -EACCES (none verifies), -ENOENT (no document, no header), others as those functions.
+ */
+must_check int se_challenge_from(const struct evidence_request *trust,
+	const struct se_source *source, json_t **ret, size_t *ret_skipped, struct err *reterr);
 
 /** struct se_measured - what an ultravisor measures */
 struct se_measured {

@@ -76,7 +76,7 @@ must_check int as_set_ibm_key(struct as *as, struct slice pem, struct err *reter
 /**
  * struct as_request - what is to be appraised
  * @tee: as named when the session began
- * @nonce: base64 text of the session's nonce
+ * @nonce: base64 text of the session's nonce; of the SHA-256 digest of the challenge for "se"
  * @body: the RCAR attestation message
  * @protocol: the version that the session began with
  * @now: seconds since the epoch

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attestation: check what each piece of evidence is bound to, verify it, appraise it. */
 #include "base/secret.h"
+#include "base/enc.h"
 #include "base/str.h"
 #include "crypto/hash.h"
 #include "evidence/evidence.h"
@@ -38,8 +39,27 @@ static bool is_composite(const struct attest *a)
 }
 
 /* 0.4.0: {"init-data", "runtime-data": {"nonce", "tee-pubkey"}, "tee-evidence": {...}} */
+/*
+ * What the session keeps of the nonce. A challenge of IBM Secure Execution is an attestation
+ * request, and long: the session has its digest.
+ */
+static int session_nonce(const struct attest *a, const char *nonce, struct buf *out)
+{
+	struct digest d = {0};
+
+	if (!a->request->tee || !streq(a->request->tee, "se")) {
+		buf_put_str(out, nonce);
+		return buf_error(out);
+	}
+	int r = hash_once(HASH_SHA256, slice_str(nonce), &d);
+	if (r == 0)
+		b64_encode(out, digest_slice(&d), B64_STD);
+	return r == 0 ? buf_error(out) : r;
+}
+
 static int read_runtime(struct attest *a, struct err *reterr)
 {
+	cleanup_with(buf_done) struct buf expected = buf_init(0);
 	json_t *runtime = NULL;
 	const char *nonce = NULL;
 	int r = json_get_object(a->root, "runtime-data", &runtime, reterr);
@@ -51,7 +71,11 @@ static int read_runtime(struct attest *a, struct err *reterr)
 	if (r < 0)
 		return r;
 	a->stage = "nonce";
-	if (!ct_equal(slice_str(nonce), slice_str(a->request->nonce)))
+	a->nonce = nonce;
+	r = session_nonce(a, nonce, &expected);
+	if (r < 0)
+		return r;
+	if (!ct_equal(buf_slice(&expected), slice_str(a->request->nonce)))
 		return err_at(reterr, -ESTALE, ERR_NO_OFFSET, "nonce",
 			"the nonce is not this session's: a replayed or foreign attestation");
 	a->stage = "message";
@@ -187,7 +211,7 @@ json_t *as_runtime_data(const struct attest *a, bool primary)
 
 	if (a->piece)
 		return a->piece->runtime ? json_incref(a->piece->runtime) : json_null();
-	runtime = json_pack("{s:s, s:O}", "nonce", a->request->nonce, "tee-pubkey", a->tee_key);
+	runtime = json_pack("{s:s, s:O}", "nonce", a->nonce, "tee-pubkey", a->tee_key);
 
 	if (runtime && primary && is_composite(a) &&
 		json_object_set_new(runtime, "additional-evidence", json_string(a->extra)) < 0) {
@@ -342,7 +366,7 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 		request->intel_roots = &as->insecure_intel_root;
 		request->intel_root_count = 1;
 	}
-	request->ibm_key = as->ibm_key;
+	request->ibm_key = (as->collateral_of ? as->collateral_of : as)->ibm_key;
 	request->hygon_root = slice_of(as->insecure_hygon_root, as->insecure_hygon_root_size);
 	if (as->insecure_amd_root.size > 0) {
 		request->amd_roots = &as->insecure_amd_root;
@@ -426,6 +450,8 @@ int as_take_evidence(
 
 int as_read_message(struct attest *a, struct err *reterr)
 {
+	/* Messages before 0.3.0 do not repeat it. */
+	a->nonce = a->request->nonce;
 	int r = read_message(a, reterr);
 
 	return r < 0 ? r : read_devices(a, reterr);

@@ -73,6 +73,7 @@ struct attest {
 	const char *policy;		  /* first half of the policies' ids; NULL: "default" */
 	json_t *root;			  /* the message */
 	json_t *tee_key;		  /* borrowed from root */
+	const char *nonce;		  /* as the guest sends it, or the session's; borrowed */
 	json_t *primary;		  /* owned */
 	const char *extra; /* additional evidence, borrowed from root; "" when absent */
 	json_t *devices;   /* parsed additional evidence */

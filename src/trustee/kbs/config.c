@@ -112,6 +112,8 @@ static const struct key g_husk[] = {
 	STR("collateral", husk.collateral, NULL),
 	STR("insecure_intel_root", husk.insecure_intel_root, NULL),
 	STR("insecure_amd_root", husk.insecure_amd_root, NULL),
+	STR("se_key", husk.se_key, NULL),
+	STR("insecure_ibm_root", husk.insecure_ibm_root, NULL),
 	STR("protocol_min", husk.protocol_min, "0.1.0"),
 	STR("insecure_nvidia_root", husk.insecure_nvidia_root, NULL),
 	STR("nvidia_dpu_root", husk.nvidia_dpu_root, NULL),

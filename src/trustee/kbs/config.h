@@ -58,6 +58,9 @@ struct config_strings {
  * @nvidia_dpu_root: SHA-256 in hex of the key that certifies DPUs; NULL: none is trusted
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
+ * @se_key: PEM file with the RSA key that wraps measurement keys of IBM Secure Execution; NULL: that
+ * is not served
+ * @insecure_ibm_root: likewise instead of DigiCert's, of IBM's host keys
  * @service: "kbs", "as" or "rvps"; set by the program
  * @grpc_sockets, @rest_sockets: where husk-as and husk-rvps listen
  * @client_ca: PEM file: clients of husk-as and husk-rvps must show a certificate of one of these
@@ -144,6 +147,8 @@ struct kbs_config {
 		const char *collateral;
 		const char *insecure_intel_root;
 		const char *insecure_amd_root;
+		const char *se_key;
+		const char *insecure_ibm_root;
 		const char *protocol_min;
 		const char *insecure_nvidia_root;
 		const char *nvidia_dpu_root;

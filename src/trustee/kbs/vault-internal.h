@@ -40,6 +40,14 @@ enum vault_counter {
 	COUNT_MAX_,
 };
 
+/* vault-se.c: what challenges of IBM Secure Execution are made from */
+struct vault_se {
+	struct pkey *key; /* RSA; wraps measurement keys */
+	struct buf pem;	  /* the same, for verifiers */
+	struct buf image, documents, chain, crls;
+};
+void vault_se_done(struct vault_se *s);
+
 struct vault {
 	const struct kbs_config *config;
 	struct vault_ops ops;
@@ -54,6 +62,7 @@ struct vault {
 	int64_t generation;   /* of the store, that verifiers know */
 	uint64_t shared_pending, shared_attested; /* sessions in a shared store, as last counted */
 	struct call *waiting;  /* answers that wait for the store's flush, newest first */
+	struct vault_se se;    /* of IBM Secure Execution; no key when it is not configured */
 	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];
 	struct histogram plugin_duration;
@@ -151,8 +160,16 @@ must_check int vault_install_defaults(struct vault *v, const char *tenant, struc
 void vault_policy_set(struct call *c, struct slice body);
 /* vault-state.c */
 /* Reads and checks the document of [husk] collateral, which all verifiers get. */
+/* With @ret_se, which the caller releases. */
 must_check int vault_read_collateral(
-	const struct kbs_config *c, struct buf *out, struct err *reterr);
+	const struct kbs_config *c, struct buf *out, struct vault_se *ret_se, struct err *reterr);
+struct collateral_provider;
+/* vault-se.c: does nothing when it is not configured */
+must_check int vault_se_load(const struct kbs_config *c, const struct collateral_provider *p,
+	struct vault_se *ret, struct err *reterr);
+/* @text: the challenge; @digest: what a session keeps of it, base64 */
+must_check int vault_se_challenge(
+	struct vault *v, struct buf *text, struct buf *digest, struct err *reterr);
 /* Gives it to all verifiers that are up. */
 must_check int vault_push_collateral(struct vault *v);
 /* Brings a fresh verifier up to date. */

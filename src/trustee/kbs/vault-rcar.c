@@ -26,8 +26,10 @@ static void set_cookie(struct call *c, const char *id, int64_t expires_unix)
 }
 
 static int make_session(
-	struct call *c, char id[SESSION_ID_SIZE], struct buf *nonce, int64_t *ret_expires)
+	struct call *c, char id[SESSION_ID_SIZE], struct buf *challenge, int64_t *ret_expires)
 {
+	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	struct err e = {0};
 	uint8_t random[48];
 	int r = random_bytes(random, sizeof(random));
 
@@ -37,8 +39,17 @@ static int make_session(
 	random[6] = (uint8_t)((random[6] & 0x0F) | 0x40);
 	random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
 	hex_str(slice_of(random, 16), id, SESSION_ID_SIZE);
-	b64_encode(nonce, slice_of(random + 16, 32), B64_STD);
-	return vault_session_new(c, id, buf_str(nonce), ret_expires);
+	if (streq(c->tee, "se")) {
+		r = vault_se_challenge(c->vault, challenge, &nonce, &e);
+		if (r < 0)
+			log_error("kbs.se", LOG_STR("reason", err_text(&e, r)));
+		if (r < 0)
+			return r == -EAGAIN || r == -ENOMEM ? r : -EOPNOTSUPP;
+	} else {
+		b64_encode(&nonce, slice_of(random + 16, 32), B64_STD);
+		buf_put_slice(challenge, buf_slice(&nonce));
+	}
+	return vault_session_new(c, id, buf_str(&nonce), ret_expires);
 }
 
 /* Intel Trust Authority looks for another hash than the rest of us. "" leaves it at SHA-384, NULL: the
@@ -55,7 +66,7 @@ static const char *select_hash(const struct call *c)
 void vault_auth(struct call *c)
 {
 	struct vault *v = c->vault;
-	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	cleanup_with(buf_done) struct buf nonce = buf_init((size_t)64 << 10);
 	char id[SESSION_ID_SIZE];
 	const char *hash;
 	int64_t expires = 0;
@@ -85,6 +96,10 @@ void vault_auth(struct call *c)
 		if (r == -EAGAIN)
 			reply_fail(&c->reply, REPLY_TOO_MANY,
 				"too many handshakes are under way, try again later");
+		else if (r == -EOPNOTSUPP)
+			reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+				"Attestation error: RCAR handshake Auth failed: no attestation "
+				"request for IBM Secure Execution can be made");
 		else
 			reply_fail(&c->reply, REPLY_UNAVAILABLE, "cannot start a session");
 		call_answer(c);

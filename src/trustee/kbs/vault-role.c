@@ -244,6 +244,7 @@ static void add_reloaded(struct paths *p, const struct kbs_config *c)
 	add_folder(p, c->signer.key_path, SANDBOX_READ);
 	add_folder(p, c->signer.cert_path, SANDBOX_READ);
 	add_folder(p, c->husk.collateral, SANDBOX_READ);
+	add_folder(p, c->husk.se_key, SANDBOX_READ);
 	for (size_t i = 0; i < c->admin.provider_count; i++) {
 		add_folder(p, c->admin.providers[i].public_key_uri, SANDBOX_READ);
 		add_folder(p, c->admin.providers[i].jwk_set_uri, SANDBOX_READ);

@@ -111,9 +111,13 @@ static void read_policy(struct call *c)
 	call_answer(c);
 }
 
-/* A nonce; whether it comes back is the relying party's to check. */
+/*
+ * A nonce, or an attestation request for Secure Execution; whether it comes back is the relying
+ * party's to check.
+ */
 static void challenge(struct call *c, struct slice body)
 {
+	cleanup_with(buf_done) struct buf text = buf_init((size_t)64 << 10), digest = buf_init(64);
 	cleanup(json_decref) json_t *root = NULL;
 	const char *tee = NULL, *params = NULL;
 	struct err e = {0};
@@ -126,17 +130,19 @@ static void challenge(struct call *c, struct slice body)
 		r = json_get_str(root, "tee_params", &params, &e);
 	if (r == 0 && vault_tee_index(tee) < 0)
 		r = err_set(&e, -EOPNOTSUPP, "unknown tee");
-	if (r == 0 && streq(tee, "se"))
-		r = err_set(&e, -EOPNOTSUPP,
-			"challenges of IBM Secure Execution are made by its verifier, which this "
-			"build does not have");
-	if (r == 0)
+	bool se = r == 0 && streq(tee, "se");
+	if (se)
+		r = vault_se_challenge(c->vault, &text, &digest, &e);
+	else if (r == 0)
 		r = random_bytes(nonce, sizeof(nonce));
 	if (r < 0) {
 		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR, "Challenge: %s", err_text(&e, r));
 	} else {
 		c->reply.type = REPLY_TEXT;
-		b64_encode(&c->reply.body, slice_of(nonce, sizeof(nonce)), B64_STD);
+		if (se)
+			buf_put_slice(&c->reply.body, buf_slice(&text));
+		else
+			b64_encode(&c->reply.body, slice_of(nonce, sizeof(nonce)), B64_STD);
 	}
 	call_answer(c);
 }

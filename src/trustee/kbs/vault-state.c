@@ -13,7 +13,8 @@
 
 #define TO_ALL (-1)
 
-int vault_read_collateral(const struct kbs_config *c, struct buf *out, struct err *reterr)
+int vault_read_collateral(
+	const struct kbs_config *c, struct buf *out, struct vault_se *ret_se, struct err *reterr)
 {
 	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
 	cleanup(json_decref) json_t *doc = NULL;
@@ -21,8 +22,11 @@ int vault_read_collateral(const struct kbs_config *c, struct buf *out, struct er
 
 	*out = buf_init(COLLATERAL_DOC_MAX);
 	if (!path)
-		return 0;
+		return vault_se_load(c, NULL, ret_se, reterr);
 	int r = store ? collateral_store_read(store, path, reterr) : -ENOMEM;
+	if (r < 0)
+		return r;
+	r = vault_se_load(c, collateral_store_provider(store), ret_se, reterr);
 	if (r < 0)
 		return r;
 	doc = collateral_store_save(store);
@@ -124,11 +128,18 @@ static int push_all(struct vault *v, int to)
 	return r;
 }
 
+static int push_se_key(struct vault *v, int to)
+{
+	return v->se.pem.size > 0
+		       ? push(v, to, json_pack("{s:s}", "op", "se-key"), buf_slice(&v->se.pem))
+		       : 0;
+}
+
 int vault_push_state(struct vault *v, unsigned index)
 {
-	int r = 0;
+	int r = push_se_key(v, (int)index);
 
-	if (v->collateral.size > 0)
+	if (r == 0 && v->collateral.size > 0)
 		r = push(v, (int)index, json_pack("{s:s}", "op", "collateral"),
 			buf_slice(&v->collateral));
 	if (r == 0)
@@ -140,8 +151,10 @@ int vault_push_state(struct vault *v, unsigned index)
 
 int vault_push_collateral(struct vault *v)
 {
-	if (v->collateral.size == 0)
-		return 0;
+	int r = push_se_key(v, TO_ALL);
+
+	if (r < 0 || v->collateral.size == 0)
+		return r;
 	return push(v, TO_ALL, json_pack("{s:s}", "op", "collateral"), buf_slice(&v->collateral));
 }
 

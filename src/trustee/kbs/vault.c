@@ -191,7 +191,7 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	if (r == 0)
 		r = vault_install_defaults(v, "", reterr);
 	if (r == 0)
-		r = vault_read_collateral(c, &v->collateral, reterr);
+		r = vault_read_collateral(c, &v->collateral, &v->se, reterr);
 	if (r == 0)
 		r = vault_sync(v);
 	if (r < 0)
@@ -205,13 +205,14 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	cleanup(admin_free) struct admin *admin = NULL;
 	cleanup(token_keys_free) struct token_keys *keys = NULL;
 	struct buf collateral = buf_init(0);
+	struct vault_se se = {0};
 	int r = admin_new(c, &admin, reterr);
 
 	/* A key that lives as long as the process stays: with another one tokens would not verify. */
 	if (r == 0 && c->signer.key_path)
 		r = token_keys_load(c, &keys, reterr);
 	if (r == 0)
-		r = vault_read_collateral(c, &collateral, reterr);
+		r = vault_read_collateral(c, &collateral, &se, reterr);
 	if (r < 0) {
 		buf_done(&collateral);
 		return r;
@@ -224,6 +225,8 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	}
 	buf_done(&v->collateral);
 	v->collateral = collateral;
+	vault_se_done(&v->se);
+	v->se = se;
 	v->config = c;
 	return vault_push_collateral(v);
 }
@@ -247,6 +250,7 @@ void vault_free(struct vault *v)
 	store_close(v->store);
 	json_decref(v->tenants);
 	buf_done(&v->collateral);
+	vault_se_done(&v->se);
 	free(v);
 }
 

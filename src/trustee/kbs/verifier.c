@@ -111,6 +111,8 @@ static int set_state(struct verifier *v, const char *op, const json_t *header, s
 		return set_tenants(v, json_object_get(header, "names"));
 	if (streq(op, "collateral"))
 		return set_collateral(v, body);
+	if (streq(op, "se-key"))
+		return as_set_ibm_key(v->rooms[0].as, body, &e);
 	if (!as)
 		return -EPROTO;
 	if (streq(op, "references"))
@@ -227,7 +229,7 @@ static int serve_one(struct verifier *v, struct slice message)
 		return r;
 	op = wire_str(header, "op");
 	if (streq(op, "policy") || streq(op, "references") || streq(op, "collateral") ||
-		streq(op, "tenants")) {
+		streq(op, "se-key") || streq(op, "tenants")) {
 		r = set_state(v, op, header, body);
 		json_decref(header);
 		return r;
