@@ -169,7 +169,9 @@ static void test_program(void **state)
 		{"p[x] := 1 if x := \"a\"\np.q := 2", "", 0},
 		{"p if q\nq if p",
 			"2:1: recursion_error: rule data.t.p is recursive: data.t.p -> data.t.q -> "
-			"data.t.p\n",
+			"data.t.p\n"
+			"3:1: recursion_error: rule data.t.q is recursive: data.t.q -> data.t.p -> "
+			"data.t.q\n",
 			0},
 		{"p if { x := \"a\"; true with input[x] as 1 }", "", 0},
 		{"p if true with foo.bar as 1",

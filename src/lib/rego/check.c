@@ -8,22 +8,25 @@ struct visit {
 	uint32_t next; /* dependency to look at */
 };
 
-static noreturn_fn void report(struct rego_compiler *c, struct cgroup **by_id,
-	const struct visit *stack, uint32_t depth, uint32_t again)
+/* Each rule of the cycle is an error, with the way from it back to itself. */
+static void report(struct rego_compiler *c, struct cgroup **by_id, const struct visit *stack,
+	uint32_t depth, uint32_t again)
 {
-	struct buf text = buf_init(4096);
 	uint32_t from = depth;
 	while (from > 0 && stack[from - 1].group != again)
 		from--;
-	for (uint32_t i = from ? from - 1 : 0; i < depth; i++)
-		buf_printf(&text, "%s -> ", by_id[stack[i].group]->group->path);
-	buf_put_str(&text, by_id[again]->group->path);
-	char copy[384];
-	snprintf(copy, sizeof(copy), "%s", buf_str(&text));
-	buf_done(&text);
-	const struct cgroup *g = by_id[again];
-	source_fail(&c->mem, g->file, g->loc, REGO_ERR_COMPILE, "rego_recursion_error",
-		"rule %s is recursive: %s", g->group->path, copy);
+	from = from ? from - 1 : 0;
+	uint32_t length = depth - from;
+	for (uint32_t start = 0; start < length; start++) {
+		struct buf text = buf_init(DIAG_TEXT_SIZE);
+		for (uint32_t i = 0; i <= length; i++)
+			buf_printf(&text, "%s%s", i ? " -> " : "",
+				by_id[stack[from + (start + i) % length].group]->group->path);
+		const struct cgroup *g = by_id[stack[from + start].group];
+		diag_addf(&c->mem, g->file, g->loc, "rego_recursion_error",
+			"rule %s is recursive: %s", g->group->path, buf_str(&text));
+		buf_done(&text);
+	}
 }
 
 /* Depth-first over the dependencies with a stack of our own. */

@@ -384,7 +384,7 @@ static void lint_args(struct lint *l, const struct node *n)
 			add(l, n->name, ARGUMENT, n->loc);
 		return;
 	}
-	if (!n->body)
+	if (n->kind == NODE_ARRAY || n->kind == NODE_OBJECT)
 		for (uint32_t i = 0; i < n->count; i++)
 			lint_args(l, n->item[i]);
 }
