@@ -182,6 +182,28 @@ static void test_program(void **state)
 	check_rows(rows, ARRAY_COUNT(rows));
 }
 
+static void test_types(void **state)
+{
+	static const struct row rows[] = {
+		{"p := count(1)", "2:6: type_error: count: invalid argument(s)\n", 0},
+		{"p := 1 + \"a\"", "2:6: type_error: plus: invalid argument(s)\n", 0},
+		{"p if { x := \"a\"; x - 1 > 0 }", "2:18: type_error: minus: invalid argument(s)\n",
+			0},
+		{"p := upper(q)\nq := 1", "2:6: type_error: upper: invalid argument(s)\n", 0},
+		{"p := upper(q)\nq := 1 if input.x\nq := \"a\" if input.y", "", 0},
+		{"p := upper(q)\nq := input.x", "", 0},
+		{"p := upper(q)\nq contains 1", "2:6: type_error: upper: invalid argument(s)\n", 0},
+		{"p := upper(count([1]))", "2:6: type_error: upper: invalid argument(s)\n", 0},
+		{"p if 1 = \"a\"", "2:6: type_error: match error\n", 0},
+		{"p if 1 == \"a\"", "", 0},
+		{"p := count(1, 2, 3)", "2:6: type_error: count: arity mismatch\n", 0},
+		{"f(x) := x\np := f(1, 2, 3)", "3:6: type_error: data.t.f: arity mismatch\n", 0},
+		/* What is unsafe is reported first. */
+		{"p if { count(1) > x }", "2:8: unsafe_var_error: var x is unsafe\n", 0},
+	};
+	check_rows(rows, ARRAY_COUNT(rows));
+}
+
 /* JSON is YAML enough to see what becomes of metadata. */
 static int json_as_yaml(struct rego_call *call, const struct rego_value *const *args, size_t count,
 	const struct rego_value **ret)
@@ -271,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_program),
+		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_metadata),
 		cmocka_unit_test(test_bad_metadata),
 	};

@@ -29,6 +29,7 @@ struct var {
 	bool declared; /* by := or some */
 	bool used;
 	bool is_arg;
+	uint8_t types; /* it may have, a bit for each enum rego_type; 0: any */
 };
 
 struct scope {
@@ -116,6 +117,7 @@ struct cgroup {
 	struct cdef *defs, **defs_end;
 	struct cdef *fallback;
 	uint32_t def_count;
+	uint8_t types; /* of its value, a bit for each; 0: not known yet */
 	/* Dependencies, for the recursion check. */
 	uint32_t *dep;
 	uint32_t dep_count, dep_capacity;
@@ -217,6 +219,11 @@ void resolve_call(struct unit *u, const struct node *n, struct term *t);
 void resolve_with(struct unit *u, const struct with *w, struct stmt_with *out);
 struct cgroup *group_at_path(struct unit *u, const struct term *ref);
 int32_t builtin_use(struct rego_compiler *c, const struct builtin *b);
+
+/* types.c */
+uint8_t term_types(struct unit *u, const struct term *t);
+/* Complain of arguments that a built-in never takes. */
+void check_call_types(struct unit *u, const struct term *t);
 
 /* ready.c */
 bool term_ready(const struct term *t);

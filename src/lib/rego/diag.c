@@ -6,7 +6,8 @@
 
 #define DIAGS_MAX 1000
 
-const char diag_soft[] = "rego_compile_error", diag_soft_type[] = "rego_type_error";
+const char diag_soft[] = "rego_compile_error", diag_soft_type[] = "rego_type_error",
+	   diag_late_type[] = "rego_type_error";
 
 static bool grow(struct mem *m, struct diags *d)
 {
@@ -62,6 +63,8 @@ static int stage(const struct rego_diagnostic *d)
 	int i = 0;
 	if (d->code == diag_soft || d->code == diag_soft_type)
 		return 50;
+	if (d->code == diag_late_type)
+		return 10;
 	while (i < (int)ARRAY_COUNT(order) && !streq(d->code, order[i]))
 		i++;
 	return i;

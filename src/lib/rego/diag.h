@@ -7,6 +7,8 @@
 
 /* Codes of errors that hide no others: "rego_compile_error" and "rego_type_error". */
 extern const char diag_soft[], diag_soft_type[];
+/* "rego_type_error", found when all else is right. */
+extern const char diag_late_type[];
 
 struct diags {
 	struct rego_diagnostic *item;

@@ -373,6 +373,8 @@ static void resolve_assign(struct unit *u, const struct node *n, struct stmt *s)
 	t->item = mem_array(u->m, 2, sizeof(*t->item));
 	t->item[0] = resolve_term(u, n->item[0]);
 	t->item[1] = right;
+	if (t->item[0]->kind == NODE_LOCAL)
+		t->item[0]->var->types = term_types(u, right);
 	s->expr = t;
 }
 

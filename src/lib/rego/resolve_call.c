@@ -125,22 +125,22 @@ void resolve_call(struct unit *u, const struct node *n, struct term *t)
 		/* A complete rule may be called with no arguments. */
 		uint32_t arity = t->group->group->arity;
 		if (t->count != arity && t->count != arity + 1)
-			unit_fail(u, t->loc, "rego_type_error",
-				"function %.*s has arity %u, got %u arguments", name_size, name,
-				arity, t->count);
+			unit_fail(u, t->loc, "rego_type_error", "%s: arity mismatch",
+				t->group->group->path);
 		return;
 	}
-	if (slice_eq_str(t->name, "eq") || slice_eq_str(t->name, "assign"))
+	if (slice_eq_str(t->name, "eq") || slice_eq_str(t->name, "assign")) {
+		check_call_types(u, t);
 		return;
+	}
 	t->builtin = find_builtin(u, t->name);
 	if (!t->builtin)
 		unit_fail(u, t->loc, "rego_type_error", "undefined function %.*s", name_size, name);
 	uint32_t arity = t->builtin->arity;
 	if (!t->builtin->variadic && t->count != arity && t->count != arity + 1)
-		unit_fail(u, t->loc, "rego_type_error",
-			"%.*s: arity mismatch: have %u arguments, want %u", name_size, name,
-			t->count, arity);
+		unit_fail(u, t->loc, "rego_type_error", "%.*s: arity mismatch", name_size, name);
 	t->builtin_id = builtin_use(u->c, t->builtin);
+	check_call_types(u, t);
 }
 
 /* with f as ...: f is a function or built-in. */
