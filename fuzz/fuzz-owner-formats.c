@@ -2,7 +2,7 @@
 /*
  * Called by: guests and `husk image` on what an image or a pod carries. Attacker: whoever can write
  * to the registry or the pod's specification. Format: by how it starts, '0' (0x30) a PKCS#7 key
- * packet, "sealed." a sealed secret, '{' an entry of Rekor or a JWK with certificates, else an
+ * packet, "sealed." a sealed secret, '{' an entry of Rekor, a JWK with certificates, a sigstore bundle or a trusted root, else an
  * initdata annotation. Properties: nothing opens or verifies under keys that did not make it;
  * initdata survives being packed again.
  */
@@ -13,6 +13,7 @@
 #include "oci/initdata_annotation.h"
 #include "oci/ocicrypt_recipient.h"
 #include "oci/rekor.h"
+#include "oci/sigstore.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +49,23 @@ static void open_sealed(struct slice in)
 	json_decref(jwk);
 }
 
+static void read_bundle(struct slice in)
+{
+	static struct sigstore_root *good;
+	static const struct fulcio_identity who = {"nobody", "nobody"};
+	struct sigstore_root *own = NULL;
+
+	if (!good && sigstore_root_parse(sigstore_public_good(), &good, NULL) < 0)
+		__builtin_trap();
+	const struct sigstore_policy p = {good, &who, NULL}, keyed = {good, NULL, key_of(KEY_P256)};
+	if (sigstore_verify(in, SLICE_LIT("artifact"), &p, NOW, NULL) == 0 ||
+		sigstore_verify(in, SLICE_LIT("artifact"), &keyed, NOW, NULL) == 0)
+		__builtin_trap();
+	if (sigstore_root_parse(in, &own, NULL) == 0 && own->log_count > SIGSTORE_PARTIES_MAX)
+		__builtin_trap();
+	sigstore_root_free(own);
+}
+
 static void read_object(struct slice in)
 {
 	struct rekor_entry e = {0};
@@ -65,6 +83,7 @@ static void read_object(struct slice in)
 		    NULL, NULL) == 0)
 		__builtin_trap();
 	rekor_entry_done(&e);
+	read_bundle(in);
 }
 
 static void read_annotation(struct slice in)

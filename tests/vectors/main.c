@@ -37,6 +37,7 @@ static const struct {
 	{"jwt", vector_jwt},
 	{"sealed-secret", vector_sealed},
 	{"initdata", vector_initdata},
+	{"sigstore-bundle", vector_sigstore},
 	{"ccel", vector_log},
 	{"tcg2", vector_log},
 	{"cca", vector_cca},

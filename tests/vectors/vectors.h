@@ -54,3 +54,4 @@ int vector_ocicrypt(struct vector *v);
 int vector_jwt(struct vector *v);
 int vector_sealed(struct vector *v);
 int vector_initdata(struct vector *v);
+int vector_sigstore(struct vector *v);

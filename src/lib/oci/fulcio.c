@@ -39,12 +39,14 @@ static int issuer_of(const struct cert *leaf, struct slice *ret)
 	return r == 0 ? rd_done(&rd) : r;
 }
 
-static int check_identity(
+int fulcio_check_identity(
 	const struct cert *leaf, const struct fulcio_identity *want, struct err *reterr)
 {
 	char subject[512];
 	struct slice issuer;
 
+	if (!cert_may_sign(leaf) || !cert_signs_code(leaf))
+		return err_set(reterr, -EKEYREJECTED, "the certificate is not for signing code");
 	if (cert_alt_name(leaf, subject, sizeof(subject)) < 0)
 		return err_set(reterr, -EACCES,
 			"the certificate does not name exactly one address or URI");
@@ -70,9 +72,7 @@ int fulcio_verify(const struct cert *leaf, struct slice chain, struct slice root
 		r = load(&trusted, roots, reterr);
 	if (r < 0)
 		return err_wrap(reterr, r, "Fulcio certificates");
-	if (!cert_may_sign(leaf) || !cert_signs_code(leaf))
-		return err_set(reterr, -EKEYREJECTED, "the certificate is not for signing code");
 	r = cert_verify_chain(
 		leaf, between.list, between.count, trusted.list, trusted.count, at, reterr);
-	return r == 0 ? check_identity(leaf, identity, reterr) : r;
+	return r == 0 ? fulcio_check_identity(leaf, identity, reterr) : r;
 }

@@ -18,6 +18,10 @@ struct fulcio_identity {
 	const char *subject, *issuer;
 };
 
+/** fulcio_check_identity() - it is a code-signing certificate of @want. Return: 0, -EKEYREJECTED,
+ * -EACCES. */
+must_check int fulcio_check_identity(
+	const struct cert *leaf, const struct fulcio_identity *want, struct err *reterr);
 /**
  * fulcio_verify() - check a signing certificate
  * @chain, @roots: PEM; intermediates, and trusted authorities
