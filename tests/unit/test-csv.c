@@ -262,10 +262,59 @@ static void test_json_refused(void **state)
 	expect(&w, evidence, SLICE_EMPTY, "evidence format: the magic", NULL);
 	evidence = csv_sim_evidence(w.sim, &r, true);
 	json_object_set_new(evidence, "cc_eventlog", json_string("AAAA"));
-	expect(&w, evidence, SLICE_EMPTY, "event log: a report of version 1", NULL);
+	/* Version 1 has no registers: its log is ignored, and no claim. */
+	cleanup(json_decref) json_t *claims = NULL;
+	expect(&w, evidence, SLICE_EMPTY, NULL, &claims);
+	assert_null(json_object_get(claims, "uefi_event_logs"));
 	evidence = csv_sim_evidence(w.sim, &r, true);
 	json_array_set_new(json_object_get(evidence, "serial_number"), 0, json_integer('X'));
 	expect(&w, evidence, SLICE_EMPTY, "serial number", NULL);
+}
+
+/* The head of a log whose digests are SM3. */
+static void start_log(struct buf *log)
+{
+	buf_put_u32le(log, 0);
+	buf_put_u32le(log, 3); /* EV_NO_ACTION */
+	buf_put_zero(log, 20);
+	buf_put_u32le(log, 33);
+	buf_put(log, "Spec ID Event03", 16);
+	buf_put_zero(log, 4);
+	buf_put(log, "\0\2\0\2", 4);
+	buf_put_u32le(log, 1);
+	buf_put_u16le(log, 0x12);
+	buf_put_u16le(log, 32);
+	buf_put_u8(log, 0);
+}
+
+/* The simulated registers are zero, as after a log without events. */
+static void test_event_log(void **state)
+{
+	cleanup_with(world_done) struct world w = new_world();
+	cleanup_with(buf_done) struct buf log = buf_init(0);
+	cleanup(json_decref) json_t *claims = NULL;
+	const struct csv_sim_report r = {.version = 2, .report_data = SLICE_LIT(SESSION)};
+	json_t *evidence = csv_sim_evidence(w.sim, &r, true);
+
+	start_log(&log);
+	assert_int_equal(json_set_b64(evidence, "cc_eventlog", buf_slice(&log), B64_STD), 0);
+	expect(&w, evidence, SLICE_EMPTY, NULL, &claims);
+	assert_true(json_is_array(json_object_get(claims, "uefi_event_logs")));
+	/* An event that no register knows. */
+	buf_put_u32le(&log, 2);
+	buf_put_u32le(&log, 13); /* EV_IPL */
+	buf_put_u32le(&log, 1);
+	buf_put_u16le(&log, 0x12);
+	buf_put_zero(&log, 32);
+	buf_put_u32le(&log, 4);
+	buf_put_str(&log, "text");
+	evidence = csv_sim_evidence(w.sim, &r, true);
+	assert_int_equal(json_set_b64(evidence, "cc_eventlog", buf_slice(&log), B64_STD), 0);
+	expect(&w, evidence, SLICE_EMPTY, "event log replay of RTMR 2", NULL);
+	evidence = csv_sim_evidence(w.sim, &r, true);
+	log.size -= 5; /* cut */
+	assert_int_equal(json_set_b64(evidence, "cc_eventlog", buf_slice(&log), B64_STD), 0);
+	expect(&w, evidence, SLICE_EMPTY, "event log format", NULL);
 }
 
 int main(void)
@@ -278,6 +327,7 @@ int main(void)
 		cmocka_unit_test(test_evidence),
 		cmocka_unit_test(test_claims),
 		cmocka_unit_test(test_json_refused),
+		cmocka_unit_test(test_event_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,9 +133,6 @@ static int check_log(const struct csv_evidence *t, const struct csv_report *repo
 	struct err e = {0};
 	char name[48];
 
-	if (report->version != 2)
-		return check_note(result, "event log", false, NULL, NULL,
-			"a report of version 1 has no registers to compare the event log with");
 	int r = eventlog_replay(buf_slice(&t->log), TPM_ALG_SM3_256, &regs, &e);
 	r = check_errno(result, "event log format", r, &e);
 	if (r == 0)
@@ -263,6 +260,8 @@ int evidence_csv_verify(
 	if (r == 0)
 		r = csv_report_parse(buf_slice(&t.report), t.version, &report, &e);
 	r = check_errno(result, "evidence format", r, &e);
+	/* Guests send their log with version 1, too, which has no registers: it is nobody's word. */
+	t.has_log = t.has_log && report.version == 2;
 	if (r == 0)
 		r = check_init_data(request, result);
 	if (r == 0)
