@@ -1,37 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * RCAR handshakes a second against a broker of its own on loopback: sample evidence, TLS with
- * connections kept alive (and, with --fresh, a new TLS connection for each handshake).
+ * Guests of a broker of its own on loopback, over TLS: handshake (auth, attest) and read of a
+ * resource, again and again. Connections are kept alive; with --fresh each round makes another.
+ * Evidence is made by the clients on the same machine, so their signatures share its processors.
  *
- * usage: rcar-load HUSK-KBS [--clients N] [--seconds S] [--fresh] [--json]
+ * usage: rcar-load HUSK-KBS [--tee sample|snp|tdx] [--clients N] [--seconds S] [--fresh] [--json]
  */
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/enc.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "fmt/json.h"
+#include "support/dcap_sim.h"
 #include "support/kbs_client.h"
+#include "support/snp_sim.h"
 
-#define CLIENTS_MAX 256
+#define CLIENTS_MAX 1024
 #define SAMPLES_MAX 4096 /* latencies kept per client */
+#define READY_WAIT_S 120
 
 struct shared {
+	atomic_uint ready;
+	atomic_bool go;
+	uint64_t end;
 	uint64_t done[CLIENTS_MAX], failed[CLIENTS_MAX];
-	uint32_t sample_count[CLIENTS_MAX];
-	uint32_t micros[CLIENTS_MAX][SAMPLES_MAX];
+	uint32_t rounds[CLIENTS_MAX], requests[CLIENTS_MAX];
+	uint32_t round_us[CLIENTS_MAX][SAMPLES_MAX];
+	uint32_t request_us[CLIENTS_MAX][SAMPLES_MAX];
 };
 
 struct options {
-	const char *program;
+	const char *program, *tee;
 	uint32_t clients, seconds;
 	bool fresh, json;
 };
+
+/* One of them is there, for the evidence that is asked for; made before the clients. */
+static struct snp_sim *g_snp;
+static struct dcap_sim *g_dcap;
 
 static uint64_t now_us(void)
 {
@@ -41,48 +56,99 @@ static uint64_t now_us(void)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-static int handshake(struct kbs_client *c, const json_t *tee_key)
+static json_t *make_evidence(const char *nonce, const json_t *tee_key)
+{
+	uint8_t binding[48];
+	struct slice bound = slice_of(binding, sizeof(binding));
+
+	if (!g_snp && !g_dcap)
+		return kbs_sample_evidence(nonce, tee_key, "");
+	if (kbs_binding(nonce, tee_key, "", binding) < 0)
+		return NULL;
+	return g_snp ? snp_sim_evidence(g_snp, &(struct snp_sim_report){.report_data = bound})
+		     : dcap_sim_evidence(g_dcap, &(struct dcap_sim_report){.version = 4,
+							 .body_type = 2,
+							 .module_version = 1,
+							 .report_data = bound});
+}
+
+struct client {
+	struct kbs_client http;
+	struct shared *shared;
+	unsigned index;
+	const char *tee;
+	json_t *tee_key;
+};
+
+static void count_request(struct client *c, uint64_t began)
+{
+	uint32_t *n = &c->shared->requests[c->index];
+
+	if (*n < SAMPLES_MAX)
+		c->shared->request_us[c->index][(*n)++] = (uint32_t)(now_us() - began);
+}
+
+static int one_round(struct client *c)
 {
 	char nonce[64];
+	uint64_t began = now_us();
 	char *message;
-	int r = kbs_client_auth(c, "sample", nonce);
+	int r = kbs_client_auth(&c->http, c->tee, nonce);
 
 	if (r < 0)
 		return r;
-	message = kbs_attestation(nonce, tee_key, kbs_sample_evidence(nonce, tee_key, ""), NULL);
+	count_request(c, began);
+	message = kbs_attestation(nonce, c->tee_key, make_evidence(nonce, c->tee_key), NULL);
 	if (!message)
 		return -ENOMEM;
-	r = kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message));
+	began = now_us();
+	r = kbs_client_request(&c->http, "POST", "/kbs/v0/attest", slice_str(message));
 	free(message);
-	return r < 0 ? r : c->status == 200 ? 0 : -EPROTO;
+	if (r < 0 || c->http.status != 200)
+		return r < 0 ? r : -EPROTO;
+	count_request(c, began);
+	began = now_us();
+	r = kbs_client_request(&c->http, "GET", "/kbs/v0/resource/default/key/bench", SLICE_EMPTY);
+	if (r < 0 || c->http.status != 200)
+		return r < 0 ? r : -EPROTO;
+	count_request(c, began);
+	return 0;
 }
 
-static void run_client(const struct kbs_server *s, const struct options *o, struct shared *m,
-	unsigned index, uint64_t end)
+/* All are connected before the first one starts. */
+static void wait_go(struct client *c)
 {
-	cleanup(pkey_free) struct pkey *key = NULL;
-	struct kbs_client c;
-	json_t *tee_key;
-
-	if (kbs_server_client(s, false, &c) < 0 || pkey_generate(KEY_P256, 0, &key) < 0)
+	if (kbs_client_request(&c->http, "GET", "/healthz", SLICE_EMPTY) < 0)
 		_exit(1);
-	tee_key = kbs_tee_key(key);
-	while (now_us() < end) {
+	atomic_fetch_add(&c->shared->ready, 1);
+	while (!atomic_load(&c->shared->go))
+		usleep(2000);
+}
+
+static void run_client(
+	const struct kbs_server *s, const struct options *o, struct shared *m, unsigned index)
+{
+	struct client c = {.shared = m, .index = index, .tee = o->tee};
+	cleanup(pkey_free) struct pkey *key = NULL;
+
+	if (kbs_server_client(s, false, &c.http) < 0 || pkey_generate(KEY_P256, 0, &key) < 0)
+		_exit(1);
+	c.tee_key = kbs_tee_key(key);
+	wait_go(&c);
+	while (now_us() < m->end) {
 		uint64_t began = now_us();
 
-		if (handshake(&c, tee_key) < 0) {
+		if (one_round(&c) < 0) {
 			m->failed[index]++;
 		} else {
-			uint32_t n = m->sample_count[index];
+			uint32_t *n = &m->rounds[index];
 
 			m->done[index]++;
-			if (n < ARRAY_COUNT(m->micros[0])) {
-				m->micros[index][n] = (uint32_t)(now_us() - began);
-				m->sample_count[index]++;
-			}
+			if (*n < SAMPLES_MAX)
+				m->round_us[index][(*n)++] = (uint32_t)(now_us() - began);
 		}
 		if (o->fresh)
-			kbs_client_close(&c);
+			kbs_client_close(&c.http);
 	}
 	_exit(0);
 }
@@ -114,82 +180,197 @@ static uint64_t memory_kib(pid_t group)
 	return kib;
 }
 
-static int report(const struct options *o, struct shared *m, double seconds, uint64_t kib)
+struct percentiles {
+	double p50, p99; /* milliseconds */
+};
+
+static struct percentiles percentiles_of(
+	uint32_t (*samples)[SAMPLES_MAX], const uint32_t *counts, unsigned clients)
 {
-	uint32_t *all = calloc(CLIENTS_MAX, sizeof(m->micros[0]));
-	uint64_t done = 0, failed = 0;
+	uint32_t *all = calloc(clients, sizeof(*samples));
+	struct percentiles p = {0};
 	size_t n = 0;
 
 	if (!all)
-		return 1;
+		return p;
+	for (unsigned i = 0; i < clients; i++) {
+		memcpy(all + n, samples[i], counts[i] * sizeof(*all));
+		n += counts[i];
+	}
+	qsort(all, n, sizeof(*all), compare_u32);
+	if (n > 0)
+		p = (struct percentiles){all[n / 2] / 1000.0, all[n * 99 / 100] / 1000.0};
+	free(all);
+	return p;
+}
+
+static int report(const struct options *o, struct shared *m, double seconds, uint64_t kib)
+{
+	struct percentiles round = percentiles_of(m->round_us, m->rounds, o->clients);
+	struct percentiles request = percentiles_of(m->request_us, m->requests, o->clients);
+	uint64_t done = 0, failed = 0;
+
 	for (unsigned i = 0; i < o->clients; i++) {
 		done += m->done[i];
 		failed += m->failed[i];
-		memcpy(all + n, m->micros[i], m->sample_count[i] * sizeof(*all));
-		n += m->sample_count[i];
 	}
-	qsort(all, n, sizeof(*all), compare_u32);
-	printf(o->json ? "{\"bench\":\"rcar-sample\",\"clients\":%u,\"fresh\":%s,"
-			 "\"handshakes_per_s\":%.0f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"failed\":%llu,"
+	printf(o->json ? "{\"bench\":\"rcar\",\"tee\":\"%s\",\"clients\":%u,\"fresh\":%s,"
+			 "\"rounds_per_s\":%.0f,\"round_p50_ms\":%.2f,\"round_p99_ms\":%.2f,"
+			 "\"request_p50_ms\":%.2f,\"request_p99_ms\":%.2f,\"failed\":%llu,"
 			 "\"kbs_pss_kib\":%llu}\n"
-		       : "%u clients, fresh connections %s: %.0f handshakes/s, p50 %.2f ms, "
-			 "p99 %.2f ms, %llu failed, broker memory %llu KiB (PSS)\n",
-		o->clients, o->json ? (o->fresh ? "true" : "false") : (o->fresh ? "yes" : "no"),
-		(double)done / seconds, n ? all[n / 2] / 1000.0 : 0.0,
-		n ? all[n * 99 / 100] / 1000.0 : 0.0, (unsigned long long)failed,
-		(unsigned long long)kib);
-	free(all);
+		       : "%s, %u clients, fresh connections %s: %.0f handshakes with a resource/s, "
+			 "p50 %.2f ms, p99 %.2f ms; a request p50 %.2f ms, p99 %.2f ms; %llu failed; "
+			 "broker memory %llu KiB (PSS)\n",
+		o->tee, o->clients,
+		o->json ? (o->fresh ? "true" : "false") : (o->fresh ? "yes" : "no"),
+		(double)done / seconds, round.p50, round.p99, request.p50, request.p99,
+		(unsigned long long)failed, (unsigned long long)kib);
+	fflush(stdout); /* this process ends without */
 	return failed == 0 && done > 0 ? 0 : 1;
+}
+
+static int write_collateral(json_t *doc, char *path)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	cleanup_fd int fd = mkstemp(path);
+	int r = doc ? json_write(doc, &text) : -ENOMEM;
+
+	json_decref(doc);
+	if (r < 0 || fd < 0)
+		return r < 0 ? r : -errno;
+	return fd_write_full(fd, text.data, text.size);
+}
+
+/* A vendor of one's own, whose root the broker trusts. */
+static int make_vendor(const struct options *o, char *path, char *append, size_t size)
+{
+	char root[65] = "";
+	int r = 0;
+
+	if (streq(o->tee, "snp")) {
+		g_snp = snp_sim_new(
+			&(struct snp_sim_options){.now = clock_unix_s(), .full_size_keys = true});
+		r = g_snp ? write_collateral(snp_sim_publish_text(g_snp), path) : -ENOMEM;
+		if (g_snp)
+			hex_str(digest_slice(snp_sim_root(g_snp)), root, sizeof(root));
+	} else if (streq(o->tee, "tdx")) {
+		g_dcap = dcap_sim_new(&(struct dcap_sim_options){.now = clock_unix_s()});
+		r = g_dcap ? write_collateral(dcap_sim_publish_text(g_dcap), path) : -ENOMEM;
+		if (g_dcap)
+			hex_str(digest_slice(dcap_sim_root(g_dcap)), root, sizeof(root));
+	}
+	snprintf(append, size,
+		"auth_rate = 0\nsessions_pending_max = 100000\nconnections_max = 1100\n"
+		"verifiers = 2\n");
+	if (root[0])
+		snprintf(append + strlen(append), size - strlen(append),
+			"collateral = \"%s\"\ninsecure_%s_root = \"%s\"\n", path,
+			g_snp ? "amd" : "intel", root);
+	return r;
+}
+
+/* What is measured is the broker's work: every guest may read, whatever its appraisal. */
+static int prepare(const struct kbs_server *s)
+{
+	static const char policy[] = "package policy\nimport rego.v1\ndefault allow := false\n"
+				     "allow if data.plugin == \"resource\"\n";
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+	struct kbs_client c;
+	int r = kbs_server_client(s, true, &c);
+
+	if (r < 0)
+		return r;
+	buf_put_str(&body, "{\"policy\":\"");
+	b64_encode(&body, slice_str(policy), B64_URL);
+	buf_put_str(&body, "\"}");
+	r = kbs_client_request(&c, "POST", "/kbs/v0/resource-policy", buf_slice(&body));
+	if (r == 0 && c.status == 200)
+		r = kbs_client_request(&c, "POST", "/kbs/v0/resource/default/key/bench",
+			SLICE_LIT("0123456789abcdef0123456789abcdef"));
+	if (r == 0 && c.status != 200)
+		r = -EPROTO;
+	kbs_client_done(&c);
+	return r;
+}
+
+static int load(const struct options *o, const struct kbs_server *s, struct shared *m)
+{
+	uint64_t began, wait_end = now_us() + (uint64_t)READY_WAIT_S * 1000000;
+	uint64_t kib;
+
+	for (unsigned i = 0; i < o->clients; i++) {
+		if (fork() == 0)
+			run_client(s, o, m, i);
+	}
+	while (atomic_load(&m->ready) < o->clients && now_us() < wait_end)
+		usleep(5000);
+	began = now_us();
+	m->end = began + (uint64_t)o->seconds * 1000000;
+	atomic_store(&m->go, true);
+	if (atomic_load(&m->ready) < o->clients)
+		fprintf(stderr, "rcar-load: only %u of %u clients could connect\n",
+			atomic_load(&m->ready), o->clients);
+	sleep(o->seconds);
+	kib = memory_kib(s->pid);
+	while (wait(NULL) > 0 || errno == EINTR)
+		;
+	return report(o, m, (double)(now_us() - began) / 1e6, kib);
 }
 
 static int run(const struct options *o)
 {
+	char collateral[] = "/tmp/husk-collateral-XXXXXX", append[512];
 	struct kbs_server s = {0};
 	int segment = shmget(IPC_PRIVATE, sizeof(struct shared), IPC_CREAT | 0600);
 	struct shared *m = segment < 0 ? (void *)-1 : shmat(segment, NULL, 0);
-	uint64_t began, end, kib;
 	int r;
 
 	if (m == (void *)-1)
 		return 1;
 	shmctl(segment, IPC_RMID, NULL); /* goes with the last process */
-	r = kbs_server_start(&s, o->program, "auth_rate = 0\nsessions_pending_max = 100000\n");
+	r = make_vendor(o, collateral, append, sizeof(append));
+	if (r == 0)
+		r = kbs_server_start(&s, o->program, append);
+	if (r == 0)
+		r = prepare(&s);
 	if (r < 0) {
 		fprintf(stderr, "rcar-load: the broker does not start: %s\n", strerror(-r));
-		kbs_server_remove(&s);
-		return 1;
+	} else {
+		/* The clients are waited for apart from the broker. */
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(load(o, &s, m));
+		r = 1;
+		if (pid > 0 && waitpid(pid, &r, 0) == pid)
+			r = WIFEXITED(r) ? WEXITSTATUS(r) : 1;
+		kbs_server_stop(&s);
 	}
-	began = now_us();
-	end = began + (uint64_t)o->seconds * 1000000;
-	for (unsigned i = 0; i < o->clients; i++) {
-		if (fork() == 0)
-			run_client(&s, o, m, i, end);
-	}
-	sleep(o->seconds);
-	kib = memory_kib(s.pid);
-	for (unsigned i = 0; i < o->clients; i++)
-		wait(NULL);
-	r = report(o, m, (double)(now_us() - began) / 1e6, kib);
-	kbs_server_stop(&s);
 	kbs_server_remove(&s);
-	return r;
+	unlink(collateral);
+	return r == 0 ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"tee", required_argument, NULL, 't'},
 		{"clients", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 's'},
 		{"fresh", no_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'j'},
 		{0},
 	};
-	struct options o = {.clients = 4, .seconds = 5};
+	struct options o = {.tee = "sample", .clients = 4, .seconds = 5};
 	bool good = true;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == 'c')
+		if (opt == 't') {
+			o.tee = optarg;
+			good &= streq(optarg, "sample") || streq(optarg, "snp") ||
+				streq(optarg, "tdx");
+		} else if (opt == 'c')
 			good &= parse_u32(slice_str(optarg), 1, CLIENTS_MAX, &o.clients) == 0;
 		else if (opt == 's')
 			good &= parse_u32(slice_str(optarg), 1, 600, &o.seconds) == 0;
@@ -201,8 +382,8 @@ int main(int argc, char **argv)
 			good = false;
 	}
 	if (!good || optind + 1 != argc) {
-		fprintf(stderr, "usage: rcar-load HUSK-KBS [--clients N] [--seconds S] [--fresh] "
-				"[--json]\n");
+		fprintf(stderr, "usage: rcar-load HUSK-KBS [--tee sample|snp|tdx] [--clients N] "
+				"[--seconds S] [--fresh] [--json]\n");
 		return 2;
 	}
 	o.program = argv[optind];

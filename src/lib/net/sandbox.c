@@ -221,6 +221,7 @@ static const int g_trees[] = {
 	SCMP_SYS(fstatfs),
 	SCMP_SYS(umask),
 };
+static const int g_disk[] = {SCMP_SYS(io_submit), SCMP_SYS(io_getevents)};
 static const int g_fdpass[] = {SCMP_SYS(recvmsg)};
 /* LeakSanitizer and symbolisers; never in a release build. */
 static const int g_sanitizer[] = {
@@ -313,6 +314,8 @@ int sandbox_calls(unsigned groups, struct err *reterr)
 		r = allow(ctx, g_connect, ARRAY_COUNT(g_connect));
 	if (r == 0 && (groups & SANDBOX_TREES))
 		r = allow(ctx, g_trees, ARRAY_COUNT(g_trees));
+	if (r == 0 && (groups & SANDBOX_DISK))
+		r = allow(ctx, g_disk, ARRAY_COUNT(g_disk));
 	if (r == 0 && (groups & SANDBOX_FDPASS))
 		r = allow(ctx, g_fdpass, ARRAY_COUNT(g_fdpass));
 	if (r == 0 && WITH_SANITIZER)

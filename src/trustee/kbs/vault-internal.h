@@ -61,7 +61,8 @@ struct vault {
 	json_t *tenants;      /* owned; object whose names they are */
 	int64_t generation;   /* of the store, that verifiers know */
 	uint64_t shared_pending, shared_attested; /* sessions in a shared store, as last counted */
-	struct call *waiting;  /* answers that wait for the store's flush, newest first */
+	struct call *waiting;			  /* answers that wait for a commit, newest first */
+	struct call *syncing;  /* committed, waiting for the disk, oldest first */
 	struct vault_se se;    /* of IBM Secure Execution; no key when it is not configured */
 	struct buf collateral; /* document that verifiers get; empty when there is none */
 	uint64_t counters[COUNT_MAX_];

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/disk_sync.h"
 #include "net/ipc.h"
 #include "net/sandbox.h"
 #include "trustee/kbs/role.h"
@@ -34,7 +35,8 @@ struct vault_process {
 	struct verifier_link verifiers[WORKERS_MAX];
 	unsigned verifier_count;
 	struct event *flush;
-	struct reload reload; /* owns the configuration after a reload */
+	struct disk_sync *disk; /* NULL: the kernel has no asynchronous sync */
+	struct reload reload;	/* owns the configuration after a reload */
 	int exit_code;
 };
 
@@ -65,21 +67,6 @@ static int to_verifier(void *cookie, unsigned index, const json_t *header, struc
 	return r < 0 ? r : ipc_send(p->verifiers[index].ipc, buf_slice(&out));
 }
 
-static void flush_soon(void *cookie)
-{
-	struct vault_process *p = cookie;
-
-	/* It runs behind the events at hand, so that what they write shares one commit. */
-	event_active(p->flush, 0, 0);
-}
-
-static void on_flush(evutil_socket_t fd, short what, void *cookie)
-{
-	struct vault_process *p = cookie;
-
-	vault_flush(p->vault);
-}
-
 static int64_t now_unix(void *cookie)
 {
 	return clock_unix_s();
@@ -88,6 +75,37 @@ static int64_t now_unix(void *cookie)
 static int64_t now_ms(void *cookie)
 {
 	return (int64_t)clock_mono_ms();
+}
+
+static void flush_soon(void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	/* It runs behind the events at hand, so that what they write shares one commit. */
+	event_active(p->flush, 0, 0);
+}
+
+static int start_sync(void *cookie, int fd)
+{
+	struct vault_process *p = cookie;
+
+	return disk_sync_start(p->disk, fd);
+}
+
+static void on_disk(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+	int r = disk_sync_end(p->disk);
+
+	if (r != -EAGAIN)
+		vault_synced(p->vault, r);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *cookie)
+{
+	struct vault_process *p = cookie;
+
+	vault_flush(p->vault);
 }
 
 static void on_front_message(void *cookie, struct slice message)
@@ -261,7 +279,8 @@ static void add_reloaded(struct paths *p, const struct kbs_config *c)
 static int confine(const struct kbs_config *c, struct err *reterr)
 {
 	cleanup(free_ptr) struct paths *p = calloc(1, sizeof(*p));
-	unsigned groups = SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_FILES | SANDBOX_FDPASS;
+	unsigned groups =
+		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_FILES | SANDBOX_FDPASS | SANDBOX_DISK;
 
 	if (!p)
 		return -ENOMEM;
@@ -286,7 +305,8 @@ static int confine(const struct kbs_config *c, struct err *reterr)
 
 static int start(struct vault_process *p, const struct kbs_config *c, struct err *reterr)
 {
-	const struct vault_ops ops = {to_front, to_verifier, flush_soon, now_unix, now_ms, p};
+	const struct vault_ops ops = {
+		to_front, to_verifier, flush_soon, start_sync, now_unix, now_ms, p};
 	const struct timeval tick = {TICK_S, 0};
 	struct event *control, *timer, *term;
 	int r = vault_new(c, &ops, &p->vault, reterr);
@@ -310,6 +330,15 @@ static int start(struct vault_process *p, const struct kbs_config *c, struct err
 	event_add(control, NULL);
 	event_add(timer, &tick);
 	event_add(term, NULL);
+	p->disk = disk_sync_new();
+	if (p->disk) {
+		struct event *disk = event_new(
+			p->base, disk_sync_eventfd(p->disk), EV_READ | EV_PERSIST, on_disk, p);
+
+		if (!disk)
+			return -ENOMEM;
+		event_add(disk, NULL);
+	}
 	return confine(c, reterr);
 }
 

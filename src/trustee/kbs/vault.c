@@ -91,32 +91,70 @@ void call_unavailable(struct call *c, int error, const struct err *e)
 	call_answer(c);
 }
 
-void vault_flush(struct vault *v)
+/* In the order of arrival. */
+static struct call *reversed(struct call *newest)
 {
-	struct call *first = NULL;
-	struct err e = {0};
-	int r;
+	struct call *oldest = NULL;
 
-	/* In the order of arrival. */
-	while (v->waiting) {
-		struct call *c = v->waiting;
+	while (newest) {
+		struct call *c = newest;
 
-		v->waiting = c->next;
-		c->next = first;
-		first = c;
+		newest = c->next;
+		c->next = oldest;
+		oldest = c;
 	}
-	r = store_flush(v->store, &e);
-	if (r < 0)
-		log_error("kbs.store.flush", LOG_STR("reason", err_text(&e, r)));
-	while (first) {
-		struct call *c = first;
+	return oldest;
+}
 
-		first = c->next;
+static void answer_all(struct call *c, int r, const struct err *e)
+{
+	while (c) {
+		struct call *next = c->next;
+
 		if (r < 0)
-			call_unavailable(c, r, &e);
+			call_unavailable(c, r, e);
 		else
 			call_answer(c);
+		c = next;
 	}
+}
+
+void vault_flush(struct vault *v)
+{
+	struct call *first;
+	struct err e = {0};
+	int fd, r;
+
+	if (v->syncing)
+		return; /* what waits goes with the next one */
+	first = reversed(steal_ptr(v->waiting));
+	r = store_commit(v->store, &e);
+	if (r < 0)
+		log_error("kbs.store.commit", LOG_STR("reason", err_text(&e, r)));
+	fd = r < 0 ? -1 : store_sync_fd(v->store);
+	if (fd < 0 || !first) {
+		answer_all(first, r, &e);
+		return;
+	}
+	v->syncing = first;
+	r = v->ops.sync(v->ops.cookie, fd);
+	if (r < 0)
+		vault_synced(v, store_flush(v->store, &e));
+}
+
+void vault_synced(struct vault *v, int error)
+{
+	struct call *first = steal_ptr(v->syncing);
+	struct err e = {0};
+
+	if (error < 0) {
+		/* Once more, in a way that marks the store as failed if it fails. */
+		error = store_flush(v->store, &e);
+		log_error("kbs.store.sync", LOG_STR("reason", err_text(&e, error)));
+	}
+	answer_all(first, error, &e);
+	if (v->waiting)
+		vault_flush(v);
 }
 
 static int pool_send(void *cookie, unsigned index, const json_t *header, struct slice body)
@@ -231,16 +269,22 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	return vault_push_collateral(v);
 }
 
+static void drop_all(struct call *c)
+{
+	while (c) {
+		struct call *next = c->next;
+
+		call_free(c);
+		c = next;
+	}
+}
+
 void vault_free(struct vault *v)
 {
 	if (!v)
 		return;
-	while (v->waiting) {
-		struct call *c = v->waiting;
-
-		v->waiting = c->next;
-		call_free(c);
-	}
+	drop_all(v->waiting);
+	drop_all(v->syncing);
 	pool_free(v->pool);
 	pool_free(v->remotes);
 	json_decref(v->names);

@@ -27,6 +27,8 @@ struct vault_ops {
 	int (*to_verifier)(void *cookie, unsigned index, const json_t *header, struct slice body);
 	/* Call vault_flush() when the messages that are there have been taken in. */
 	void (*flush_soon)(void *cookie);
+	/* Start fdatasync(fd) and call vault_synced() when it ended. Return: 0, or why it cannot. */
+	int (*sync)(void *cookie, int fd);
 	int64_t (*now_unix)(void *cookie);
 	int64_t (*now_ms)(void *cookie);
 	void *cookie;
@@ -59,6 +61,8 @@ void vault_verifier_up(struct vault *v, unsigned index);
 void vault_verifier_down(struct vault *v, unsigned index);
 /** vault_verifier_message() - Return: -EPROTO when the verifier broke the protocol */
 must_check int vault_verifier_message(struct vault *v, unsigned index, const json_t *header);
+/** vault_synced() - the sync that was started ended */
+void vault_synced(struct vault *v, int error);
 /** vault_flush() - make durable what was written, and send the answers that wait for it */
 void vault_flush(struct vault *v);
 /** vault_tick() - once a second or so: expiry, flush */

@@ -77,6 +77,16 @@ int db_commit(struct db *db, struct err *reterr)
 	return db->ops->commit(db, reterr);
 }
 
+int db_sync(struct db *db, struct err *reterr)
+{
+	return db->ops->sync(db, reterr);
+}
+
+int db_sync_fd(struct db *db)
+{
+	return db->ops->sync_fd(db);
+}
+
 void db_rollback(struct db *db)
 {
 	db->ops->rollback(db);

@@ -95,6 +95,14 @@ int64_t db_int(const struct db_rows *rows, int column);
 const char *db_text(const struct db_rows *rows, int column);
 struct slice db_blob(const struct db_rows *rows, int column);
 
+/**
+ * db_sync() - what was committed is on the disk when this returns 0
+ * SQLite's db_commit() alone survives the end of the process, not of the machine; PostgreSQL's is
+ * durable by itself. Return: 0, -EIO (the disk failed: the database cannot be used any more).
+ */
+must_check int db_sync(struct db *db, struct err *reterr);
+/** db_sync_fd() - descriptor whose fdatasync() is db_sync(); -1 when there is nothing to do */
+int db_sync_fd(struct db *db);
 /** db_begin(), db_commit(), db_rollback() - a transaction; db_rollback() never fails */
 must_check int db_begin(struct db *db, struct err *reterr);
 must_check int db_commit(struct db *db, struct err *reterr);

@@ -11,6 +11,8 @@ struct db_ops {
 		struct db_rows **ret, struct err *reterr);
 	int (*begin)(struct db *db, struct err *reterr);
 	int (*commit)(struct db *db, struct err *reterr);
+	int (*sync)(struct db *db, struct err *reterr);
+	int (*sync_fd)(struct db *db);
 	void (*rollback)(struct db *db);
 	bool (*in_transaction)(const struct db *db);
 	int (*next)(struct db_rows *rows, struct err *reterr);

@@ -448,6 +448,16 @@ static int postgres_commit(struct db *db, struct err *reterr)
 	return r;
 }
 
+static int postgres_sync(struct db *db, struct err *reterr)
+{
+	return 0;
+}
+
+static int postgres_sync_fd(struct db *db)
+{
+	return -1;
+}
+
 static void postgres_close(struct db *db)
 {
 	disconnect(own(db));
@@ -461,6 +471,8 @@ static const struct db_ops g_postgres = {
 	.query = postgres_query,
 	.begin = postgres_begin,
 	.commit = postgres_commit,
+	.sync = postgres_sync,
+	.sync_fd = postgres_sync_fd,
 	.rollback = postgres_rollback,
 	.in_transaction = postgres_in_transaction,
 	.next = postgres_next,

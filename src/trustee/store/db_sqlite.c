@@ -14,6 +14,9 @@
 struct sqlite {
 	struct db db;
 	sqlite3 *handle;
+	char *wal;  /* owned path of the write-ahead log; NULL for a store in memory */
+	int wal_fd; /* -1 until it is needed */
+	bool broken;
 };
 struct sqlite_rows {
 	struct db_rows rows;
@@ -159,8 +162,12 @@ static struct slice sqlite_blob(const struct db_rows *rows, int column)
 	return slice_of(data, (size_t)sqlite3_column_bytes(statement(rows), column));
 }
 
+static int sqlite_sync(struct db *db, struct err *reterr);
+
 static int sqlite_begin(struct db *db, struct err *reterr)
 {
+	if (own(db)->broken)
+		return sqlite_sync(db, reterr);
 	return sqlite_exec(db, "BEGIN IMMEDIATE", reterr);
 }
 
@@ -185,8 +192,35 @@ static int sqlite_commit(struct db *db, struct err *reterr)
 	return r;
 }
 
+/* The log stays the same file until the database is closed. */
+static int sqlite_sync_fd(struct db *db)
+{
+	struct sqlite *s = own(db);
+
+	if (s->wal && s->wal_fd < 0)
+		s->wal_fd = open(s->wal, O_RDWR | O_CLOEXEC);
+	return s->wal_fd;
+}
+
+static int sqlite_sync(struct db *db, struct err *reterr)
+{
+	struct sqlite *s = own(db);
+	int fd = sqlite_sync_fd(db);
+
+	if (!s->wal)
+		return 0;
+	if (!s->broken && (fd < 0 || fdatasync(fd) < 0))
+		s->broken = true;
+	/* The kernel forgets pages that it could not write: nothing that follows could be trusted. */
+	return s->broken ? err_set(reterr, -EIO, "the disk of the store failed: restart the broker")
+			 : 0;
+}
+
 static void sqlite_close(struct db *db)
 {
+	if (own(db)->wal_fd >= 0)
+		close(own(db)->wal_fd);
+	free(own(db)->wal);
 	sqlite3_close(own(db)->handle);
 	free(db);
 }
@@ -198,6 +232,8 @@ static const struct db_ops g_sqlite = {
 	.query = sqlite_query,
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
+	.sync = sqlite_sync,
+	.sync_fd = sqlite_sync_fd,
 	.rollback = sqlite_rollback,
 	.in_transaction = sqlite_in_transaction,
 	.next = sqlite_next,
@@ -210,10 +246,11 @@ static const struct db_ops g_sqlite = {
 
 static int set_pragmas(struct db *db, struct err *reterr)
 {
-	/* locking_mode=EXCLUSIVE before WAL keeps the WAL index in this process' memory: no -shm
+	/* NORMAL syncs at checkpoints; commits are synced by db_sync(), many at a time.
+	 * locking_mode=EXCLUSIVE before WAL keeps the WAL index in this process' memory: no -shm
 	 * file, and a second process is refused instead of racing. */
 	return sqlite_exec(db,
-		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
 		"PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF;"
 		"PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048; PRAGMA wal_autocheckpoint=500;",
 		reterr);
@@ -235,6 +272,11 @@ int db_sqlite_open(const char *path, struct db **ret, struct err *reterr)
 	if (!s)
 		return -ENOMEM;
 	s->db.ops = &g_sqlite;
+	s->wal_fd = -1;
+	if (!streq(path, ":memory:") && asprintf(&s->wal, "%s-wal", path) < 0) {
+		free(s);
+		return -ENOMEM;
+	}
 	if (sqlite3_open_v2(path, &s->handle,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 		    NULL) != SQLITE_OK) {

@@ -17,6 +17,7 @@ struct store {
 	struct db *db;
 	struct db *live;
 	bool in_batch;
+	bool unsynced; /* committed, perhaps not on the disk yet */
 	struct merkle head, head_saved;
 	bool head_loaded, head_dirty;
 	bool dirty_saved;

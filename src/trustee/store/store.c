@@ -57,7 +57,7 @@ int change_end(struct store *s, int r, struct err *reterr)
 	return store_flush(s, reterr);
 }
 
-int store_flush(struct store *s, struct err *reterr)
+int store_commit(struct store *s, struct err *reterr)
 {
 	int r;
 
@@ -69,7 +69,25 @@ int store_flush(struct store *s, struct err *reterr)
 		db_rollback(s->db);
 		return r;
 	}
-	return db_commit(s->db, reterr);
+	r = db_commit(s->db, reterr);
+	s->unsynced |= r == 0;
+	return r;
+}
+
+int store_flush(struct store *s, struct err *reterr)
+{
+	int r = store_commit(s, reterr);
+
+	if (r < 0 || !s->unsynced)
+		return r;
+	r = db_sync(s->db, reterr);
+	s->unsynced = r < 0;
+	return r;
+}
+
+int store_sync_fd(struct store *s)
+{
+	return s->unsynced ? db_sync_fd(s->db) : -1;
 }
 
 bool store_shared(const struct store *s)

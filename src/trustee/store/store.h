@@ -7,7 +7,7 @@
  * Theory of operation
  *  - One process (the vault) opens the file; its lock makes a second opener fail. With PostgreSQL
  *    each replica's vault has two connections; changes take turns by the row lock of audit_head.
- *  - synchronous=FULL: every function below that says *durable* has reached the disk when it
+ *  - Every function below that says *durable* has reached the disk when it
  *    returns 0, and a kill -9 or power loss afterwards cannot undo it. A failed call left nothing.
  *  - store_verdict_add() is the exception: verdicts of guests are written in a running
  *    transaction and reach the disk with the next durable write or store_flush(), so that a flood of
@@ -56,6 +56,10 @@ void store_close(struct store *s);
 DEFINE_CLEANUP(struct store *, store_close);
 /** store_flush() - make everything written so far durable */
 must_check int store_flush(struct store *s, struct err *reterr);
+/** store_commit() - likewise, but on the disk only after store_sync_fd() was synced */
+must_check int store_commit(struct store *s, struct err *reterr);
+/** store_sync_fd() - what to fdatasync() after store_commit(); -1 when nothing has to be */
+int store_sync_fd(struct store *s);
 /** store_ready() - a cheap read that fails when the store is unusable */
 must_check int store_ready(struct store *s);
 /** store_shared() - whether other replicas use it: sessions are kept in it then */
