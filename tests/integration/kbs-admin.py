@@ -118,6 +118,42 @@ def test_endpoints(broker):
             raise AssertionError(name + " is not among the metrics")
 
 
+def test_kbs_client(broker):
+    """The requests of Trustee's kbs-client, header by header; it takes nothing but 200 for success."""
+    admin = Client(broker, admin=True)
+    json_type = {"Content_Type": "application/json", "Accept": "*/*"}
+    policy = b64url(ALLOW)
+    cpu = b64url(TRUSTEE_CPU)
+    calls = [
+        ("POST", "attestation-policy", {"type": "rego", "policy_id": "kbs_client_cpu", "policy": cpu},
+         json_type),
+        ("POST", "resource-policy", {"policy": policy}, json_type),
+        ("POST", "resource/my_repo/my_type/client", b"123", {"Content_Type": "application/octet-stream"}),
+        ("POST", "reference-value", {"version": "0.1.0", "type": "sample", "payload": base64.b64encode(
+            json.dumps({"client_svn": ["1"]}).encode()).decode()}, json_type),
+    ]
+    for method, path, body, headers in calls:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, _, answer = admin.call(method, "/kbs/v0/" + path, data, **headers)
+        expect("%s %s: %s" % (method, path, answer), status, 200)
+    status, _, answer = admin.call("GET", "/kbs/v0/reference-value/client_svn", **json_type)
+    expect("get-reference-value", (status, json.loads(answer)), (200, ["1"]))
+    # get-resource: the handshake of its library, cookies kept, the answer a flattened JWE.
+    guest = Client(broker)
+    token = guest.attest()
+    status, _, answer = guest.call("GET", "/kbs/v0/resource/my_repo/my_type/client")
+    expect("get-resource", (status, guest.decrypt(answer)), (200, b"123"))
+    passport = Client(broker)
+    passport.key, passport.bearer = guest.key, token
+    status, _, answer = passport.call("GET", "/kbs/v0/resource/my_repo/my_type/client")
+    expect("with a token", (status, passport.decrypt(answer)), (200, b"123"))
+    expect("delete-resource", admin.call("DELETE", "/kbs/v0/resource/my_repo/my_type/client")[0], 200)
+    status, _, answer = guest.call("GET", "/kbs/v0/resource/my_repo/my_type/client")
+    expect("deleted", (status, "PluginInternalError" in json.loads(answer)["type"]), (401, True))
+    status, _, answer = Client(broker).call("POST", "/kbs/v0/resource/a/b/c", b"x")
+    expect("anonymous", (status, "AdminAuthAccess" in json.loads(answer)["type"]), (401, True))
+
+
 def make_admin_token(broker, claims):
     """A token signed by the broker's own admin key."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -406,7 +442,7 @@ def test_request_rate(program, husk):
 
 def main():
     program, husk = sys.argv[1:3]
-    tests = [test_versions, test_request_ids, test_endpoints, test_tenants, test_audit]
+    tests = [test_versions, test_request_ids, test_endpoints, test_kbs_client, test_tenants, test_audit]
     broker = sample_broker(program, husk, "resource_versions = 2\n")
     broker.kill(signal.SIGTERM)
     broker.edit(lambda t: t + '\n[[admin.authorization.regex_acl.acls]]\nrole = "acme-admin"\n'

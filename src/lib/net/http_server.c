@@ -16,6 +16,7 @@
 #include <openssl/ssl.h>
 
 #include "base/str.h"
+#include "net/http_guard.h"
 #include "net/tls_server.h"
 
 #define LISTENERS_MAX 16
@@ -32,7 +33,12 @@ struct http_server {
 	struct event *resume;
 	size_t open_requests;
 	bool paused;
+	struct http_guard *guard; /* of TLS connections; NULL for none */
+	struct http_server *next; /* in g_servers */
 };
+
+/* A listener's error callback gets libevent's own server as its cookie; this finds ours. */
+static struct http_server *g_servers;
 
 struct http_request {
 	struct http_server *server;
@@ -53,8 +59,14 @@ static struct bufferevent *make_connection(struct event_base *base, void *cookie
 		return NULL;
 	bev = bufferevent_openssl_socket_new(
 		base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-	if (!bev)
+	if (!bev) {
 		SSL_free(ssl);
+		return NULL;
+	}
+	if (s->guard && http_guard_add(s->guard, bev, ssl) < 0) {
+		bufferevent_free(bev);
+		return NULL;
+	}
 	return bev;
 }
 
@@ -77,6 +89,8 @@ static void on_request(struct evhttp_request *req, void *cookie)
 	if (!address || str_copy(r->peer, sizeof(r->peer), address) < 0)
 		r->peer[0] = '\0';
 	/* If the client leaves first, libevent only detaches the request; the reply then frees it. */
+	if (connection)
+		http_guard_busy(evhttp_connection_get_bufferevent(connection), true);
 	s->open_requests++;
 	s->handler(s->cookie, r);
 }
@@ -104,8 +118,13 @@ static void on_resume(evutil_socket_t fd, short what, void *cookie)
 /* Usually EMFILE: all descriptors serve clients. Level-triggered, so it must not be polled on. */
 static void on_accept_error(struct evconnlistener *l, void *cookie)
 {
-	struct http_server *s = cookie;
+	struct http_server *s = g_servers;
 	const struct timeval pause = {0, ACCEPT_PAUSE_US};
+
+	while (s && s->http != cookie)
+		s = s->next;
+	if (!s)
+		return;
 
 	set_accepting(s, false);
 	event_add(s->resume, &pause);
@@ -133,10 +152,17 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 		if (r < 0)
 			return r;
 	}
+	if (s->tls && options->buffered_max) {
+		s->guard = http_guard_new(base, options->request_s, options->buffered_max);
+		if (!s->guard)
+			return -ENOMEM;
+	}
 	s->http = evhttp_new(base);
 	s->resume = evtimer_new(base, on_resume, s);
 	if (!s->http || !s->resume)
 		return -ENOMEM;
+	s->next = g_servers;
+	g_servers = s;
 	evhttp_set_bevcb(s->http, make_connection, s);
 	evhttp_set_gencb(s->http, on_request, s);
 	evhttp_set_timeout(s->http, options->idle_s);
@@ -160,12 +186,19 @@ int http_server_set_tls(
 
 void http_server_free(struct http_server *s)
 {
+	struct http_server **at = &g_servers;
+
 	if (!s)
 		return;
+	while (*at && *at != s)
+		at = &(*at)->next;
+	if (*at)
+		*at = s->next;
 	if (s->resume)
 		event_free(s->resume);
 	if (s->http)
 		evhttp_free(s->http);
+	http_guard_free(s->guard);
 	SSL_CTX_free(s->tls);
 	free(s);
 }
@@ -257,6 +290,7 @@ void http_request_reply(struct http_request *r, int status, const struct http_he
 {
 	struct evkeyvalq *out = evhttp_request_get_output_headers(r->req);
 	struct evbuffer *content = evbuffer_new();
+	struct evhttp_connection *connection;
 
 	for (size_t i = 0; i < count; i++) {
 		if (headers[i].value && headers[i].value[0])
@@ -271,6 +305,9 @@ void http_request_reply(struct http_request *r, int status, const struct http_he
 	} else if (content) {
 		evbuffer_add(content, body.data, body.size);
 	}
+	connection = evhttp_request_get_connection(r->req);
+	if (connection)
+		http_guard_busy(evhttp_connection_get_bufferevent(connection), false);
 	r->server->open_requests--;
 	evhttp_send_reply(r->req, status, NULL, content);
 	if (content)

@@ -20,6 +20,7 @@ struct http_request;
  * @tls13_only: refuse TLS 1.2
  * @header_max, @body_max: limits in bytes; beyond them 400 and 413 are answered here
  * @idle_s: seconds without progress after which a connection is closed
+ * @request_s, @buffered_max: see http_guard_new(); @buffered_max 0 and plain HTTP have no such limits
  */
 struct http_server_options {
 	const char *certificate;
@@ -29,6 +30,8 @@ struct http_server_options {
 	size_t header_max;
 	size_t body_max;
 	int idle_s;
+	int request_s;
+	size_t buffered_max;
 };
 
 typedef void (*http_handler_fn)(void *cookie, struct http_request *request);

@@ -39,6 +39,15 @@ int sandbox_basic(struct err *reterr)
 	return 0;
 }
 
+int sandbox_memory(size_t bytes, struct err *reterr)
+{
+	const struct rlimit limit = {bytes, bytes};
+
+	if (!WITH_SANITIZER && setrlimit(RLIMIT_DATA, &limit) < 0)
+		return err_set(reterr, -errno, "cannot limit memory: %m");
+	return 0;
+}
+
 #define FILE_READ (LANDLOCK_ACCESS_FS_READ_FILE)
 #define DIR_READ (FILE_READ | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FILE_WRITE (FILE_READ | LANDLOCK_ACCESS_FS_WRITE_FILE)

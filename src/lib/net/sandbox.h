@@ -11,6 +11,9 @@
 /** sandbox_basic() - no_new_privs, not dumpable, no core files, killed when the parent dies */
 must_check int sandbox_basic(struct err *reterr);
 
+/** sandbox_memory() - allocations fail beyond @bytes of data; no limit under a sanitizer */
+must_check int sandbox_memory(size_t bytes, struct err *reterr);
+
 /* SANDBOX_TREE: also make, link and rename everything that a root file system holds. */
 enum sandbox_access { SANDBOX_READ, SANDBOX_WRITE, SANDBOX_TREE };
 

@@ -135,6 +135,7 @@ static const struct key g_husk[] = {
 	NUM("auth_burst", husk.auth_burst, 1, 1000000, 500),
 	NUM("request_rate", husk.request_rate, 0, 1000000, 0),
 	NUM("request_burst", husk.request_burst, 1, 1000000, 1000),
+	NUM("memory_max_mib", husk.memory_max_mib, 64, 1048576, 1024),
 	NUM("connections_max", husk.connections_max, 8, 65536, 1024),
 	BOOL("log_json", husk.log_json),
 	STR("log_level", husk.log_level, "info"),

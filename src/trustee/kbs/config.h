@@ -72,6 +72,7 @@ struct config_strings {
  * @insecure_nvidia_root: likewise instead of NVIDIA's, of devices and of manifests
  * @store: with @postgres the database of struct postgres, else the SQLite file @path
  * @resource_versions: versions of a resource whose content is kept
+ * @memory_max_mib: of each process; beyond it allocations fail, and with them the request at hand
  * @request_rate: requests of any kind a second from one address; 0 is no limit
  * @auth_rate: RCAR handshakes a second that one address may start; 0 is no limit
  */
@@ -170,6 +171,7 @@ struct kbs_config {
 		uint32_t request_rate;
 		uint32_t request_burst;
 		uint32_t connections_max;
+		uint32_t memory_max_mib;
 		bool log_json;
 		const char *log_level;
 		bool insecure_no_sandbox;

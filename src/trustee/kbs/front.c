@@ -29,6 +29,7 @@
 
 #define HEADER_MAX ((size_t)160 << 10) /* bearer tokens carry evidence */
 #define IDLE_S 15
+#define REQUEST_S 60
 #define ANSWER_WAIT_MS 30000
 #define VAULT_QUEUE_MAX ((size_t)128 << 20)
 #define FDS_OWN 32
@@ -409,6 +410,9 @@ static int listen_all(struct front *f, struct err *reterr)
 		.header_max = HEADER_MAX,
 		.body_max = (size_t)c->http.body_max_mib << 20,
 		.idle_s = IDLE_S,
+		.request_s = REQUEST_S,
+		/* Unfinished requests take a quarter of what the front may have at most. */
+		.buffered_max = ((size_t)c->husk.memory_max_mib << 20) / 4,
 	};
 	int r = http_server_new(f->base, &options, on_request, f, &f->server, reterr);
 

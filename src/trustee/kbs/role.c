@@ -15,6 +15,10 @@ int role_confine(const struct kbs_config *c, const char *role, const struct sand
 {
 	int r = sandbox_basic(reterr);
 
+	/* A client that makes a process grow must not take the machine's memory. */
+	if (r == 0)
+		r = sandbox_memory((size_t)c->husk.memory_max_mib << 20, reterr);
+
 	if (r < 0)
 		return r;
 	if (c->husk.insecure_no_sandbox) {

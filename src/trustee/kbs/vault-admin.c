@@ -20,6 +20,11 @@ static void reference_get(struct call *c)
 		snapshot = rvps_snapshot_new(records);
 		value = rvps_query(snapshot, c->target.tail, vault_now(v), &expired);
 	}
+	if (store_is_away(r)) {
+		json_decref(records);
+		call_unavailable(c, r, &e);
+		return;
+	}
 	if (value)
 		reply_json(&c->reply, json_incref((json_t *)(uintptr_t)value));
 	else
@@ -41,6 +46,11 @@ static void reference_set(struct call *c, struct slice body)
 
 	if (r == 0)
 		r = store_rv_put(v->store, &by, records, &e);
+	if (store_is_away(r)) {
+		json_decref(records);
+		call_unavailable(c, r, &e);
+		return;
+	}
 	if (r < 0) {
 		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
 	} else {
@@ -59,6 +69,10 @@ static void reference_delete(struct call *c)
 	struct err e = {0};
 	int r = store_rv_delete(c->vault->store, &by, c->target.tail, &e);
 
+	if (store_is_away(r)) {
+		call_unavailable(c, r, &e);
+		return;
+	}
 	if (r == -ENOENT)
 		reply_fail(&c->reply, REPLY_NOT_FOUND, "%s", err_text(&e, r));
 	else if (r < 0)

@@ -8,7 +8,7 @@
 
 static void answer(struct call *c, int r, const struct err *e)
 {
-	if (r == -EAGAIN || r == -EPIPE || r == -ETIMEDOUT) {
+	if (store_is_away(r)) {
 		call_unavailable(c, r, e);
 		return;
 	}

@@ -114,6 +114,11 @@ void vault_serve_plain(struct call *c);
 void call_answer(struct call *c);
 /* Likewise once what was written so far is durable. */
 void call_answer_durably(struct call *c);
+/* Whether a failed call of the store means that it is away: trying again later will do. */
+static inline bool store_is_away(int error)
+{
+	return error == -EAGAIN || error == -EPIPE || error == -ETIMEDOUT || error == -EBUSY;
+}
 /* Answers that the store is away, for a failed call of it. */
 void call_unavailable(struct call *c, int error, const struct err *e);
 

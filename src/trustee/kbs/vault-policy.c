@@ -73,14 +73,15 @@ static void checked(void *cookie, int error, const json_t *result)
 	if (vault_remote_policy(c))
 		return;
 	error = store_policy_set(c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
-	if (error < 0) {
+	if (error < 0 && !store_is_away(error)) {
 		fail_upload(c, err_text(&e, error));
 		return;
 	}
-	error = vault_sync(c->vault);
+	/* When this fails it is stored, and guests are refused until the verifiers have it. */
+	if (error == 0)
+		error = vault_sync(c->vault);
 	if (error < 0) {
-		/* It is stored; guests are refused until the verifiers have it. */
-		fail_upload(c, err_text(NULL, error));
+		call_unavailable(c, error, &e);
 		return;
 	}
 	log_info("kbs.policy.set", LOG_STR("policy", c->policy_id), LOG_STR("role", c->role),

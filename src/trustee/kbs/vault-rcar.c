@@ -228,7 +228,7 @@ static bool take_session(struct call *c, struct guest_session *s)
 	struct vault *v = c->vault;
 	int r = vault_session_take(c, s);
 
-	if (r == -EAGAIN || r == -EPIPE || r == -ETIMEDOUT || r == -EIO) {
+	if (store_is_away(r)) {
 		v->counters[COUNT_ATTEST_ERRORS]++;
 		call_unavailable(c, r, NULL);
 		return false;

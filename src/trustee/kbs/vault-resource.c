@@ -154,7 +154,7 @@ static json_t *claims_of(struct call *c, struct slice bearer)
 		c->protocol = s.protocol;
 		return json_incref(s.claims);
 	}
-	if (r == -EAGAIN || r == -EPIPE || r == -ETIMEDOUT || r == -EIO) {
+	if (store_is_away(r)) {
 		call_unavailable(c, r, NULL);
 		return NULL;
 	}
@@ -252,7 +252,7 @@ static void answer_write(struct call *c, int r, const struct err *e, enum vault_
 		reply_fail(&c->reply, REPLY_PRECONDITION, "%s", err_text(e, r));
 	else if (r == -EDQUOT)
 		reply_fail(&c->reply, REPLY_QUOTA, "%s", err_text(e, r));
-	else if (r == -EAGAIN || r == -EPIPE || r == -ETIMEDOUT) {
+	else if (store_is_away(r)) {
 		call_unavailable(c, r, e);
 		return;
 	} else {

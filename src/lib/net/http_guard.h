@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What libevent's HTTP server does not bound by itself, for TLS connections: how long a request may
+ * take to arrive, and how many bytes of unfinished requests all connections hold together. A
+ * connection that is over is shut down; libevent then sees its end and frees it.
+ */
+#include "base/err.h"
+
+struct bufferevent;
+struct event_base;
+struct ssl_st;
+struct http_guard;
+
+/**
+ * http_guard_new() - Return: NULL on ENOMEM
+ * @request_s: seconds from the first byte of a request, or from accepting, to its last byte
+ * @buffered_max: bytes of all unfinished requests
+ */
+struct http_guard *http_guard_new(struct event_base *base, int request_s, size_t buffered_max);
+/** http_guard_free() - after the last of its connections */
+void http_guard_free(struct http_guard *g);
+/** http_guard_add() - watch a new connection until its @ssl is freed. Return: 0, -ENOMEM. */
+must_check int http_guard_add(struct http_guard *g, struct bufferevent *bev, struct ssl_st *ssl);
+/** http_guard_busy() - a request of this connection is being answered, or was just answered */
+void http_guard_busy(struct bufferevent *bev, bool busy);
