@@ -11,6 +11,7 @@ const struct cli_command *const cli_tables[] = {
 	cmds_measure_snp,
 	cmds_tpm,
 	cmds_kbs,
+	cmds_kbs_attest,
 	cmds_kbs_audit,
 	cmds_kbs_house,
 	cmds_kbs_move,

@@ -7,6 +7,7 @@ extern const struct cli_command cmds_collateral[];
 extern const struct cli_command cmds_image[];
 extern const struct cli_command cmds_initdata[];
 extern const struct cli_command cmds_kbs[];
+extern const struct cli_command cmds_kbs_attest[];
 extern const struct cli_command cmds_kbs_audit[];
 extern const struct cli_command cmds_kbs_house[];
 extern const struct cli_command cmds_kbs_move[];

@@ -141,6 +141,7 @@ int kbs_admin_send(
 		.field_count = ARRAY_COUNT(fields),
 		.body = q->type ? (q->body.data ? q->body : SLICE_LIT("")) : SLICE_EMPTY,
 		.answer_max = ANSWER_MAX,
+		.keep_cookies = q->cookies,
 	};
 	int r = http_client_call(a->http, &call, &answer, reterr);
 	if (r < 0)

@@ -43,12 +43,14 @@ must_check int kbs_admin_call(struct kbs_admin *a, const char *method, const cha
  * struct kbs_request - one request with everything that may be said
  * @bearer: instead of the admin token; NULL for that
  * @if_match, @if_none_match: NULL for none
+ * @cookies: keep those of the answer, and send those of earlier answers
  */
 struct kbs_request {
 	const char *method, *path, *type;
 	struct slice body;
 	const char *bearer;
 	const char *if_match, *if_none_match;
+	bool cookies;
 };
 /** kbs_admin_send() - likewise. -ESTALE for 412 besides. */
 must_check int kbs_admin_send(

@@ -147,6 +147,13 @@ def test_kbs_client(broker):
     passport.key, passport.bearer = guest.key, token
     status, _, answer = passport.call("GET", "/kbs/v0/resource/my_repo/my_type/client")
     expect("with a token", (status, passport.decrypt(answer)), (200, b"123"))
+    with tempfile.TemporaryDirectory() as d:  # our own commands for the same
+        token = broker.cli("attest", "--tee-key-file", d + "/key")
+        with open(d + "/token", "w", encoding="ascii") as f:
+            f.write(token)
+        expect("husk kbs get", broker.cli("get", "my_repo/my_type/client", "--attestation-token",
+                                          d + "/token", "--tee-key-file", d + "/key").strip(),
+               base64.b64encode(b"123").decode())
     expect("delete-resource", admin.call("DELETE", "/kbs/v0/resource/my_repo/my_type/client")[0], 200)
     status, _, answer = guest.call("GET", "/kbs/v0/resource/my_repo/my_type/client")
     expect("deleted", (status, "PluginInternalError" in json.loads(answer)["type"]), (401, True))

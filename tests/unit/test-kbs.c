@@ -217,7 +217,6 @@ static void test_sessions(void **state)
 static void test_attested_sessions_are_a_cache(void **state)
 {
 	cleanup(session_table_free) struct session_table *t = session_table_new(100, 2, 300);
-	json_t *claims = json_object();
 	char first[SESSION_ID_SIZE];
 	int error;
 
@@ -226,14 +225,13 @@ static void test_attested_sessions_are_a_cache(void **state)
 
 		if (i == 0)
 			(void)!str_copy(first, sizeof(first), s->id);
-		assert_int_equal(session_attested(t, s, "token", claims), 0);
+		assert_int_equal(session_attested(t, s, "token"), 0);
 	}
 	assert_int_equal(session_count(t, true), 2);
 	assert_int_equal(session_count(t, false), 0);
 	assert_null(session_find(t, first, 10, &error));
 	assert_int_equal(session_expire(t, 1000000), 2);
 	assert_int_equal(session_count(t, true), 0);
-	json_decref(claims);
 }
 
 static void test_ratelimit(void **state)

@@ -66,7 +66,6 @@ void session_remove(struct session_table *t, struct session *s)
 		unlink_cache(t, s);
 	else
 		t->pending--;
-	json_decref(s->claims);
 	free(s->token);
 	free(s);
 }
@@ -129,12 +128,11 @@ struct session *session_find(
 	return s;
 }
 
-int session_attested(struct session_table *t, struct session *s, const char *token, json_t *claims)
+int session_attested(struct session_table *t, struct session *s, const char *token)
 {
 	s->token = strdup(token);
 	if (!s->token)
 		return -ENOMEM;
-	s->claims = json_incref(claims);
 	s->state = SESSION_ATTESTED;
 	t->pending--;
 	if (t->attested >= t->attested_max && t->cache_oldest)

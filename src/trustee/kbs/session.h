@@ -41,8 +41,7 @@ struct session {
 	int64_t expires_ms;
 	int64_t expires_unix;
 	uint8_t request_digest[32];
-	char *token;	/* owned, ATTESTED only */
-	json_t *claims; /* owned, ATTESTED only */
+	char *token; /* owned, ATTESTED only */
 	struct session *hash_next;
 	struct session *older, *newer; /* order of creation, which is the order of expiry */
 	struct session *cache_older, *cache_newer;
@@ -65,9 +64,8 @@ must_check int session_new(struct session_table *t, const char *id, const char *
 /** session_find() - NULL when absent; an expired session is removed and -ESTALE set in @ret_error */
 struct session *session_find(
 	struct session_table *t, const char *id, int64_t now_ms, int *ret_error);
-/** session_attested() - keep token and claims (copied, referenced) and become ATTESTED */
-must_check int session_attested(
-	struct session_table *t, struct session *s, const char *token, json_t *claims);
+/** session_attested() - keep a copy of the token and become ATTESTED */
+must_check int session_attested(struct session_table *t, struct session *s, const char *token);
 /** session_remove() - forget; @s is invalid afterwards */
 void session_remove(struct session_table *t, struct session *s);
 /** session_expire() - drop what is past its time. Return: number dropped. */

@@ -207,7 +207,7 @@ must_check int vault_session_new(
 must_check int vault_session_take(struct call *c, struct guest_session *ret);
 /* Likewise without taking it. */
 must_check int vault_session_read(struct call *c, struct guest_session *ret);
-must_check int vault_session_attested(struct call *c, const char *token, json_t *claims);
+must_check int vault_session_attested(struct call *c, const char *token);
 void vault_session_drop(struct call *c);
 void vault_session_tick(struct vault *v);
 void vault_session_counts(const struct vault *v, uint64_t *ret_pending, uint64_t *ret_attested);

@@ -155,7 +155,7 @@ static int issue(
 	int r = vault_make_token(c, json_object_get(result, "submods"), id, &claims, token, reterr);
 
 	if (r == 0)
-		r = vault_session_attested(c, buf_str(token), claims);
+		r = vault_session_attested(c, buf_str(token));
 	json_decref(claims);
 	return r;
 }

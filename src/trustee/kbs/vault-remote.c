@@ -52,7 +52,7 @@ static void token_came(void *cookie, int error, const json_t *result)
 			c, "token of the attestation service", err_text(&e, error), NULL);
 		return;
 	}
-	error = vault_session_attested(c, token, claims);
+	error = vault_session_attested(c, token);
 	json_decref(claims);
 	if (error < 0)
 		vault_attest_refuse(c, "session", err_text(NULL, error), NULL);

@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <libgen.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -339,6 +340,7 @@ static int start(struct vault_process *p, const struct kbs_config *c, struct err
 			return -ENOMEM;
 		event_add(disk, NULL);
 	}
+	malloc_trim(0); /* what reading collateral and keys took */
 	return confine(c, reterr);
 }
 

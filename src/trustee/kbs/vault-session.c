@@ -4,6 +4,8 @@
  * The rest of the vault does not know the difference.
  */
 #include "base/str.h"
+#include "crypto/jose.h"
+#include "fmt/json.h"
 #include "trustee/kbs/vault-internal.h"
 
 void guest_session_done(struct guest_session *g)
@@ -43,6 +45,15 @@ int vault_session_new(struct call *c, const char *id, const char *nonce, int64_t
 	return r == -EAGAIN ? -EPIPE : r;
 }
 
+/* The token holds the claims; parsed, they would take twice its memory for all of its life. */
+static int token_claims(struct slice token, json_t **ret)
+{
+	cleanup_with(jws_done) struct jws jws = {0};
+	int r = jws_parse(token, &jws, NULL);
+
+	return r < 0 ? r : json_parse(buf_slice(&jws.payload), JWS_SIZE_MAX, ret, NULL);
+}
+
 static int from_memory(struct call *c, struct guest_session *ret, struct session **ret_session)
 {
 	struct vault *v = c->vault;
@@ -57,14 +68,21 @@ static int from_memory(struct call *c, struct guest_session *ret, struct session
 	*ret = (struct guest_session){.state = s->state,
 		.protocol = s->protocol,
 		.expires_unix = s->expires_unix,
-		.token = s->token ? strdup(s->token) : NULL,
-		.claims = json_incref(s->claims)};
+		.token = s->token ? strdup(s->token) : NULL};
 	memcpy(ret->request_digest, s->request_digest, sizeof(ret->request_digest));
 	if (str_copy(ret->tee, sizeof(ret->tee), s->tee) < 0 ||
 		str_copy(ret->nonce, sizeof(ret->nonce), s->nonce) < 0 ||
 		(s->token && !ret->token)) {
 		guest_session_done(ret);
 		return -ENOMEM;
+	}
+	if (s->state == SESSION_ATTESTED) {
+		int r = token_claims(slice_str(s->token), &ret->claims);
+
+		if (r < 0) {
+			guest_session_done(ret);
+			return r;
+		}
 	}
 	if (ret_session)
 		*ret_session = s;
@@ -132,7 +150,7 @@ int vault_session_read(struct call *c, struct guest_session *ret)
 	return r < 0 ? r : from_store(c, &shared, ret);
 }
 
-int vault_session_attested(struct call *c, const char *token, json_t *claims)
+int vault_session_attested(struct call *c, const char *token)
 {
 	struct vault *v = c->vault;
 	struct session *s;
@@ -144,7 +162,7 @@ int vault_session_attested(struct call *c, const char *token, json_t *claims)
 	s = session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
 	if (!s)
 		return -ENOENT;
-	r = session_attested(v->sessions, s, token, claims);
+	r = session_attested(v->sessions, s, token);
 	if (r == 0)
 		memcpy(s->request_digest, c->body_digest.bytes, sizeof(s->request_digest));
 	return r;
