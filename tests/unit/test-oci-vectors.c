@@ -140,7 +140,7 @@ static void check_cosign_case(const char *dir)
 	json_t *expected = load_expected(dir);
 	struct err err = {0};
 
-	/* The others have no key: Fulcio certificates and Rekor entries, see test_fulcio. */
+	/* The others have no key: Fulcio certificates and Rekor entries, see test_sigstore_policies. */
 	if (json_object_get(json_object_get(expected, "files"), "public_key")) {
 		const char *reason = text_of(expected, "reason");
 		bool good = streq(text_of(expected, "verdict"), "valid");
@@ -156,24 +156,179 @@ static void check_cosign_case(const char *dir)
 }
 
 /* What husk cannot check must not be passed over: such a policy is invalid as a whole. */
-static void test_fulcio(void **state)
+static void test_sigstore_members(void **state)
 {
-	static const char *const members[] = {
-		"\"fulcio\":{\"caPath\":\"/f\",\"subjectEmail\":\"a@b\"}",
-		"\"keyPath\":\"/k\",\"rekorPublicKeyPath\":\"/r\"",
-		"\"keyPath\":\"/k\",\"rekorPublicKeyData\":\"YQ==\"",
-		"\"pki\":{\"caRootsPath\":\"/c\"}",
+#define FULCIO "\"fulcio\":{\"caPath\":\"/f\",\"oidcIssuer\":\"i\",\"subjectEmail\":\"a@b\"}"
+#define REKOR "\"rekorPublicKeyPath\":\"/r\""
+	static const struct {
+		const char *members;
+		int want;
+	} cases[] = {
+		{FULCIO "," REKOR, 0},
+		{FULCIO ",\"rekorPublicKeyData\":\"YQ==\"", 0},
+		{"\"keyPath\":\"/k\"," REKOR, 0},
+		{"\"keyPath\":\"/k\",\"rekorPublicKeyData\":\"YQ==\"", 0},
+		/* nobody, or more than one signer */
+		{REKOR, -EBADMSG},
+		{"\"keyPath\":\"/k\"," FULCIO "," REKOR, -EBADMSG},
+		/* a certificate without the log's time, or of anybody */
+		{FULCIO, -EBADMSG},
+		{"\"fulcio\":{\"caPath\":\"/f\",\"subjectEmail\":\"a@b\"}," REKOR, -EBADMSG},
+		{"\"fulcio\":{\"caPath\":\"/f\",\"oidcIssuer\":\"i\"}," REKOR, -EBADMSG},
+		{"\"fulcio\":{\"oidcIssuer\":\"i\",\"subjectEmail\":\"a@b\"}," REKOR, -EBADMSG},
+		{"\"fulcio\":{\"caPath\":\"/f\",\"caData\":\"YQ==\",\"oidcIssuer\":\"i\","
+		 "\"subjectEmail\":\"a@b\"}," REKOR,
+			-EBADMSG},
+		{"\"fulcio\":[]," REKOR, -EBADMSG},
+		{"\"fulcio\":{\"caPath\":1,\"oidcIssuer\":\"i\",\"subjectEmail\":\"a@b\"}," REKOR,
+			-EBADMSG},
+		{"\"keyPath\":\"/k\"," REKOR ",\"rekorPublicKeyData\":\"YQ==\"", -EBADMSG},
+		{"\"keyPath\":\"/k\",\"rekorPublicKeyData\":\"*\"", -EBADMSG},
+		{"\"keyPath\":\"/k\",\"rekorPublicKeyPath\":7", -EBADMSG},
+		{"\"keyPath\":\"/k\",\"rekorPublicKeyPaths\":[\"/r\"]", -EBADMSG},
+		{"\"keyPaths\":[\"/k\"]", -EBADMSG},
+		{"\"pki\":{\"caRootsPath\":\"/c\"}", -EBADMSG},
 	};
 	char json[400];
 
-	for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
-		struct oci_policy *p = NULL;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		cleanup(oci_policy_free) struct oci_policy *p = NULL;
 		snprintf(json, sizeof(json), "{\"default\":[{\"type\":\"sigstoreSigned\",%s}]}",
-			members[i]);
+			cases[i].members);
 		int r = oci_policy_parse(&p, slice_str(json), NULL);
-		if (r != -EBADMSG && r != -EOPNOTSUPP)
-			fail_msg("%s: %d", members[i], r);
+		if (r != cases[i].want)
+			fail_msg("%s: %d", cases[i].members, r);
 	}
+#undef FULCIO
+#undef REKOR
+}
+
+/* A registry that holds the signature image of a case, and nothing else. */
+struct one_signature {
+	struct buf payload;
+	json_t *annotations;
+};
+
+static int signature_manifest(void *user, const char *name, struct buf *out, struct err *reterr)
+{
+	struct one_signature *s = user;
+	char digest[OCI_DIGEST_TEXT_SIZE];
+	struct oci_digest d;
+
+	assert_int_equal(oci_digest_of(&d, OCI_DIGEST_SHA256, buf_slice(&s->payload)), 0);
+	oci_digest_text(&d, digest);
+	json_t *doc = json_pack("{s:i, s:s, s:{s:s, s:s, s:i}, s:[{s:s, s:s, s:I, s:O}]}",
+		"schemaVersion", 2, "mediaType", "application/vnd.oci.image.manifest.v1+json",
+		"config", "mediaType", "application/vnd.oci.image.config.v1+json", "digest", digest,
+		"size", (int)s->payload.size, "layers", "mediaType", COSIGN_TYPE_PAYLOAD, "digest",
+		digest, "size", (json_int_t)s->payload.size, "annotations", s->annotations);
+	assert_non_null(doc);
+	char *text = json_dumps(doc, 0);
+	buf_put_str(out, text);
+	free(text);
+	json_decref(doc);
+	return 0;
+}
+
+static int signature_blob(void *user, const struct oci_descriptor *d,
+	int (*sink)(void *sink_user, struct slice piece, struct err *reterr), void *sink_user,
+	struct err *reterr)
+{
+	struct one_signature *s = user;
+	return sink(sink_user, buf_slice(&s->payload), reterr);
+}
+
+static int key_file(void *user, const char *uri, struct buf *out, struct err *reterr)
+{
+	load(user, uri, out);
+	return 0;
+}
+
+/* Verifies a case with a policy of sigstoreSigned with @members, as a guest does. */
+static int verify_policy(const char *name, const char *members, struct err *err)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(1 << 20);
+	cleanup(oci_policy_free) struct oci_policy *policy = NULL;
+	struct one_signature one = {buf_init(1 << 20), NULL};
+	enum oci_verdict verdict = OCI_VERDICT_DENY;
+	struct oci_image image = {0};
+	struct oci_ref ref;
+	char dir[800], policy_json[1000];
+	json_t *doc;
+
+	snprintf(dir, sizeof(dir), "%s/imgsig-cosign/%s", vectors_dir(), name);
+	json_t *expected = load_expected(dir);
+	load(dir, "signature", &text);
+	struct slice json = buf_slice(&text);
+	while (json.size && json.data[0] != '{')
+		json = slice_cut(json, 1, SIZE_MAX);
+	assert_int_equal(oci_json_parse(&doc, json, "signature", err), 0);
+	assert_int_equal(b64_decode(&one.payload, slice_str(text_of(doc, "payload")), B64_STD), 0);
+	one.annotations = json_object_get(doc, "annotations");
+	load(dir, "manifest.json", &text);
+	assert_int_equal(oci_digest_of(&image.digest, OCI_DIGEST_SHA256, buf_slice(&text)), 0);
+	assert_int_equal(oci_ref_parse(&ref, text_of(expected, "expected_reference"), err), 0);
+	snprintf(policy_json, sizeof(policy_json),
+		"{\"default\":[{\"type\":\"sigstoreSigned\",%s}]}", members);
+	assert_int_equal(oci_policy_parse(&policy, slice_str(policy_json), err), 0);
+
+	const struct oci_source source = {signature_manifest, signature_blob, &one, NULL};
+	const struct oci_fetcher keys = {key_file, dir, NULL};
+	int r = oci_image_verify(&image, &ref, &source, policy, &keys, &verdict, err);
+	assert_int_equal(verdict, r == 0 ? OCI_VERDICT_ALLOW : OCI_VERDICT_DENY);
+	json_decref(doc);
+	json_decref(expected);
+	buf_done(&one.payload);
+	return r;
+}
+
+/* Certificates of Fulcio and entries of Rekor, when the policy asks for them. */
+static void test_sigstore_policies(void **state)
+{
+#define FULCIO(ca, issuer, subject)                                  \
+	"\"fulcio\":{\"caPath\":\"" ca "\",\"oidcIssuer\":\"" issuer \
+	"\",\"subjectEmail\":\"" subject "\"}"
+#define GITHUB "https://github.com/login/oauth"
+#define REKOR ",\"rekorPublicKeyPath\":\"rekor.pub\""
+#define OTHER_REKOR ",\"rekorPublicKeyPath\":\"../synth-p256-v/cosign.pub\""
+#define KEY "\"keyPath\":\"cosign.pub\""
+	static const struct {
+		const char *name, *members;
+		bool good;
+	} cases[] = {
+		{"fulcio-rekor-valid", FULCIO("fulcio_v1.crt.pem", GITHUB, "mitr@redhat.com") REKOR,
+			true},
+		{"fulcio-rekor-valid",
+			FULCIO("fulcio_v1.crt.pem", GITHUB, "other@redhat.com") REKOR, false},
+		{"fulcio-rekor-valid",
+			FULCIO("fulcio_v1.crt.pem", "https://example.com", "mitr@redhat.com") REKOR,
+			false},
+		{"fulcio-rekor-valid",
+			FULCIO("fulcio_v1.crt.pem", GITHUB, "mitr@redhat.com") OTHER_REKOR, false},
+		{"fulcio-rekor-valid", FULCIO("rekor.pub", GITHUB, "mitr@redhat.com") REKOR, false},
+		{"fulcio-rekor-valid", "\"keyPath\":\"../valid/cosign.pub\"", false},
+		{"key-rekor-valid", KEY, true},
+		{"key-rekor-valid", KEY REKOR, true},
+		{"key-rekor-valid", KEY OTHER_REKOR, false},
+		/* a certificate is wanted, and there is a key only */
+		{"key-rekor-valid",
+			FULCIO("../fulcio-rekor-valid/fulcio_v1.crt.pem", GITHUB, "mitr@redhat.com")
+				REKOR,
+			false},
+		/* the signature is good, but was never in the log */
+		{"valid", KEY, true},
+		{"valid", KEY ",\"rekorPublicKeyPath\":\"../key-rekor-valid/rekor.pub\"", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		struct err err = {0};
+		int r = verify_policy(cases[i].name, cases[i].members, &err);
+		if ((r == 0) != cases[i].good)
+			fail_msg("%s with %s: %d (%s)", cases[i].name, cases[i].members, r,
+				err.text);
+	}
+#undef FULCIO
+#undef REKOR
 }
 
 /* --- simple signing (OpenPGP) ----------------------------------------------------------------- */
@@ -411,7 +566,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cosign_vectors),
-		cmocka_unit_test(test_fulcio),
+		cmocka_unit_test(test_sigstore_members),
+		cmocka_unit_test(test_sigstore_policies),
 		cmocka_unit_test(test_simple_vectors),
 		cmocka_unit_test(test_policy_files),
 		cmocka_unit_test(test_ocicrypt_vectors),

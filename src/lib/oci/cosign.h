@@ -9,7 +9,8 @@
  * bytes, the payload's type, its digest equal to the manifest's, and its name acceptable to the
  * policy. Nothing of the payload is believed before the first.
  *
- * Not supported: Fulcio certificates, Rekor, sigstore bundles, OCI referrers.
+ * Certificates of Fulcio and entries of Rekor are in fulcio.h and rekor.h; oci_image_verify() puts
+ * them together as a policy asks. Not supported here: sigstore bundles (sigstore.h), OCI referrers.
  * Spec: cosign's SIGNATURE_SPEC; containers/image, containers-signature(5), "critical" members.
  */
 #include "base/buf.h"
@@ -18,6 +19,9 @@
 
 #define COSIGN_TYPE_PAYLOAD "application/vnd.dev.cosign.simplesigning.v1+json"
 #define COSIGN_ANNOTATION "dev.cosignproject.cosign/signature"
+#define COSIGN_BUNDLE "dev.sigstore.cosign/bundle"
+#define COSIGN_CERTIFICATE "dev.sigstore.cosign/certificate"
+#define COSIGN_CHAIN "dev.sigstore.cosign/chain"
 #define COSIGN_PAYLOAD_MAX (1u << 16)
 #define COSIGN_SIGNATURE_COUNT_MAX 64u /* of one image */
 

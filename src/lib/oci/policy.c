@@ -124,27 +124,80 @@ static int parse_keyrings(
 	return 0;
 }
 
+/* "NAMEPath" or "NAMEData" of @o, at most one of them. */
+static int parse_pem(struct oci_pem *p, json_t *o, const char *path_name, const char *data_name,
+	const char *scope, struct err *reterr)
+{
+	json_t *path = json_object_get(o, path_name), *data = json_object_get(o, data_name);
+	struct oci_requirement q = {.type = OCI_REQUIRE_SIGSTORE};
+	int r = 0;
+
+	if ((path && data) || (path && !json_is_string(path)) || (data && !json_is_string(data)))
+		return err_set(reterr, -EBADMSG,
+			"image policy, scope '%s': %s and %s must be text, and one of them at most",
+			scope, path_name, data_name);
+	p->path = json_string_value(path);
+	if (data)
+		r = decode_key(&q, json_string_value(data), scope, reterr);
+	p->pem = q.key_pem;
+	return r;
+}
+
+static int parse_fulcio(struct oci_requirement *q, json_t *o, const char *scope, struct err *reterr)
+{
+	static const char *const allowed[] = {"caPath", "caData", "oidcIssuer", "subjectEmail"};
+
+	if (!json_is_object(o))
+		return bad(scope, "fulcio must be an object", reterr);
+	int r = only_members(o, allowed, ARRAY_COUNT(allowed), scope, reterr);
+	if (r == 0)
+		r = parse_pem(&q->fulcio.ca, o, "caPath", "caData", scope, reterr);
+	if (r < 0)
+		return r;
+	q->fulcio.issuer = json_string_value(json_object_get(o, "oidcIssuer"));
+	q->fulcio.subject = json_string_value(json_object_get(o, "subjectEmail"));
+	if (!q->fulcio.issuer || !q->fulcio.subject || (!q->fulcio.ca.path && !q->fulcio.ca.pem))
+		return bad(scope, "fulcio needs an authority, oidcIssuer and subjectEmail", reterr);
+	/* A certificate of minutes says nothing without the time that the log tells. */
+	return q->rekor.path || q->rekor.pem
+		       ? 0
+		       : bad(scope, "fulcio needs the public key of Rekor", reterr);
+}
+
 static int parse_signed(struct oci_requirement *q, json_t *o, const char *scope, struct err *reterr)
 {
-	static const char *const allowed[] = {
+	static const char *const sigstore[] = {"type", "keyPath", "keyData", "signedIdentity",
+		"fulcio", "rekorPublicKeyPath", "rekorPublicKeyData"};
+	static const char *const gpg[] = {
 		"type", "keyPath", "keyData", "signedIdentity", "keyType", "keyPaths"};
-	/* keyType and keyPaths belong to signedBy only. */
-	size_t count = ARRAY_COUNT(allowed) - (q->type == OCI_REQUIRE_SIGSTORE ? 2 : 0);
-	json_t *identity = json_object_get(o, "signedIdentity");
+	bool simple = q->type == OCI_REQUIRE_GPG;
+	json_t *identity = json_object_get(o, "signedIdentity"),
+	       *fulcio = json_object_get(o, "fulcio");
 	json_t *path = json_object_get(o, "keyPath"), *data = json_object_get(o, "keyData");
 
-	int r = only_members(o, allowed, count, scope, reterr);
+	int r = only_members(o, simple ? gpg : sigstore,
+		simple ? ARRAY_COUNT(gpg) : ARRAY_COUNT(sigstore), scope, reterr);
 	/* The format's own default; what cosign needs is no issue here. */
-	if (q->type == OCI_REQUIRE_GPG)
+	if (simple)
 		q->identity.type = OCI_IDENTITY_REPO_DIGEST_OR_EXACT;
 	if (r == 0 && identity)
 		r = parse_identity(&q->identity, identity, scope, reterr);
-	if (r == 0 && q->type == OCI_REQUIRE_GPG)
+	if (r == 0 && simple)
 		r = parse_keyrings(q, o, scope, reterr);
+	if (r == 0 && !simple)
+		r = parse_pem(
+			&q->rekor, o, "rekorPublicKeyPath", "rekorPublicKeyData", scope, reterr);
+	if (r == 0 && fulcio)
+		r = parse_fulcio(q, fulcio, scope, reterr);
 	if (r < 0 || q->key_paths)
 		return r;
-	if (!path == !data)
-		return bad(scope, "exactly one of keyPath and keyData must be given", reterr);
+	if ((path != NULL) + (data != NULL) + (fulcio != NULL) != 1)
+		return bad(scope,
+			simple ? "exactly one of keyPath, keyPaths and keyData must be given"
+			       : "exactly one of keyPath, keyData and fulcio must be given",
+			reterr);
+	if (fulcio)
+		return 0;
 	if (path) {
 		q->key_path = json_string_value(path);
 		return q->key_path ? 0 : bad(scope, "keyPath must be text", reterr);
@@ -252,8 +305,11 @@ int oci_policy_parse(struct oci_policy **ret, struct slice json, struct err *ret
 
 static void list_done(struct list *l)
 {
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
 		free(l->items[i].key_pem);
+		free(l->items[i].rekor.pem);
+		free(l->items[i].fulcio.ca.pem);
+	}
 	free(l->items);
 }
 

@@ -52,10 +52,19 @@ struct oci_identity {
 	const char *value, *signed_prefix;
 };
 
+/** struct oci_pem - a key or certificates: of a file or resource (@path), or in the policy (@pem);
+ * both NULL: none */
+struct oci_pem {
+	const char *path;
+	char *pem;
+};
+
 /**
  * struct oci_requirement - one element of a list
  * @key_path: file or resource with the key; NULL when another member has it
  * @key_paths: array of such, of which any may have signed (signedBy only); borrowed, NULL when absent
+ * @fulcio: certificates of this authority instead of a key (sigstoreSigned only)
+ * @rekor: the signature must be in the log of this key; mandatory with @fulcio
  * @key_pem, @key_size: from keyData, owned by the policy: NUL-terminated PEM, or a keyring
  */
 struct oci_requirement {
@@ -64,6 +73,11 @@ struct oci_requirement {
 	const json_t *key_paths;
 	char *key_pem;
 	size_t key_size;
+	struct oci_pem rekor;
+	struct {
+		struct oci_pem ca;
+		const char *issuer, *subject; /* borrowed; NULL: no certificates */
+	} fulcio;
 	struct oci_identity identity;
 };
 
