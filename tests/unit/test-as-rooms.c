@@ -16,6 +16,7 @@
 #include "support/cca_sim.h"
 #include "support/csv_sim.h"
 #include "support/se_sim.h"
+#include "support/tpm_sim.h"
 #include "trustee/as/as.h"
 
 #define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
@@ -212,6 +213,26 @@ static void test_se(void **state)
 	appraise(&s, "se", se_evidence(&s, sim), "affirming", 3, 2, 3);
 }
 
+/* A key that nobody registered is trusted when its certificate leads to a known CA. */
+static void test_tpm(void **state)
+{
+	static const char zero[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+	const struct tpm_sim_options none = {0};
+	cleanup_with(tpm_sim_done) struct tpm_sim sim;
+	assert_int_equal(tpm_sim_new(&none, &sim), 0);
+	cleanup_with(service_done) struct service s = new_service(collateral_store_save(sim.store));
+	struct slice nonce = digest_slice(&s.report_data);
+	json_t *plain = tpm_sim_evidence(&sim, nonce);
+
+	refer(&s, "tpm_pcr00", zero);
+	refer(&s, "tpm_pcr08", zero);
+	refer(&s, "tpm_pcr09", zero);
+	appraise(&s, "tpm", tpm_sim_evidence(&sim, nonce), "warning", 3, 32, 2);
+	json_object_del(plain, "ak_certificate");
+	appraise(&s, "tpm", plain, "contraindicated", 33, 97, 36);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_dcu),
 		cmocka_unit_test(test_se),
+		cmocka_unit_test(test_tpm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

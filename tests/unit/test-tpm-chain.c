@@ -5,157 +5,27 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "evidence/tpm_chain.h"
-#include "evidence/tpm_quote.h"
-#include "support/dcap_sim_pki.h"
+#include "support/tpm_sim.h"
 
-#define NOW 1793491200 /* 2026-11-01T00:00:00Z */
-#define DAY 86400
+#define NOW TPM_SIM_NOW
+#define DAY TPM_SIM_DAY
 #define SESSION "0123456789abcdef0123456789abcdef0123456789abcdef"
 
-/* What is wrong with this world; all zero: nothing. */
-struct options {
-	bool expired_ak, expired_ca, expired_crl, revoked_ak, ca_as_ak, no_crl_of_root, other_key;
-};
-
-struct world {
-	struct sim_key root_key, ca_key, ak;
-	X509 *root, *ca, *ak_cert;
-	struct collateral_store *store;
-	struct buf ak_der, chain;
-};
-
-static void add_crl(
-	X509 *issuer, const struct sim_key *key, int64_t until, long revoked, struct buf *out)
+static struct tpm_sim new_world(const struct tpm_sim_options *o)
 {
-	cleanup_with(buf_done) struct buf der = buf_init(0), text = buf_init(0);
-
-	assert_int_equal(sim_crl(issuer, key, NOW - DAY, until, revoked, &der), 0);
-	b64_encode(&text, buf_slice(&der), B64_STD);
-	buf_put_str(out, "-----BEGIN X509 CRL-----\n");
-	for (size_t i = 0; i < text.size; i += 64) {
-		buf_put_slice(out, slice_cut(buf_slice(&text), i, 64));
-		buf_put_str(out, "\n");
-	}
-	buf_put_str(out, "-----END X509 CRL-----\n");
-}
-
-static void make_certs(struct world *w, const struct options *o)
-{
-	const struct sim_cert root = {.common_name = "Root",
-		.key = &w->root_key,
-		.serial = 1,
-		.ca = true,
-		.path_length = -1,
-		.from = NOW - 9 * DAY,
-		.until = NOW + 9 * DAY};
-	w->root = sim_cert_new(&root);
-	const struct sim_cert ca = {.common_name = "CA",
-		.key = &w->ca_key,
-		.issuer = w->root,
-		.issuer_key = &w->root_key,
-		.serial = 2,
-		.ca = true,
-		.path_length = 0,
-		.from = NOW - 9 * DAY,
-		.until = o->expired_ca ? NOW - DAY : NOW + 9 * DAY};
-	w->ca = sim_cert_new(&ca);
-	const struct sim_cert ak = {.common_name = "AK",
-		.key = o->other_key ? &w->root_key : &w->ak,
-		.issuer = w->ca,
-		.issuer_key = &w->ca_key,
-		.serial = 3,
-		.ca = o->ca_as_ak,
-		.path_length = -1,
-		.from = NOW - 9 * DAY,
-		.until = o->expired_ak ? NOW - DAY : NOW + 9 * DAY};
-	w->ak_cert = sim_cert_new(&ak);
-	assert_non_null(w->ak_cert);
-}
-
-static struct world new_world(const struct options *o)
-{
-	struct world w = {.store = collateral_store_new()};
-	cleanup_with(buf_done) struct buf roots = buf_init(0), crls = buf_init(0);
-	uint8_t *der = NULL;
-
-	assert_int_equal(sim_key_new(&w.root_key), 0);
-	assert_int_equal(sim_key_new(&w.ca_key), 0);
-	assert_int_equal(sim_key_new(&w.ak), 0);
-	make_certs(&w, o);
-	int size = i2d_X509(w.ak_cert, &der);
-	buf_put(&w.ak_der, der, (size_t)size);
-	buf_put_zero(&w.ak_der, 8); /* as NV memory pads it */
-	OPENSSL_free(der);
-	assert_int_equal(sim_pem(w.ca, &w.chain), 0);
-	assert_int_equal(sim_pem(w.root, &roots), 0);
-	add_crl(w.ca, &w.ca_key, o->expired_crl ? NOW - 1 : NOW + DAY, o->revoked_ak ? 3 : 0,
-		&crls);
-	if (!o->no_crl_of_root)
-		add_crl(w.root, &w.root_key, NOW + DAY, 0, &crls);
-	assert_int_equal(collateral_store_put(w.store, "tpm/roots", buf_slice(&roots)), 0);
-	assert_int_equal(collateral_store_put(w.store, "tpm/crls", buf_slice(&crls)), 0);
+	struct tpm_sim w;
+	assert_int_equal(tpm_sim_new(o, &w), 0);
 	return w;
 }
 
-static void world_done(struct world *w)
+static json_t *make_evidence(const struct tpm_sim *w)
 {
-	sim_key_done(&w->root_key);
-	sim_key_done(&w->ca_key);
-	sim_key_done(&w->ak);
-	X509_free(w->root);
-	X509_free(w->ca);
-	X509_free(w->ak_cert);
-	collateral_store_free(w->store);
-	buf_done(&w->ak_der);
-	buf_done(&w->chain);
-}
-
-/* A quote over registers that are zero, signed by the AK. */
-static json_t *make_evidence(const struct world *w)
-{
-	static const uint8_t zero[TPM_PCR_COUNT * 32];
-	cleanup_with(buf_done) struct buf quote = buf_init(0), raw = buf_init(0),
-					  signature = buf_init(0), spki = buf_init(0);
-	json_t *pcrs = json_array(), *tpm = json_pack("{s:o}", "pcrs", pcrs);
-	json_t *evidence = json_pack("{s:o}", "tpm_quote", tpm);
-	struct digest d;
-
-	assert_int_equal(hash_once(HASH_SHA256, slice_of(zero, sizeof(zero)), &d), 0);
-	buf_put_u32be(&quote, TPM_GENERATED_VALUE);
-	buf_put_u16be(&quote, TPM_ST_ATTEST_QUOTE);
-	buf_put_u16be(&quote, 0);
-	buf_put_u16be(&quote, 48);
-	buf_put_str(&quote, SESSION);
-	buf_put_zero(&quote, 16);
-	buf_put_u8(&quote, 1);
-	buf_put_zero(&quote, 8);
-	buf_put_u32be(&quote, 1);
-	buf_put_u16be(&quote, TPM_ALG_SHA256);
-	buf_put_u32be(&quote, 0x03FFFFFF);
-	buf_put_u16be(&quote, 32);
-	buf_put_slice(&quote, digest_slice(&d));
-	assert_int_equal(pkey_sign(w->ak.key, SIG_ES256, buf_slice(&quote), &raw), 0);
-	buf_put_u16be(&signature, TPM_ALG_ECDSA);
-	buf_put_u16be(&signature, TPM_ALG_SHA256);
-	for (size_t i = 0; i < 2; i++) {
-		buf_put_u16be(&signature, 32);
-		buf_put_slice(&signature, slice_cut(buf_slice(&raw), 32 * i, 32));
-	}
-	for (size_t i = 0; i < TPM_PCR_COUNT; i++)
-		json_array_append_new(pcrs,
-			json_string("000000000000000000000000000000000000000000000000000000000000"
-				    "0000"));
-	assert_int_equal(pkey_to_spki(w->ak.key, &spki), 0);
-	assert_int_equal(json_set_b64(tpm, "message", buf_slice(&quote), B64_STD), 0);
-	assert_int_equal(json_set_b64(tpm, "signature", buf_slice(&signature), B64_STD), 0);
-	assert_int_equal(json_set_b64(evidence, "ak_public", buf_slice(&spki), B64_STD), 0);
-	assert_int_equal(
-		json_set_b64(evidence, "ak_certificate", buf_slice(&w->ak_der), B64_STD), 0);
-	assert_int_equal(json_set_slice(evidence, "ak_certificate_chain", buf_slice(&w->chain)), 0);
+	json_t *evidence = tpm_sim_evidence(w, SLICE_LIT(SESSION));
+	assert_non_null(evidence);
 	return evidence;
 }
 
-static void expect(const struct world *w, json_t *evidence, int64_t now, const char *reason)
+static void expect(const struct tpm_sim *w, json_t *evidence, int64_t now, const char *reason)
 {
 	cleanup_with(evidence_result_done) struct evidence_result result = {0};
 	const struct evidence_request q = {.evidence = evidence,
@@ -176,8 +46,8 @@ static void expect(const struct world *w, json_t *evidence, int64_t now, const c
 
 static void test_good(void **state)
 {
-	const struct options none = {0};
-	cleanup_with(world_done) struct world w = new_world(&none);
+	const struct tpm_sim_options none = {0};
+	cleanup_with(tpm_sim_done) struct tpm_sim w = new_world(&none);
 	json_t *plain = make_evidence(&w);
 
 	expect(&w, make_evidence(&w), NOW, NULL);
@@ -195,7 +65,7 @@ static void test_good(void **state)
 static void test_worlds(void **state)
 {
 	static const struct {
-		struct options o;
+		struct tpm_sim_options o;
 		const char *reason;
 	} worlds[] = {
 		{{.expired_ak = true}, "has expired"},
@@ -207,15 +77,15 @@ static void test_worlds(void **state)
 		{{.other_key = true}, "certificate of another key"},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(worlds); i++) {
-		cleanup_with(world_done) struct world w = new_world(&worlds[i].o);
+		cleanup_with(tpm_sim_done) struct tpm_sim w = new_world(&worlds[i].o);
 		expect(&w, make_evidence(&w), NOW, worlds[i].reason);
 	}
 }
 
 static void test_foreign_chain(void **state)
 {
-	const struct options none = {0};
-	cleanup_with(world_done) struct world w = new_world(&none), other = new_world(&none);
+	const struct tpm_sim_options none = {0};
+	cleanup_with(tpm_sim_done) struct tpm_sim w = new_world(&none), other = new_world(&none);
 	json_t *evidence = make_evidence(&w);
 
 	expect(&other, json_deep_copy(evidence), NOW, "there is no revocation list of");
@@ -227,8 +97,8 @@ static void test_foreign_chain(void **state)
 /* No byte of the certificate may be another one; what is behind it does not count. */
 static void test_mutations(void **state)
 {
-	const struct options none = {0};
-	cleanup_with(world_done) struct world w = new_world(&none);
+	const struct tpm_sim_options none = {0};
+	cleanup_with(tpm_sim_done) struct tpm_sim w = new_world(&none);
 
 	for (size_t i = 0; i + 8 < w.ak_der.size; i++) {
 		w.ak_der.data[i] ^= (uint8_t)(1U << i % 8);
@@ -240,8 +110,8 @@ static void test_mutations(void **state)
 static void test_ek(void **state)
 {
 	static const char *const names[] = {"ekcert-swtpm-rsa2048-v", "ekcert-swtpm-secp384r1-v"};
-	const struct options none = {0};
-	cleanup_with(world_done) struct world w = new_world(&none);
+	const struct tpm_sim_options none = {0};
+	cleanup_with(tpm_sim_done) struct tpm_sim w = new_world(&none);
 
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		cleanup_with(buf_done) struct buf der = buf_init(0), ca = buf_init(0);
