@@ -91,6 +91,8 @@ def test_request_ids(broker):
     _, headers, _ = client.call("GET", "/kbs/v0/nothing", X_Request_Id="a b\"c")
     expect("made", len(headers["X-Request-Id"]), 16)
     mark = len(broker.log())
+    client.call("POST", "/kbs/v0/attest", "{}", X_Request_Id="refused-one")
+    broker.wait_log("request=refused-one", mark)
     client.call("GET", "/kbs/v0/admin/audit", X_Request_Id="who-asks")
     broker.wait_log("request=who-asks", mark)
 

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -28,7 +29,7 @@ RECOVERY_S = 40  # longest silence that a client may see; crash recovery of the 
 
 
 class Postgres:
-    """A cluster in a temporary folder, on a unix socket, run as the user postgres."""
+    """A cluster in a temporary folder, on a unix socket and on loopback, run as the user postgres."""
 
     def __init__(self):
         found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
@@ -37,6 +38,9 @@ class Postgres:
             sys.exit(1 if os.environ.get("CI") else 77)
         self.bin = found[-1]
         self.dir = tempfile.mkdtemp(prefix="husk-pg-")
+        with socket.socket() as probe:  # a port that is free now
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         self.become = []
         if os.geteuid() == 0:
             self.become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
@@ -46,7 +50,7 @@ class Postgres:
                  "--locale=C", "--no-sync")
         self.process = None
         self.start()
-        self.run("createdb", "-h", self.dir, "-U", "postgres", "husk")
+        self.run("createdb", "-h", self.dir, "-p", str(self.port), "-U", "postgres", "husk")
 
     def run(self, *args):
         subprocess.run(self.become + [os.path.join(self.bin, args[0]), *args[1:]], check=True,
@@ -59,10 +63,11 @@ class Postgres:
             with open(self.dir + "/log", "ab") as log:
                 self.process = subprocess.Popen(
                     self.become + [self.bin + "/postgres", "-D", self.dir + "/data", "-k", self.dir,
-                                   "-c", "listen_addresses=", "-c", "shared_buffers=16MB",
+                                   "-c", "listen_addresses=127.0.0.1", "-p", str(self.port),
+                                   "-c", "shared_buffers=16MB",
                                    "-c", "fsync=off"], stdout=log, stderr=log, cwd="/")
             while self.process.poll() is None and time.monotonic() < deadline:
-                if subprocess.run([self.bin + "/pg_isready", "-q", "-h", self.dir],
+                if subprocess.run([self.bin + "/pg_isready", "-q", "-h", self.dir, "-p", str(self.port)],
                                   check=False).returncode == 0:
                     return
                 time.sleep(0.05)
@@ -80,6 +85,7 @@ class Postgres:
 
 
 def make_replicas(program, husk, postgres):
+    """The first reaches the database by its unix socket, the second by name over TCP."""
     replicas = []
     for i in range(2):
         broker = Broker(program, husk, "auth_rate = 0\n")
@@ -87,8 +93,9 @@ def make_replicas(program, husk, postgres):
                                         if not line.startswith("store = ")).replace(
             "[attestation_service]\n", "[attestation_service]\ninsecure_accept_sample = true\n", 1)
             + '\n[storage_backend]\nstorage_type = "Postgres"\n'
-              '[storage_backend.backends.postgres]\nhost = "%s"\ndb = "husk"\n'
-              'username = "postgres"\nstatement_timeout_ms = 3000\n' % postgres.dir)
+              '[storage_backend.backends.postgres]\nhost = "%s"\nport = %d\ndb = "husk"\n'
+              'username = "postgres"\nstatement_timeout_ms = 3000\n'
+            % ((postgres.dir, "localhost")[i], postgres.port))
         if i == 1:
             for name in ("admin.pub", "admin.key", "admin-token", "token.key"):
                 shutil.copy(replicas[0].path(name), broker.path(name))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The base library: each module's contract, both directions of each comparison, and its limits. */
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/disk_sync.h"
 #include "base/enc.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -384,9 +386,42 @@ static void test_log(void **state)
 	assert_non_null(strstr(buf_str(&b), "\"event\":\"json\",\"i\":-1,\"s\":\"a\\\"b\"}\n"));
 }
 
+static void test_disk_sync(void **state)
+{
+	char path[] = "/tmp/husk-sync-XXXXXX";
+	cleanup_fd int fd = mkstemp(path);
+	struct disk_sync *d = disk_sync_new();
+	struct pollfd p = {.events = POLLIN};
+	int r = -EAGAIN;
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(disk_sync_start(NULL, fd), -EOPNOTSUPP);
+	if (!d)
+		return; /* a sandbox without asynchronous I/O: callers sync the ordinary way */
+	assert_int_equal(disk_sync_end(d), -EAGAIN);
+	assert_int_equal(fd_write_full(fd, "x", 1), 0);
+	assert_int_equal(disk_sync_start(d, fd), 0);
+	p.fd = disk_sync_eventfd(d);
+	for (int i = 0; i < 100 && r == -EAGAIN; i++) {
+		(void)!poll(&p, 1, 1000);
+		r = disk_sync_end(d);
+	}
+	assert_int_equal(r, 0);
+	/* Once more, and what cannot be synced. */
+	assert_int_equal(disk_sync_start(d, fd), 0);
+	assert_int_equal(disk_sync_start(d, fd), -EBUSY);
+	for (int i = 0; i < 100 && (r = disk_sync_end(d)) == -EAGAIN; i++)
+		(void)!poll(&p, 1, 1000);
+	assert_int_equal(r, 0);
+	assert_int_equal(disk_sync_start(d, -1), -EBADF);
+	disk_sync_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_disk_sync),
 		cmocka_unit_test(test_err),
 		cmocka_unit_test(test_rd),
 		cmocka_unit_test(test_buf),

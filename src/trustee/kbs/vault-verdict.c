@@ -35,6 +35,8 @@ static json_t *make_record(const struct call *c, const char *kind, const char *s
 
 	if (!record)
 		return NULL;
+	if (c->request_id[0])
+		json_object_set_new(record, "request", json_string(c->request_id));
 	if (c->tee[0])
 		json_object_set_new(record, "tee", json_string(c->tee));
 	if (c->target.route == ROUTE_RESOURCE_GET)
@@ -76,7 +78,7 @@ static void log_refusal(struct call *c, const char *kind, const char *stage, con
 		return;
 	log_warn("kbs.refused", LOG_STR("id", id), LOG_STR("kind", kind), LOG_STR("tee", c->tee),
 		LOG_STR("stage", stage), LOG_STR("reason", reason), LOG_STR("peer", c->peer),
-		LOG_STR("rule", wire_str(first, "rule")),
+		LOG_STR("request", c->request_id), LOG_STR("rule", wire_str(first, "rule")),
 		LOG_STR("expression", wire_str(first, "expression")),
 		LOG_STR("fix", wire_str(first, "fix")));
 }
