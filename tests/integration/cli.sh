@@ -15,6 +15,19 @@ for page in "$dir"/*.1; do
 	warnings=$(groff -man -Tutf8 -ww -z "$page" 2>&1) || fail "$page: groff"
 	[ -z "$warnings" ] || fail "$page: $warnings"
 done
+for page in "$(dirname "$0")"/../../docs/man/*.[58]; do
+	warnings=$(groff -man -Tutf8 -ww -z "$page" 2>&1) || fail "$page: groff"
+	[ -z "$warnings" ] || fail "$page: $warnings"
+done
+# Every key of [husk] is described.
+config=$(dirname "$0")/../../src/trustee/kbs/config.c
+for key in $(sed -n '/^static const struct key g_husk/,/^};/s/^\t[A-Z]*("\([a-z_]*\)".*/\1/p' "$config"); do
+	case $key in
+	service | grpc_sockets | rest_sockets | client_ca | insecure_no_client_auth | \
+		insecure_allow_unbound_evidence) continue ;; # of husk-as and husk-rvps
+	esac
+	grep -q "$key" "$(dirname "$0")/../../docs/man/husk-kbs.5" || fail "husk-kbs(5) lacks $key"
+done
 [ "$count" = "$("$husk" man --list | wc -l)" ] || fail "$count pages, not one a command"
 while read -r path; do
 	[ "$path" = husk ] && continue
