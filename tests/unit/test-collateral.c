@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collateral: dates, URLs of vendors, fetching from a simulated one, bundles, folders. */
-#include <arpa/inet.h>
 #include <ftw.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,6 +21,7 @@
 #include "fmt/json.h"
 #include "support/dcap_sim.h"
 #include "support/snp_sim.h"
+#include "support/vendor_sim.h"
 
 #define HWID64                                                             \
 	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" \
@@ -149,64 +146,6 @@ static void test_life(void **state)
 
 /* --- a vendor on loopback ----------------------------------------------------------------- */
 
-struct page {
-	const char *target, *head;
-	struct slice body;
-};
-
-static void answer(int c, const struct page *pages)
-{
-	char in[8192] = "", line[512];
-	ssize_t n = recv(c, in, sizeof(in) - 1, 0);
-	cleanup_with(buf_done) struct buf out = buf_init(1 << 20);
-
-	in[n > 0 ? n : 0] = 0;
-	for (; pages->target; pages++) {
-		snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", pages->target);
-		if (str_starts(in, line))
-			break;
-	}
-	buf_printf(&out, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
-		pages->target ? pages->head : "404 Not Found", pages->body.size);
-	buf_put_slice(&out, pages->body);
-	assert_int_equal(fd_write_full(c, out.data, out.size), 0);
-}
-
-static pid_t serve(const struct page *pages, uint16_t *ret_port)
-{
-	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-	socklen_t size = sizeof(addr);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_int_equal(listen(fd, 16), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
-	*ret_port = ntohs(addr.sin_port);
-	pid_t pid = fork();
-	if (pid == 0) {
-		alarm(60);
-		for (;;) {
-			int c = accept(fd, NULL, NULL);
-			answer(c, pages);
-			close(c);
-		}
-	}
-	close(fd);
-	return pid;
-}
-
-static const char *percent_encode(struct slice text, struct buf *out)
-{
-	buf_put_str(out, "200 OK\r\nTCB-Info-Issuer-Chain: ");
-	for (size_t i = 0; i < text.size; i++) {
-		if (text.data[i] == '\n' || text.data[i] == ' ' || text.data[i] == '%')
-			buf_printf(out, "%%%02X", text.data[i]);
-		else
-			buf_put_u8(out, text.data[i]);
-	}
-	return buf_str(out);
-}
-
 static void test_fetch(void **state)
 {
 	cleanup(collateral_store_free) struct collateral_store *from = collateral_store_new(),
@@ -219,7 +158,7 @@ static void test_fetch(void **state)
 	const char *tcb = NULL, *key;
 	char target[256], base[64];
 	struct err e = {0};
-	uint16_t port;
+	struct vendor_sim vendor = {0};
 
 	assert_int_equal(dcap_sim_publish(intel, from), 0);
 	for (size_t i = 0; (key = collateral_store_at(from, i, NULL)) != NULL; i++) {
@@ -232,8 +171,9 @@ static void test_fetch(void **state)
 	char chain_key[COLLATERAL_KEY_SIZE];
 	snprintf(chain_key, sizeof(chain_key), "%s/chain", tcb);
 	struct slice list = item_of(from, "intel/crl/platform");
-	const struct page pages[] = {
-		{target, percent_encode(item_of(from, chain_key), &head), item_of(from, tcb)},
+	vendor_chain_head(&head, "TCB-Info-Issuer-Chain", item_of(from, chain_key));
+	const struct vendor_page pages[] = {
+		{target, buf_str(&head), item_of(from, tcb)},
 		{"/sgx/certification/v4/pckcrl?ca=platform&encoding=der", "200 OK", list},
 		/* what is something else, without its chain, or not now */
 		{"/sgx/certification/v4/pckcrl?ca=processor&encoding=der", "200 OK",
@@ -243,8 +183,8 @@ static void test_fetch(void **state)
 		{"/root", "500 Oops", SLICE_EMPTY},
 		{NULL},
 	};
-	pid_t server = serve(pages, &port);
-	snprintf(base, sizeof(base), "http://127.0.0.1:%u", port);
+	assert_int_equal(vendor_sim_start(&vendor, pages), 0);
+	snprintf(base, sizeof(base), "http://127.0.0.1:%u", vendor.port);
 	char root[80];
 	snprintf(root, sizeof(root), "%s/root", base);
 	const struct collateral_sources sources = {.intel_pcs = base, .intel_root_crl = root};
@@ -285,8 +225,7 @@ static void test_fetch(void **state)
 				collateral_get(collateral_store_provider(to), bad[i].key, &unused),
 				-ENOENT);
 	}
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	vendor_sim_stop(&vendor);
 }
 
 /* An answer that is older than what is there is not taken: a cache cannot roll us back. */

@@ -51,6 +51,8 @@ must_check int as_set_references(struct as *as, const json_t *records);
  * Return: 0, -EBADMSG, -E2BIG, -ENOMEM; the old one stays on failure.
  */
 must_check int as_set_collateral(struct as *as, const json_t *doc, struct err *reterr);
+/** as_add_collateral() - likewise, but keep what @doc does not name */
+must_check int as_add_collateral(struct as *as, const json_t *doc, struct err *reterr);
 /** as_share_collateral() - use what @from has, now and later; @from must outlive @as */
 void as_share_collateral(struct as *as, const struct as *from);
 struct digest;

@@ -190,6 +190,13 @@ void as_use_values(struct as *as, const json_t *values, json_t *wanted)
 	as->wanted = wanted;
 }
 
+int as_add_collateral(struct as *as, const json_t *doc, struct err *reterr)
+{
+	if (!as->collateral)
+		return as_set_collateral(as, doc, reterr);
+	return collateral_store_load(as->collateral, doc, reterr);
+}
+
 void as_trust_insecure_intel_root(struct as *as, const struct digest *pin)
 {
 	as->insecure_intel_root = *pin;

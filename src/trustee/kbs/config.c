@@ -107,6 +107,16 @@ static const struct key g_signer[] = {
 	STR("cert_url", signer.cert_url, NULL),
 	LIST("published_key_paths", signer.published_key_paths),
 };
+static const struct key g_collateral[] = {
+	BOOL("fetch", collateral.fetch),
+	STR("intel_pcs_url", collateral.intel_pcs_url, NULL),
+	STR("intel_root_crl_url", collateral.intel_root_crl_url, NULL),
+	STR("amd_kds_url", collateral.amd_kds_url, NULL),
+	STR("nvidia_rim_url", collateral.nvidia_rim_url, NULL),
+	STR("ca_cert", collateral.ca_cert, NULL),
+	STR("proxy", collateral.proxy, NULL),
+	NUM("refresh_days", collateral.refresh_days, 0, 365, 7),
+};
 static const struct key g_husk[] = {
 	STR("store", store.path, NULL),
 	STR("collateral", husk.collateral, NULL),
@@ -603,8 +613,8 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 static int check_top(const json_t *root, struct err *reterr)
 {
 	static const char *const known[] = {"http_server", "admin", "attestation_token",
-		"attestation_service", "storage_backend", "session_storage_type", "plugins",
-		"husk"};
+		"attestation_service", "storage_backend", "session_storage_type", "plugins", "husk",
+		"collateral"};
 	const char *name;
 	json_t *value;
 
@@ -639,6 +649,9 @@ int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reter
 	if (r == 0)
 		r = read_section(
 			SECTION("husk", g_husk), json_object_get(root, "husk"), ret, reterr);
+	if (r == 0)
+		r = read_section(SECTION("collateral", g_collateral),
+			json_object_get(root, "collateral"), ret, reterr);
 	if (r == 0)
 		r = check_plugins(json_object_get(root, "plugins"), reterr);
 	if (r == 0)

@@ -71,6 +71,9 @@ struct config_strings {
  * @protocol_min: the oldest version of the KBS protocol that is served
  * @insecure_nvidia_root: likewise instead of NVIDIA's, of devices and of manifests
  * @store: with @postgres the database of struct postgres, else the SQLite file @path
+ * @collateral.fetch: ask vendors for collateral that is missing or expires within @refresh_days;
+ * the URLs are base URLs, NULL the vendors' own; @ca_cert: PEM of the roots to trust instead of the
+ * system's; @proxy: http://HOST:PORT
  * @resource_versions: versions of a resource whose content is kept
  * @memory_max_mib: of each process; beyond it allocations fail, and with them the request at hand
  * @request_rate: requests of any kind a second from one address; 0 is no limit
@@ -144,6 +147,13 @@ struct kbs_config {
 		uint32_t connect_timeout_ms;
 		uint32_t statement_timeout_ms;
 	} postgres;
+	struct {
+		bool fetch;
+		const char *intel_pcs_url, *intel_root_crl_url, *amd_kds_url, *nvidia_rim_url;
+		const char *ca_cert;
+		const char *proxy;
+		uint32_t refresh_days;
+	} collateral;
 	struct {
 		const char *collateral;
 		const char *insecure_intel_root;

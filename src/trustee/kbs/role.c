@@ -110,6 +110,7 @@ int role_main(const char *role)
 		{"vault", role_vault},
 		{"verifier", role_verifier},
 		{"remote", role_remote},
+		{"fetcher", role_fetcher},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);

@@ -7,6 +7,7 @@
  *   front       sockets, TLS, HTTP; no keys but TLS's own, no store
  *   vault       store, token key, sessions, decisions; no network
  *   verifier    evidence and policies; nothing else at all
+ *   fetcher     asks vendors for collateral, when it is to; nothing but the network
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
  * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
@@ -17,15 +18,21 @@
 
 enum role_fd {
 	ROLE_FD_CONFIG = 3,  /* JSON, memfd */
-	ROLE_FD_LINK = 4,    /* front: vault; vault: front; verifier, remote: vault */
+	ROLE_FD_LINK = 4,    /* front: vault; vault: front; verifier, remote, fetcher: vault */
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-/* Workers of the vault: verifiers first, then remotes. */
+/* Workers of the vault: verifiers first, then remotes, then the fetcher. */
 #define WORKERS_MAX 80
 static inline unsigned role_workers(const struct kbs_config *c)
 {
-	return c->husk.verifiers + kbs_config_remotes(c);
+	return c->husk.verifiers + kbs_config_remotes(c) + (c->collateral.fetch ? 1 : 0);
+}
+static inline const char *role_worker_name(const struct kbs_config *c, unsigned index)
+{
+	if (index < c->husk.verifiers)
+		return "verifier";
+	return index < c->husk.verifiers + kbs_config_remotes(c) ? "remote" : "fetcher";
 }
 
 #define CONTROL_READY 0xFFFFFFFFu  /* "tag" of the message that says a role is up */
@@ -36,6 +43,7 @@ int role_front(const struct kbs_config *c);
 int role_vault(const struct kbs_config *c);
 int role_verifier(const struct kbs_config *c);
 int role_remote(const struct kbs_config *c);
+int role_fetcher(const struct kbs_config *c);
 /* @path: where the configuration is read again from, on SIGHUP */
 /* @path: what is read again on SIGHUP; NULL: nothing, a change takes a restart */
 int role_supervisor(const struct kbs_config *c, const char *path);

@@ -39,6 +39,7 @@ static const struct row g_rows[] = {
 	{"GET", "admin/tenants", ROUTE_ADMIN_TENANTS, NEED_ADMIN, false},
 	{"PUT", "admin/tenants/", ROUTE_ADMIN_TENANT_SET, NEED_ADMIN, false},
 	{"DELETE", "admin/tenants/", ROUTE_ADMIN_TENANT_DELETE, NEED_ADMIN, false},
+	{"GET", "admin/collateral", ROUTE_ADMIN_COLLATERAL, NEED_ADMIN, false},
 	{"POST", "admin/backup", ROUTE_ADMIN_BACKUP, NEED_ADMIN, false},
 };
 
@@ -90,6 +91,7 @@ static const char *const g_names[ROUTE_MAX_] = {
 	[ROUTE_ADMIN_TENANT_SET] = "admin/tenants",
 	[ROUTE_ADMIN_TENANT_DELETE] = "admin/tenants",
 	[ROUTE_ADMIN_BACKUP] = "admin/backup",
+	[ROUTE_ADMIN_COLLATERAL] = "admin/collateral",
 };
 
 bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t path_size,

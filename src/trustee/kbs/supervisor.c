@@ -93,8 +93,7 @@ static int start_worker(struct supervisor *s, unsigned index)
 
 	if (r < 0)
 		return r;
-	r = spawn(s, index < s->config->husk.verifiers ? "verifier" : "remote", pair[1], -1,
-		&s->workers[index]);
+	r = spawn(s, role_worker_name(s->config, index), pair[1], -1, &s->workers[index]);
 	if (r == 0)
 		r = ipc_send_fd(s->vault_control, pair[0], index);
 	close(pair[0]);
@@ -181,7 +180,7 @@ static bool child_ended(struct supervisor *s, pid_t pid, int status)
 		if (s->workers[i].pid != pid)
 			continue;
 		if (!s->stopping)
-			log_end(i < s->config->husk.verifiers ? "verifier" : "remote", status);
+			log_end(role_worker_name(s->config, i), status);
 		/* Whoever can crash verifiers must not also get our processor. */
 		s->workers[i] = (struct child){
 			.restart_at_ms = (int64_t)clock_mono_ms() + RESTART_DELAY_MS};
@@ -364,6 +363,10 @@ static void reload(struct supervisor *s)
 		log_warn("kbs.reload.ignored", LOG_STR("option", "verifiers"),
 			LOG_STR("effect", "it takes a restart"));
 	c.husk.verifiers = s->config->husk.verifiers;
+	if (r == 0 && c.collateral.fetch != s->config->collateral.fetch)
+		log_warn("kbs.reload.ignored", LOG_STR("option", "fetch"),
+			LOG_STR("effect", "it takes a restart"));
+	c.collateral.fetch = s->config->collateral.fetch;
 	if (r == 0)
 		r = reload_from(s, &c, &e);
 	if (r < 0) {

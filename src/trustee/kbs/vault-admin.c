@@ -150,6 +150,8 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 	case ROUTE_ADMIN_TENANTS:
 		return *tenant ? err_set(reterr, -ENOENT, "only outside tenants")
 			       : store_tenant_list(s, ret, reterr);
+	case ROUTE_ADMIN_COLLATERAL:
+		return vault_list_collateral(c->vault, ret);
 	case ROUTE_ADMIN_AUDIT:
 	case ROUTE_ADMIN_AUDIT_HEAD:
 	case ROUTE_ADMIN_AUDIT_PROOF:

@@ -2,6 +2,7 @@
 #pragma once
 /* Shared by the files of the vault. */
 #include "crypto/hash.h"
+#include "evidence/collateral.h"
 #include "trustee/kbs/admin.h"
 #include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/pool.h"
@@ -37,6 +38,8 @@ enum vault_counter {
 	COUNT_PLUGIN_REQUESTS,
 	COUNT_PLUGIN_ERRORS,
 	COUNT_VERIFIER_CRASHES,
+	COUNT_COLLATERAL_FETCHES,
+	COUNT_COLLATERAL_FAILURES,
 	COUNT_MAX_,
 };
 
@@ -56,15 +59,18 @@ struct vault {
 	struct admin *admin;
 	struct token_keys *keys;
 	struct pool *pool;
-	struct pool *remotes; /* owned; NULL when there is no remote service */
-	json_t *names;	      /* owned; object of reference values that policies asked for */
-	json_t *tenants;      /* owned; object whose names they are */
-	int64_t generation;   /* of the store, that verifiers know */
+	unsigned verifier_count, remote_count; /* as started: a reload does not change them */
+	struct pool *fetchers;		       /* one; NULL when nothing is to be fetched */
+	struct pool *remotes;		       /* owned; NULL when there is no remote service */
+	json_t *names;	    /* owned; object of reference values that policies asked for */
+	json_t *tenants;    /* owned; object whose names they are */
+	int64_t generation; /* of the store, that verifiers know */
 	uint64_t shared_pending, shared_attested; /* sessions in a shared store, as last counted */
 	struct call *waiting;			  /* answers that wait for a commit, newest first */
-	struct call *syncing;  /* committed, waiting for the disk, oldest first */
-	struct vault_se se;    /* of IBM Secure Execution; no key when it is not configured */
-	struct buf collateral; /* document that verifiers get; empty when there is none */
+	struct call *syncing; /* committed, waiting for the disk, oldest first */
+	struct vault_se se;   /* of IBM Secure Execution; no key when it is not configured */
+	struct collateral_store *collateral; /* what verifiers have */
+	struct fetch *fetch;		     /* NULL when nothing is to be fetched */
 	uint64_t counters[COUNT_MAX_];
 	struct histogram plugin_duration;
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
@@ -165,10 +171,9 @@ void vault_service(struct call *c, struct slice body);
 must_check int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr);
 void vault_policy_set(struct call *c, struct slice body);
 /* vault-state.c */
-/* Reads and checks the document of [husk] collateral, which all verifiers get. */
-/* With @ret_se, which the caller releases. */
-must_check int vault_read_collateral(
-	const struct kbs_config *c, struct buf *out, struct vault_se *ret_se, struct err *reterr);
+/* What was fetched and kept, and over it [husk] collateral where that is not older. */
+must_check int vault_read_collateral(const struct kbs_config *c, struct store *store,
+	struct collateral_store **ret, struct err *reterr);
 struct collateral_provider;
 /* vault-se.c: does nothing when it is not configured */
 must_check int vault_se_load(const struct kbs_config *c, const struct collateral_provider *p,
@@ -176,8 +181,21 @@ must_check int vault_se_load(const struct kbs_config *c, const struct collateral
 /* @text: the challenge; @digest: what a session keeps of it, base64 */
 must_check int vault_se_challenge(
 	struct vault *v, struct buf *text, struct buf *digest, struct err *reterr);
-/* Gives it to all verifiers that are up. */
+/* Gives all of it to all verifiers that are up, or @items in addition. */
 must_check int vault_push_collateral(struct vault *v);
+must_check int vault_add_collateral(struct vault *v, const struct collateral_store *items);
+/* What there is, its kind and when it expires; no content. */
+must_check int vault_list_collateral(const struct vault *v, json_t **ret);
+/* vault-fetch.c */
+must_check int fetch_new(struct vault *v);
+void fetch_free(struct fetch *f);
+/*
+ * Gives evidence to a verifier, as pool_submit() with @c as cookie. When the verifier misses
+ * collateral that vendors publish, that is fetched, and the evidence is given once more.
+ */
+must_check int vault_verify(struct call *c, json_t *header, struct slice body, pool_done_fn done);
+/* Asks for what expires soon, once in a while. */
+void fetch_tick(struct vault *v);
 /* Brings a fresh verifier up to date. */
 must_check int vault_push_state(struct vault *v, unsigned index);
 /* Brings all verifiers up to date with the store; work submitted afterwards sees it. */

@@ -20,6 +20,8 @@ static const char *const g_names[COUNT_MAX_] = {
 	[COUNT_PLUGIN_REQUESTS] = "kbs_plugin_requests_total{plugin_name=\"resource\"}",
 	[COUNT_PLUGIN_ERRORS] = "kbs_plugin_errors_total{plugin_name=\"resource\"}",
 	[COUNT_VERIFIER_CRASHES] = "husk_verifier_crashes_total",
+	[COUNT_COLLATERAL_FETCHES] = "husk_collateral_fetches_total",
+	[COUNT_COLLATERAL_FAILURES] = "husk_collateral_fetch_failures_total",
 };
 
 static void put_family(struct buf *out, const char *name, const uint64_t *values)

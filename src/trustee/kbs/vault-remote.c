@@ -107,14 +107,13 @@ int vault_remote_attest(struct call *c, json_t *header, struct slice body)
 
 static int submit_again(struct call *c)
 {
-	struct vault *v = c->vault;
 	json_t *header = json_deep_copy(c->work);
 
 	if (!header || json_object_set(header, "values", c->values) < 0) {
 		json_decref(header);
 		return -ENOMEM;
 	}
-	return pool_submit(v->pool, header, buf_slice(&c->text), now_ms(v), c->work_done, c);
+	return vault_verify(c, header, buf_slice(&c->text), c->work_done);
 }
 
 static void values_came(void *cookie, int error, const json_t *result)
@@ -154,7 +153,7 @@ int vault_submit_evidence(struct call *c, json_t *header, struct slice body, poo
 	const char *name;
 
 	if (!v->config->as.rvps_address)
-		return pool_submit(v->pool, header, body, now_ms(v), done, c);
+		return vault_verify(c, header, body, done);
 	c->work = header;
 	c->work_done = done;
 	c->values = json_object();

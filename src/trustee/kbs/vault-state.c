@@ -5,33 +5,35 @@
  * through this replica or another. Work that is submitted after vault_sync() sees the change,
  * because a verifier reads its messages in order.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "collateral/bundle.h"
+#include "collateral/expiry.h"
 #include "evidence/collateral_file.h"
 #include "fmt/json.h"
 #include "trustee/kbs/vault-internal.h"
 
 #define TO_ALL (-1)
 
-int vault_read_collateral(
-	const struct kbs_config *c, struct buf *out, struct vault_se *ret_se, struct err *reterr)
+int vault_read_collateral(const struct kbs_config *c, struct store *store,
+	struct collateral_store **ret, struct err *reterr)
 {
-	cleanup(collateral_store_free) struct collateral_store *store = collateral_store_new();
-	cleanup(json_decref) json_t *doc = NULL;
-	const char *path = c->husk.collateral;
+	cleanup(collateral_store_free) struct collateral_store *all = collateral_store_new();
+	cleanup(collateral_store_free) struct collateral_store *given = collateral_store_new();
+	enum collateral_fate fate;
+	struct slice item;
+	const char *key;
+	size_t count = 0;
+	int r = all && given ? store_collateral_load(store, NULL, all, &count, reterr) : -ENOMEM;
 
-	*out = buf_init(COLLATERAL_DOC_MAX);
-	if (!path)
-		return vault_se_load(c, NULL, ret_se, reterr);
-	int r = store ? collateral_store_read(store, path, reterr) : -ENOMEM;
-	if (r < 0)
-		return r;
-	r = vault_se_load(c, collateral_store_provider(store), ret_se, reterr);
-	if (r < 0)
-		return r;
-	doc = collateral_store_save(store);
-	r = doc ? json_write(doc, out) : -ENOMEM;
-	return r < 0 ? err_set(reterr, r, "collateral %s", path) : 0;
+	if (r == 0 && c->husk.collateral)
+		r = collateral_store_read(given, c->husk.collateral, reterr);
+	for (size_t i = 0; r == 0 && (key = collateral_store_at(given, i, &item)) != NULL; i++)
+		r = collateral_merge(all, key, item, &fate, reterr);
+	if (r == 0)
+		*ret = steal_ptr(all);
+	return r;
 }
 
 /* @header is consumed. */
@@ -135,13 +137,61 @@ static int push_se_key(struct vault *v, int to)
 		       : 0;
 }
 
+static int push_collateral(
+	struct vault *v, int to, const char *op, const struct collateral_store *items)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(COLLATERAL_DOC_MAX);
+	cleanup(json_decref) json_t *doc = NULL;
+
+	if (!collateral_store_at(items, 0, NULL))
+		return 0;
+	doc = collateral_store_save(items);
+	int r = doc ? json_write(doc, &text) : -ENOMEM;
+	return r == 0 ? push(v, to, json_pack("{s:s}", "op", op), buf_slice(&text)) : r;
+}
+
+static json_t *describe(const char *key, struct slice item, int64_t now)
+{
+	struct collateral_life life = {0};
+	char from[RFC3339_SIZE], until[RFC3339_SIZE];
+	bool good = collateral_life(item, &life, NULL) == 0;
+	json_t *o = json_pack("{s:s, s:I, s:s, s:s}", "key", key, "size", (json_int_t)item.size,
+		"kind", good ? collateral_kind_name(life.kind) : "malformed", "state",
+		!good		    ? "malformed"
+		: life.until <= now ? "expired"
+				    : "good");
+
+	if (o && good && life.until != INT64_MAX) {
+		json_object_set_new(o, "from", json_string(rfc3339_format(life.from, from)));
+		json_object_set_new(o, "until", json_string(rfc3339_format(life.until, until)));
+	}
+	return o;
+}
+
+int vault_list_collateral(const struct vault *v, json_t **ret)
+{
+	json_t *list = json_array();
+	struct slice item;
+	const char *key;
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && (key = collateral_store_at(v->collateral, i, &item)) != NULL;
+		i++)
+		r = json_array_append_new(list, describe(key, item, vault_now(v))) < 0 ? -ENOMEM
+										       : 0;
+	if (r < 0)
+		json_decref(list);
+	else
+		*ret = list;
+	return r;
+}
+
 int vault_push_state(struct vault *v, unsigned index)
 {
 	int r = push_se_key(v, (int)index);
 
-	if (r == 0 && v->collateral.size > 0)
-		r = push(v, (int)index, json_pack("{s:s}", "op", "collateral"),
-			buf_slice(&v->collateral));
+	if (r == 0)
+		r = push_collateral(v, (int)index, "collateral", v->collateral);
 	if (r == 0)
 		r = push_all(v, (int)index);
 	if (r < 0)
@@ -153,9 +203,12 @@ int vault_push_collateral(struct vault *v)
 {
 	int r = push_se_key(v, TO_ALL);
 
-	if (r < 0 || v->collateral.size == 0)
-		return r;
-	return push(v, TO_ALL, json_pack("{s:s}", "op", "collateral"), buf_slice(&v->collateral));
+	return r < 0 ? r : push_collateral(v, TO_ALL, "collateral", v->collateral);
+}
+
+int vault_add_collateral(struct vault *v, const struct collateral_store *items)
+{
+	return push_collateral(v, TO_ALL, "collateral-add", items);
 }
 
 int vault_sync(struct vault *v)

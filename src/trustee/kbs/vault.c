@@ -168,7 +168,7 @@ static int remote_send(void *cookie, unsigned index, const json_t *header, struc
 {
 	struct vault *v = cookie;
 
-	return v->ops.to_verifier(v->ops.cookie, v->config->husk.verifiers + index, header, body);
+	return v->ops.to_verifier(v->ops.cookie, v->verifier_count + index, header, body);
 }
 
 static int remote_init(void *cookie, unsigned index)
@@ -217,9 +217,11 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 		(int64_t)c->as.timeout_min * 60);
 	v->pool = pool_new(c->husk.verifiers, &pool_ops);
 	v->names = json_object();
-	if (kbs_config_remotes(c) > 0)
-		v->remotes = pool_new(kbs_config_remotes(c), &remote_ops);
-	if (!v->sessions || !v->pool || (!v->remotes && kbs_config_remotes(c) > 0))
+	v->verifier_count = c->husk.verifiers;
+	v->remote_count = kbs_config_remotes(c);
+	if (v->remote_count > 0)
+		v->remotes = pool_new(v->remote_count, &remote_ops);
+	if (!v->sessions || !v->pool || (!v->remotes && v->remote_count > 0))
 		return -ENOMEM;
 	r = vault_open_store(c, &v->store, reterr);
 	if (r == 0)
@@ -229,7 +231,11 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	if (r == 0)
 		r = vault_install_defaults(v, "", reterr);
 	if (r == 0)
-		r = vault_read_collateral(c, &v->collateral, &v->se, reterr);
+		r = vault_read_collateral(c, v->store, &v->collateral, reterr);
+	if (r == 0)
+		r = vault_se_load(c, collateral_store_provider(v->collateral), &v->se, reterr);
+	if (r == 0)
+		r = fetch_new(v);
 	if (r == 0)
 		r = vault_sync(v);
 	if (r < 0)
@@ -242,7 +248,7 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 {
 	cleanup(admin_free) struct admin *admin = NULL;
 	cleanup(token_keys_free) struct token_keys *keys = NULL;
-	struct buf collateral = buf_init(0);
+	cleanup(collateral_store_free) struct collateral_store *collateral = NULL;
 	struct vault_se se = {0};
 	int r = admin_new(c, &admin, reterr);
 
@@ -250,19 +256,19 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	if (r == 0 && c->signer.key_path)
 		r = token_keys_load(c, &keys, reterr);
 	if (r == 0)
-		r = vault_read_collateral(c, &collateral, &se, reterr);
-	if (r < 0) {
-		buf_done(&collateral);
+		r = vault_read_collateral(c, v->store, &collateral, reterr);
+	if (r == 0)
+		r = vault_se_load(c, collateral_store_provider(collateral), &se, reterr);
+	if (r < 0)
 		return r;
-	}
 	admin_free(v->admin);
 	v->admin = steal_ptr(admin);
 	if (keys) {
 		token_keys_free(v->keys);
 		v->keys = steal_ptr(keys);
 	}
-	buf_done(&v->collateral);
-	v->collateral = collateral;
+	collateral_store_free(v->collateral);
+	v->collateral = steal_ptr(collateral);
 	vault_se_done(&v->se);
 	v->se = se;
 	v->config = c;
@@ -287,14 +293,16 @@ void vault_free(struct vault *v)
 	drop_all(v->syncing);
 	pool_free(v->pool);
 	pool_free(v->remotes);
+	pool_free(v->fetchers);
 	json_decref(v->names);
 	session_table_free(v->sessions);
 	admin_free(v->admin);
 	token_keys_free(v->keys);
 	store_close(v->store);
 	json_decref(v->tenants);
-	buf_done(&v->collateral);
 	vault_se_done(&v->se);
+	fetch_free(v->fetch);
+	collateral_store_free(v->collateral);
 	free(v);
 }
 
@@ -466,6 +474,7 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	case ROUTE_ADMIN_RESOURCE_VERSIONS:
 	case ROUTE_ADMIN_POLICY_VERSIONS:
 	case ROUTE_ADMIN_TENANTS:
+	case ROUTE_ADMIN_COLLATERAL:
 		vault_admin(c, body);
 		break;
 	case ROUTE_ADMIN_TENANT_SET:
@@ -479,37 +488,50 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	}
 }
 
+/* Whose worker that is, and its number there. NULL: nobody's. */
+static struct pool *pool_of(struct vault *v, unsigned *index)
+{
+	if (*index < v->verifier_count)
+		return v->pool;
+	*index -= v->verifier_count;
+	if (*index < v->remote_count)
+		return v->remotes;
+	*index -= v->remote_count;
+	return v->fetchers;
+}
+
 void vault_verifier_up(struct vault *v, unsigned index)
 {
-	if (index < v->config->husk.verifiers)
-		pool_up(v->pool, index, now_ms(v));
-	else if (v->remotes)
-		pool_up(v->remotes, index - v->config->husk.verifiers, now_ms(v));
+	struct pool *p = pool_of(v, &index);
+
+	if (p)
+		pool_up(p, index, now_ms(v));
 }
 
 void vault_verifier_down(struct vault *v, unsigned index)
 {
+	struct pool *p = pool_of(v, &index);
+
 	v->counters[COUNT_VERIFIER_CRASHES]++;
-	if (index < v->config->husk.verifiers)
-		pool_down(v->pool, index);
-	else if (v->remotes)
-		pool_down(v->remotes, index - v->config->husk.verifiers);
+	if (p)
+		pool_down(p, index);
 }
 
 int vault_verifier_message(struct vault *v, unsigned index, const json_t *header)
 {
-	if (index < v->config->husk.verifiers)
-		return pool_answer(v->pool, index, header, now_ms(v));
-	return v->remotes ? pool_answer(v->remotes, index - v->config->husk.verifiers, header,
-				    now_ms(v))
-			  : -EPROTO;
+	struct pool *p = pool_of(v, &index);
+
+	return p ? pool_answer(p, index, header, now_ms(v)) : -EPROTO;
 }
 
 void vault_tick(struct vault *v)
 {
 	vault_session_tick(v);
+	fetch_tick(v);
 	pool_expire(v->pool, now_ms(v));
 	if (v->remotes)
 		pool_expire(v->remotes, now_ms(v));
+	if (v->fetchers)
+		pool_expire(v->fetchers, now_ms(v));
 	vault_flush(v);
 }

@@ -89,14 +89,15 @@ static int set_tenants(struct verifier *v, const json_t *names)
 	return r;
 }
 
-static int set_collateral(struct verifier *v, struct slice body)
+static int set_collateral(struct verifier *v, bool add, struct slice body)
 {
 	cleanup(json_decref) json_t *doc = NULL;
 	struct err e = {0};
 	int r = json_parse(body, COLLATERAL_DOC_MAX, &doc, &e);
 
 	if (r == 0)
-		r = as_set_collateral(v->rooms[0].as, doc, &e);
+		r = add ? as_add_collateral(v->rooms[0].as, doc, &e)
+			: as_set_collateral(v->rooms[0].as, doc, &e);
 	if (r < 0)
 		log_error("verifier.collateral", LOG_STR("reason", err_text(&e, r)));
 	return r;
@@ -110,8 +111,8 @@ static int set_state(struct verifier *v, const char *op, const json_t *header, s
 
 	if (streq(op, "tenants"))
 		return set_tenants(v, json_object_get(header, "names"));
-	if (streq(op, "collateral"))
-		return set_collateral(v, body);
+	if (streq(op, "collateral") || streq(op, "collateral-add"))
+		return set_collateral(v, streq(op, "collateral-add"), body);
 	if (streq(op, "se-key"))
 		return as_set_ibm_key(v->rooms[0].as, body, &e);
 	if (!as)
@@ -230,7 +231,7 @@ static int serve_one(struct verifier *v, struct slice message)
 		return r;
 	op = wire_str(header, "op");
 	if (streq(op, "policy") || streq(op, "references") || streq(op, "collateral") ||
-		streq(op, "se-key") || streq(op, "tenants")) {
+		streq(op, "collateral-add") || streq(op, "se-key") || streq(op, "tenants")) {
 		r = set_state(v, op, header, body);
 		json_decref(header);
 		/* Reading collateral and compiling policies takes much more than what stays. */

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 /*
  * Entry n brings the schema from version n to n+1; entries are never edited after a release.
@@ -50,6 +50,8 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	" protocol @INT NOT NULL, state @INT NOT NULL, expires @INT NOT NULL, digest @BLOB NOT NULL,"
 	" token TEXT NOT NULL);"
 	"CREATE INDEX session_expires ON session(expires);",
+	"CREATE TABLE collateral("
+	" key TEXT PRIMARY KEY, fetched @INT NOT NULL, item @BLOB NOT NULL);",
 };
 
 static const char g_guard_sqlite[] = "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"

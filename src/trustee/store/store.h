@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "evidence/collateral.h"
 #include "crypto/merkle.h"
 #include "trustee/store/db.h"
 
@@ -290,3 +291,19 @@ must_check int store_session_attested(struct store *s, const char *id, const uin
 must_check int store_session_remove(struct store *s, const char *id, struct err *reterr);
 must_check int store_session_expire(struct store *s, int64_t now, struct err *reterr);
 must_check int store_session_count(struct store *s, uint64_t *ret_pending, uint64_t *ret_attested);
+
+/* --- collateral --- */
+
+/**
+ * store_collateral_put() - keep an item that was fetched; durable with the next durable write
+ * Return: 0 or negative errno.
+ */
+must_check int store_collateral_put(
+	struct store *s, const char *key, struct slice item, int64_t now, struct err *reterr);
+/**
+ * store_collateral_load() - add what is kept to @into
+ * @key: that item with its issuer chain alone; NULL: all
+ * Return: 0, also when there is none; negative errno.
+ */
+must_check int store_collateral_load(struct store *s, const char *key,
+	struct collateral_store *into, size_t *ret_count, struct err *reterr);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fetcher process: asks vendors for collateral, one item at a time, in a blocking loop. It has
+ * the network and nothing else: no evidence, no keys, no store. What it brings is checked by whom it
+ * serves.
+ */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "collateral/source.h"
+#include "fmt/json.h"
+#include "net/ipc.h"
+#include "net/sandbox.h"
+#include "trustee/kbs/role.h"
+#include "trustee/kbs/wire.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define TOTAL_TIMEOUT_MS 20000
+#define MESSAGE_MAX ((size_t)64 << 10)
+#define ROOTS_MAX ((size_t)4 << 20)
+
+struct fetcher {
+	struct http_client *http;
+	struct collateral_sources sources;
+	struct buf out;
+};
+
+/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items. */
+static int serve_one(struct fetcher *f, struct slice message)
+{
+	cleanup(collateral_store_free) struct collateral_store *items = collateral_store_new();
+	cleanup(json_decref) json_t *header = NULL, *answer = json_object();
+	struct collateral_problem problem = {0};
+	struct err e = {0};
+	struct slice body;
+	int r = items && answer ? wire_unpack(message, &header, &body) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	int error = collateral_fetch(
+		f->http, &f->sources, wire_str(header, "key"), clock_unix_s(), items, &problem, &e);
+	json_object_set(answer, "work", json_object_get(header, "work"));
+	json_object_set_new(answer, "error", json_integer(error));
+	if (error < 0)
+		json_object_set_new(answer, "reason", json_string(err_text(&e, error)));
+	else
+		json_object_set_new(answer, "document", collateral_store_save(items));
+	json_object_set_new(answer, "retry_after_s", json_integer(problem.retry_after_s));
+	buf_clear(&f->out);
+	r = wire_pack(&f->out, answer, SLICE_EMPTY);
+	return r == 0 ? ipc_write(ROLE_FD_LINK, buf_slice(&f->out)) : r;
+}
+
+static int start(struct fetcher *f, const struct kbs_config *c, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf roots = buf_init(ROOTS_MAX);
+	struct http_client_options options = {.connect_timeout_ms = CONNECT_TIMEOUT_MS,
+		.total_timeout_ms = TOTAL_TIMEOUT_MS,
+		.proxy = c->collateral.proxy};
+	static const char *const known[] = {
+		"/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/usr/share/ca-certificates"};
+	struct sandbox_path paths[ARRAY_COUNT(known)];
+	size_t count = 0;
+
+	int r = c->collateral.ca_cert ? file_read(c->collateral.ca_cert, ROOTS_MAX, &roots, reterr)
+				      : 0;
+	options.roots_pem = buf_slice(&roots);
+	if (r == 0)
+		r = http_client_new(&options, &f->http, reterr);
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+		if (access(known[i], R_OK) == 0)
+			paths[count++] = (struct sandbox_path){known[i], SANDBOX_READ};
+	}
+	return r == 0 ? role_confine(c, "fetcher", paths, count,
+				SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES,
+				reterr)
+		      : r;
+}
+
+int role_fetcher(const struct kbs_config *c)
+{
+	struct fetcher f = {
+		.sources = {c->collateral.intel_pcs_url, c->collateral.intel_root_crl_url,
+			c->collateral.amd_kds_url, c->collateral.nvidia_rim_url},
+		.out = buf_init(IPC_MESSAGE_MAX)};
+	cleanup_with(buf_done) struct buf in = buf_init(MESSAGE_MAX);
+	struct err e = {0};
+	int r = start(&f, c, &e);
+
+	while (r == 0) {
+		r = ipc_read(ROLE_FD_LINK, MESSAGE_MAX, &in);
+		if (r == 0)
+			r = serve_one(&f, buf_slice(&in));
+		if (f.out.capacity > (1u << 20))
+			buf_done(&f.out);
+	}
+	http_client_free(f.http);
+	buf_done(&f.out);
+	if (r == -ENODATA)
+		return 0; /* the vault is gone: the end of all */
+	log_error("fetcher.stopped", LOG_STR("reason", err_text(&e, r)));
+	return 1;
+}
