@@ -174,3 +174,72 @@ int b64_decode_any(struct buf *out, struct slice in)
 		return buf_error(&padded);
 	return b64_decode(out, buf_slice(&padded), B64_STD);
 }
+
+static void skip_line_ends(struct slice in, size_t *at)
+{
+	while (*at < in.size && (in.data[*at] == '\n' || in.data[*at] == '\r'))
+		++*at;
+}
+
+/* Up to four characters. Return: how many were there, or -EBADMSG with *@at on the fault. */
+static int b64_quantum(struct slice in, const uint8_t table[256], bool padded, size_t *at,
+	uint8_t value[4], bool *end)
+{
+	int n = 0;
+	while (n < 4) {
+		skip_line_ends(in, at);
+		if (*at == in.size) {
+			if (n == 0 || (n > 1 && !padded))
+				break;
+			*at -= (size_t)n;
+			return -EBADMSG;
+		}
+		uint8_t v = table[in.data[*at]];
+		if (!(v & B64_NONE)) {
+			value[n++] = v;
+			++*at;
+			continue;
+		}
+		if (!padded || in.data[*at] != '=' || n < 2)
+			return -EBADMSG;
+		++*at;
+		if (n == 2) {
+			skip_line_ends(in, at);
+			if (*at == in.size)
+				return -EBADMSG;
+			if (in.data[*at] != '=') {
+				--*at;
+				return -EBADMSG;
+			}
+			++*at;
+		}
+		skip_line_ends(in, at);
+		if (*at < in.size)
+			return -EBADMSG;
+		break;
+	}
+	*end = n < 4;
+	return n;
+}
+
+int b64_decode_lenient(struct buf *out, struct slice in, enum b64_variant variant, size_t *ret_bad)
+{
+	uint8_t table[256];
+	size_t at = 0, size = out->size;
+	b64_table(variant == B64_STD ? g_std : g_url, table);
+	for (bool end = false; !end;) {
+		uint8_t v[4] = {0};
+		int n = b64_quantum(in, table, variant != B64_URL, &at, v, &end);
+		if (n < 0) {
+			if (ret_bad)
+				*ret_bad = at;
+			out->size = size;
+			return n;
+		}
+		uint8_t bytes[3] = {(uint8_t)(v[0] << 2 | v[1] >> 4),
+			(uint8_t)(v[1] << 4 | v[2] >> 2), (uint8_t)(v[2] << 6 | v[3])};
+		if (n > 1)
+			buf_put(out, bytes, (size_t)n - 1);
+	}
+	return buf_error(out);
+}

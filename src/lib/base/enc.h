@@ -28,3 +28,11 @@ must_check int b64_decode(struct buf *out, struct slice in, enum b64_variant var
  * producers disagree. Return: as b64_decode().
  */
 must_check int b64_decode_any(struct buf *out, struct slice in);
+/**
+ * b64_decode_lenient() - the decoder of Go's standard library: line ends are skipped and bits that
+ * the padding cuts off are ignored. Only for formats whose reference is that decoder.
+ * @ret_bad: offset of the fault, as Go reports it; may be NULL
+ * Return: 0, -EBADMSG, -E2BIG, -ENOMEM.
+ */
+must_check int b64_decode_lenient(
+	struct buf *out, struct slice in, enum b64_variant variant, size_t *ret_bad);

@@ -93,6 +93,14 @@ size_t rego_compiler_diagnostics(const struct rego_compiler *c, const struct reg
 	return c->diags.count;
 }
 
+int rego_compiler_builtins(struct rego_compiler *c, const struct rego_builtin *list, size_t count)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = rego_compiler_builtin(c, list[i].name, list[i].arity, list[i].fn);
+	return r;
+}
+
 struct add_source {
 	struct rego_compiler *c;
 	const char *file;

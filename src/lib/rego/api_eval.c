@@ -73,6 +73,7 @@ void rego_eval_reset(struct rego_eval *e)
 	e->base.input = NULL;
 	e->base.data = &value_empty_object;
 	regex_cache_reset(e->regexes);
+	e->zones = NULL;
 	e->explaining = false;
 	e->cover = NULL;
 	e->last_error[0] = '\0';
@@ -350,16 +351,40 @@ static void make_string(void *arg)
 	a->value = value_string(a->m, a->text);
 }
 
+/* A part that could not be made makes the whole fail: callers check once, at the end. */
+static bool has_null(const rv *item, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!item[i])
+			return true;
+	return false;
+}
+
 static void make_array(void *arg)
 {
 	struct make_arg *a = arg;
-	a->value = value_array(a->m, a->item, a->count);
+	a->value = has_null(a->item, a->count) ? NULL : value_array(a->m, a->item, a->count);
 }
 
 static void make_object(void *arg)
 {
 	struct make_arg *a = arg;
-	a->value = value_object(a->m, (const struct pair *)(const void *)a->item, a->count);
+	a->value =
+		has_null(a->item, 2 * a->count)
+			? NULL
+			: value_object(a->m, (const struct pair *)(const void *)a->item, a->count);
+}
+
+static void make_set(void *arg)
+{
+	struct make_arg *a = arg;
+	a->value = has_null(a->item, a->count) ? NULL : value_set(a->m, a->item, a->count);
+}
+
+static void make_number(void *arg)
+{
+	struct make_arg *a = arg;
+	a->value = num_text_ok(a->text) ? num_from_text(a->m, a->text) : NULL;
 }
 
 static const struct rego_value *make(struct rego_eval *e, void (*fn)(void *), struct make_arg a)
@@ -390,6 +415,17 @@ const struct rego_value *rego_make_object(
 	return make(e, make_object, (struct make_arg){.item = pairs, .count = count});
 }
 
+const struct rego_value *rego_make_set(
+	struct rego_eval *e, const struct rego_value *const *items, size_t count)
+{
+	return make(e, make_set, (struct make_arg){.item = items, .count = count});
+}
+
+const struct rego_value *rego_make_number(struct rego_eval *e, struct slice text)
+{
+	return make(e, make_number, (struct make_arg){.text = text});
+}
+
 struct rego_eval *rego_call_eval(struct rego_call *call)
 {
 	return call->ev;
@@ -400,18 +436,49 @@ void *rego_call_cookie(struct rego_call *call)
 	return call->ev->options.cookie;
 }
 
-int rego_call_fail(struct rego_call *call, const char *fmt, ...)
+int64_t rego_call_now_ns(const struct rego_call *call)
+{
+	return call->ev->options.now_ns;
+}
+
+/* The place in the source is in front when the error ends the evaluation, as for our own ones. */
+static int fail(struct rego_call *call, const char *code, const char *text)
 {
 	struct rego_eval *e = call->ev;
-	va_list ap;
-	va_start(ap, fmt);
-	int n = snprintf(e->last_error, sizeof(e->last_error), "%s: ", call->b->name);
-	vsnprintf(e->last_error + n, sizeof(e->last_error) - (size_t)n, fmt, ap);
-	va_end(ap);
+	snprintf(e->last_error, sizeof(e->last_error), "%s: %s", call->b->name, text);
 	if (!e->options.strict_errors)
 		return 0;
+	call->failed = true;
 	if (e->mem.reterr)
-		err_at(e->mem.reterr, REGO_ERR_BUILTIN, ERR_NO_OFFSET, "eval_builtin_error", "%s",
-			e->last_error);
+		err_at(e->mem.reterr, REGO_ERR_BUILTIN, ERR_NO_OFFSET, code, "%s:%u: %s: %s: %s",
+			e->at_def->module->file, e->at_row, code, call->b->name, text);
 	return REGO_ERR_BUILTIN;
+}
+
+int rego_call_fail(struct rego_call *call, const char *fmt, ...)
+{
+	char text[ERR_TEXT_SIZE - 64];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return fail(call, "eval_builtin_error", text);
+}
+
+int rego_call_operand_error(struct rego_call *call, unsigned pos, const char *fmt, ...)
+{
+	char text[ERR_TEXT_SIZE - 64];
+	va_list ap;
+	va_start(ap, fmt);
+	int n = snprintf(text, sizeof(text), "operand %u ", pos);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	return fail(call, "eval_type_error", text);
+}
+
+int rego_call_type_error(
+	struct rego_call *call, unsigned pos, const char *want, const struct rego_value *got)
+{
+	return rego_call_operand_error(
+		call, pos, "must be %s but got %s", want, value_type_name(got));
 }

@@ -16,6 +16,16 @@ static const struct builtin_table *const tables[] = {
 	&builtin_net_table,
 	&builtin_glob_table,
 	&builtin_json_table,
+	&builtin_uri_table,
+	&builtin_time_table,
+	&builtin_random_table,
+	&builtin_remote_table,
+	&builtin_meet_table,
+	&builtin_marshal_table,
+	&builtin_graphql_table,
+	&builtin_schema_table,
+	&builtin_template_table,
+	&builtin_module_table,
 };
 
 const struct builtin *builtin_find(struct slice name)

@@ -43,4 +43,6 @@ extern const struct builtin_table builtin_compare_table, builtin_number_table,
 	builtin_aggregate_table, builtin_collection_table, builtin_object_table,
 	builtin_string_table, builtin_type_table, builtin_encode_table, builtin_regex_table,
 	builtin_misc_table, builtin_units_table, builtin_net_table, builtin_glob_table,
-	builtin_json_table;
+	builtin_json_table, builtin_uri_table, builtin_time_table, builtin_random_table,
+	builtin_remote_table, builtin_meet_table, builtin_marshal_table, builtin_graphql_table,
+	builtin_schema_table, builtin_template_table, builtin_module_table;

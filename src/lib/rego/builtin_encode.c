@@ -39,52 +39,34 @@ static rv b64url_encode_no_pad(struct call *c, const rv *arg, uint32_t count)
 	return b64(c, arg, B64_URL);
 }
 
-/* Go's decoder skips line ends. */
-static struct slice without_newlines(struct call *c, struct slice s)
-{
-	char *out = mem_alloc(c->m, s.size + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < s.size; i++)
-		if (s.data[i] != '\n' && s.data[i] != '\r')
-			out[n++] = (char)s.data[i];
-	return slice_of(out, n);
-}
-
-/* Where Go's decoder stops: the first byte that cannot be there. */
-static size_t illegal_at(struct slice s, bool url)
-{
-	for (size_t i = 0; i < s.size; i++) {
-		uint8_t ch = s.data[i];
-		bool ok = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') ||
-			  (ch >= 'A' && ch <= 'Z') ||
-			  (url ? ch == '-' || ch == '_' : ch == '+' || ch == '/');
-		if (!ok)
-			return i;
-	}
-	return s.size;
-}
-
-static rv decode(struct call *c, struct slice s, bool url)
+static rv decode(struct call *c, struct slice s, enum b64_variant variant)
 {
 	struct buf b = buf_init(mem_room(c->m));
-	s = without_newlines(c, s);
-	bool padded = s.size > 0 && s.data[s.size - 1] == '=';
-	int r = b64_decode(&b, s, !url ? B64_STD : padded ? B64_URL_PADDED : B64_URL);
-	if (r < 0) {
+	size_t bad = 0;
+	if (b64_decode_lenient(&b, s, variant, &bad) == -EBADMSG) {
 		buf_done(&b);
-		return call_fail(c, "illegal base64 data at input byte %zu", illegal_at(s, url));
+		return call_fail(c, "illegal base64 data at input byte %zu", bad);
 	}
 	return done(c, &b);
 }
 
 static rv b64_decode_fn(struct call *c, const rv *arg, uint32_t count)
 {
-	return arg_is(c, arg, 1, REGO_STRING) ? decode(c, value_slice(arg[0]), false) : NULL;
+	return arg_is(c, arg, 1, REGO_STRING) ? decode(c, value_slice(arg[0]), B64_STD) : NULL;
 }
 
+/* Padding may be left out, but not in part. */
 static rv b64url_decode_fn(struct call *c, const rv *arg, uint32_t count)
 {
-	return arg_is(c, arg, 1, REGO_STRING) ? decode(c, value_slice(arg[0]), true) : NULL;
+	if (!arg_is(c, arg, 1, REGO_STRING))
+		return NULL;
+	struct slice s = value_slice(arg[0]);
+	if (s.size > 0 && s.data[s.size - 1] == '=')
+		return decode(c, s, B64_URL_PADDED);
+	if (s.size % 4 == 1)
+		return call_fail(
+			c, "illegal base64url string: %.*s", (int)MIN(s.size, (size_t)200), s.data);
+	return decode(c, s, B64_URL);
 }
 
 static rv b64_is_valid(struct call *c, const rv *arg, uint32_t count)
@@ -92,8 +74,7 @@ static rv b64_is_valid(struct call *c, const rv *arg, uint32_t count)
 	struct buf b = buf_init(mem_room(c->m));
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
-	struct slice s = without_newlines(c, value_slice(arg[0]));
-	int r = b64_decode(&b, s, B64_STD);
+	int r = b64_decode_lenient(&b, value_slice(arg[0]), B64_STD, NULL);
 	buf_done(&b);
 	return value_bool(r == 0);
 }
@@ -132,11 +113,6 @@ static rv hex_decode_fn(struct call *c, const rv *arg, uint32_t count)
 }
 
 /* --- JSON --- */
-
-static rv json_marshal(struct call *c, const rv *arg, uint32_t count)
-{
-	return value_to_json(c->m, arg[0]);
-}
 
 static rv json_unmarshal(struct call *c, const rv *arg, uint32_t count)
 {
@@ -306,7 +282,6 @@ static const struct builtin items[] = {
 	{.name = "base64url.decode", .arity = 1, .fn = b64url_decode_fn},
 	{.name = "hex.encode", .arity = 1, .fn = hex_encode_fn},
 	{.name = "hex.decode", .arity = 1, .fn = hex_decode_fn},
-	{.name = "json.marshal", .arity = 1, .fn = json_marshal},
 	{.name = "json.unmarshal", .arity = 1, .fn = json_unmarshal},
 	{.name = "json.is_valid", .arity = 1, .fn = json_is_valid},
 	{.name = "urlquery.encode", .arity = 1, .fn = url_encode},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* print, template strings, time.now_ns and what fits nowhere else. */
+/* print, template strings and what fits nowhere else. */
 #include "base/buf.h"
 #include "rego/eval.h"
 
@@ -43,20 +43,48 @@ static rv template_string(struct call *c, const rv *arg, uint32_t count)
 	return value_string(c->m, slice_of(copy, size));
 }
 
-static rv now_ns(struct call *c, const rv *arg, uint32_t count)
-{
-	return value_int(c->m, c->ev->options.now_ns);
-}
-
 static rv runtime(struct call *c, const rv *arg, uint32_t count)
 {
 	return &value_empty_object;
 }
 
+/* Notes are for OPA's tracer; there is none, but the argument is checked. */
+static rv trace(struct call *c, const rv *arg, uint32_t count)
+{
+	return arg_is(c, arg, 1, REGO_STRING) ? &value_true : NULL;
+}
+
+static rv test_case(struct call *c, const rv *arg, uint32_t count)
+{
+	return &value_true;
+}
+
+/* What OPA's compiler turns print() into: an array of sets, as print() itself gets them. */
+static rv internal_print(struct call *c, const rv *arg, uint32_t count)
+{
+	if (!arg_is(c, arg, 1, REGO_ARRAY))
+		return NULL;
+	for (uint32_t i = 0; i < arg[0]->count; i++)
+		if (arg[0]->item[i]->type != REGO_SET)
+			return call_type_error(c, 1, "set", arg[0]->item[i]);
+	return print(c, arg[0]->item, arg[0]->count);
+}
+
+/* Calls within rules are replaced when they are compiled. */
+static rv metadata(struct call *c, const rv *arg, uint32_t count)
+{
+	return call_fail(
+		c, "the %s function must only be called within the scope of a rule", c->b->name);
+}
+
 static const struct builtin items[] = {
 	{.name = "print", .variadic = 1, .fn = print},
 	{.name = "internal.template_string", .variadic = 1, .fn = template_string},
-	{.name = "time.now_ns", .arity = 0, .fn = now_ns},
+	{.name = "rego.metadata.chain", .arity = 0, .fn = metadata},
+	{.name = "rego.metadata.rule", .arity = 0, .fn = metadata},
+	{.name = "trace", .arity = 1, .fn = trace},
+	{.name = "internal.print", .arity = 1, .fn = internal_print},
+	{.name = "internal.test_case", .arity = 1, .fn = test_case},
 	{.name = "opa.runtime", .arity = 0, .fn = runtime},
 };
 const struct builtin_table builtin_misc_table = {items, ARRAY_COUNT(items)};

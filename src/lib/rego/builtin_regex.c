@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "rego/eval.h"
 #include "rego/regex.h"
+#include "rego/schema.h"
 #include "rego/text.h"
 
 static struct regex *pattern_arg(struct call *c, const rv *arg, unsigned pos)
@@ -21,6 +22,17 @@ static bool search(struct call *c, struct regex *re, struct slice s, size_t from
 {
 	struct re_meter meter = {regex_charge, c->ev};
 	return regex_search(re, s, from, slots, &meter);
+}
+
+struct regex *call_regex(struct call *c, rv pattern)
+{
+	const char *error;
+	return regex_cached(c->ev, pattern, &error);
+}
+
+bool call_regex_match(struct call *c, struct regex *re, struct slice text)
+{
+	return search(c, re, text, 0, NULL);
 }
 
 static rv is_valid(struct call *c, const rv *arg, uint32_t count)

@@ -169,6 +169,20 @@ static rv split(struct call *c, const rv *arg, uint32_t count)
 	return value_array(c->m, l.item, l.count);
 }
 
+/* The first @n parts, or the last ones when it is negative; the separators decide, not the rest. */
+static rv split_n(struct call *c, const rv *arg, uint32_t count)
+{
+	int64_t n;
+	if (!two_strings(c, arg) || !arg_int(c, arg, 3, &n))
+		return NULL;
+	rv all = split(c, arg, 2);
+	size_t total = all->count;
+	if (n >= 0)
+		return value_array(c->m, all->item, MIN((uint64_t)n, total));
+	size_t keep = MIN(-(uint64_t)n, total);
+	return value_array(c->m, all->item + (total - keep), keep);
+}
+
 static rv from_buf(struct call *c, struct buf *b)
 {
 	int error = buf_error(b);
@@ -456,6 +470,7 @@ static const struct builtin items[] = {
 	{.name = "upper", .arity = 1, .fn = upper},
 	{.name = "replace", .arity = 3, .fn = replace},
 	{.name = "split", .arity = 2, .fn = split},
+	{.name = "strings.split_n", .arity = 3, .fn = split_n},
 	{.name = "sprintf", .arity = 2, .fn = builtin_sprintf},
 	{.name = "substring", .arity = 3, .fn = substring},
 	{.name = "trim", .arity = 2, .fn = trim_fn},

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* units.parse, units.parse_bytes, semver.compare, semver.is_valid. */
+#include <stdarg.h>
+
 #include "rego/text.h"
 
 /* --- units --- */
@@ -13,6 +15,18 @@ struct unit_name {
 static bool digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
+}
+
+/* The reference names the function twice. */
+static rv unit_fail(struct call *c, const char *fmt, ...) format_printf(2, 3);
+static rv unit_fail(struct call *c, const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return call_fail(c, "%s: %s", c->b->name, text);
 }
 
 /* Splits "-1.5e3Ki" into number and unit. */
@@ -54,13 +68,14 @@ static rv parse_amount(struct call *c, struct slice s)
 	return num_text_ok(slice_of(text, n)) ? num_from_text(c->m, slice_of(text, n)) : NULL;
 }
 
-static struct slice without_quotes(struct slice s)
+static struct slice without_quotes(struct call *c, struct slice s)
 {
-	while (s.size && s.data[0] == '"')
-		s = slice_cut(s, 1, s.size);
-	while (s.size && s.data[s.size - 1] == '"')
-		s = slice_cut(s, 0, s.size - 1);
-	return s;
+	char *text = mem_alloc(c->m, s.size + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < s.size; i++)
+		if (s.data[i] != '"')
+			text[n++] = (char)s.data[i];
+	return slice_of(text, n);
 }
 
 static rv scale(struct call *c, rv v, const struct unit_name *u)
@@ -69,6 +84,77 @@ static rv scale(struct call *c, rv v, const struct unit_name *u)
 	for (int i = 0; i < u->power; i++)
 		v = num_mul(c->m, v, base);
 	return v;
+}
+
+/* A fraction of integers as a number: as it is when whole, else with ten decimals. */
+static rv ratio(struct call *c, struct big n, struct big d)
+{
+	struct mem *m = c->m;
+	struct big rest, q = big_divmod(m, n, d, &rest);
+	if (rest.count == 0)
+		return num_from_big(m, q);
+	bool neg = n.neg;
+	n.neg = false;
+	n = big_add(m, big_mul(m, big_mul_small(m, n, 2), big_pow10(m, 10)), d);
+	q = big_divmod(m, n, big_mul_small(m, d, 2), &rest);
+	const char *digits = big_text(m, q, 10);
+	size_t size = strlen(digits), zeros = size < 11 ? 11 - size : 0;
+	char *text = mem_alloc(m, size + zeros + 4);
+	size_t at = 0;
+	if (neg)
+		text[at++] = '-';
+	for (size_t i = 0; i < size + zeros; i++) {
+		if (i == size + zeros - 10)
+			text[at++] = '.';
+		text[at++] = i < zeros ? '0' : digits[i - zeros];
+	}
+	return num_from_text(m, slice_of(text, at));
+}
+
+#define EXPONENT_MAX 9999
+
+/*
+ * The exact product. The milli of the reference is the double nearest to 1/1000, which is
+ * 1152921504606847 / 2^60.
+ */
+static rv scale_exactly(struct call *c, rv v, const struct unit_name *u)
+{
+	struct mem *m = c->m;
+	char scratch[24];
+	struct slice s = num_text(v, scratch);
+	char *digits = mem_alloc(m, s.size + 1);
+	size_t n = 0, at = 0;
+	int64_t exponent = 0, e = 0;
+	bool neg = s.size && s.data[0] == '-', point = false;
+	for (at += neg; at < s.size && (s.data[at] | 0x20) != 'e'; at++) {
+		if (s.data[at] == '.')
+			point = true;
+		else {
+			digits[n++] = (char)s.data[at];
+			exponent -= point;
+		}
+	}
+	if (at < s.size) {
+		bool minus = ++at < s.size && s.data[at] == '-';
+		for (at += minus || s.data[at] == '+'; at < s.size && e <= EXPONENT_MAX; at++)
+			e = e * 10 + (s.data[at] - '0');
+		exponent += minus ? -e : e;
+	}
+	if (e > EXPONENT_MAX)
+		return unit_fail(c, "exponent too large");
+	struct big top = big_digits(m, slice_of(digits, n), neg), bottom = big_i64(m, 1);
+	if (exponent > 0)
+		top = big_mul(m, top, big_pow10(m, (uint32_t)exponent));
+	else
+		bottom = big_pow10(m, (uint32_t)-exponent);
+	if (u) {
+		for (int i = 0; i < u->power; i++)
+			top = big_mul_small(m, top, u->binary ? 1024 : 1000);
+	} else {
+		top = big_mul(m, top, big_i64(m, 1152921504606847));
+		bottom = big_shl(m, bottom, 60);
+	}
+	return ratio(c, top, bottom);
 }
 
 static bool no_spaces(struct slice s)
@@ -97,19 +183,19 @@ static rv parse_units(struct call *c, struct slice s, bool bytes)
 		{"ei", 6, true},
 	};
 	const char *what = bytes ? "byte amount" : "amount";
-	s = without_quotes(s);
+	s = without_quotes(c, s);
 	if (!no_spaces(s))
-		return call_fail(c, "spaces not allowed in resource strings");
+		return unit_fail(c, "spaces not allowed in resource strings");
 	size_t end = number_end(s);
 	if (end == 0)
-		return call_fail(c, "no %s provided", what);
+		return unit_fail(c, "no %s provided", what);
 	rv v = parse_amount(c, slice_cut(s, 0, end));
 	if (!v)
-		return call_fail(c, "could not parse %s to a number", what);
+		return unit_fail(c, "could not parse %s to a number", what);
 	char name[8] = "";
 	struct slice unit = slice_cut(s, end, s.size);
 	if (!bytes && slice_eq_str(unit, "m"))
-		return num_div(c->m, v, value_int(c->m, 1000));
+		return scale_exactly(c, v, NULL);
 	for (size_t i = 0; i < unit.size && unit.size < sizeof(name); i++)
 		name[i] = (char)strings_lower(unit.data[i]);
 	size_t n = unit.size < sizeof(name) ? unit.size : 0;
@@ -118,10 +204,12 @@ static rv parse_units(struct call *c, struct slice s, bool bytes)
 	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
 		if (unit.size >= sizeof(name) || !slice_eq_str(slice_of(name, n), names[i].name))
 			continue;
+		if (!bytes)
+			return scale_exactly(c, v, &names[i]);
 		v = scale(c, v, &names[i]);
-		return bytes ? (num_sign(v) < 0 ? num_ceil(c->m, v) : num_floor(c->m, v)) : v;
+		return num_sign(v) < 0 ? num_ceil(c->m, v) : num_floor(c->m, v);
 	}
-	return call_fail(c, bytes ? "byte unit %.*s not recognized" : "unit %.*s not recognized",
+	return unit_fail(c, bytes ? "byte unit %.*s not recognized" : "unit %.*s not recognized",
 		(int)MIN(unit.size, (size_t)40), unit.data);
 }
 

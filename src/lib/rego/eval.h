@@ -87,6 +87,7 @@ struct rego_eval {
 	struct explain *explain; /* NULL: off */
 	uint8_t *cover;		 /* marks of a coverage; NULL: off */
 	struct regex_cache *regexes;
+	struct zone_cache *zones;
 	bool explaining;
 	bool running;
 	const struct def *at_def; /* where the last built-in was called */

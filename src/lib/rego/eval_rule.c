@@ -175,6 +175,8 @@ static rv call_host(struct rego_eval *ev, const struct builtin *b, const rv *arg
 	struct rego_call call = {.ev = ev, .b = b};
 	rv v = NULL;
 	int r = b->host(&call, arg, count, &v);
+	if (r < 0 && call.failed)
+		mem_escape(&ev->mem, r); /* it has reported itself */
 	if (r < 0)
 		mem_fail(&ev->mem, r, "host", "%s failed: %s", b->name, strerror(-r));
 	return v;

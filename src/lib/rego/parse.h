@@ -60,5 +60,7 @@ struct node *parse_var_token(struct parse *p);
 /* Statements up to @end, which is not consumed. */
 struct body *parse_body(struct parse *p, enum token end);
 struct literal *parse_literal(struct parse *p);
+/* `with TARGET as VALUE`, any number of them. */
+void parse_with(struct parse *p, struct literal *lit);
 /* The body after '|', and the closing token. NULL and @ret_items when it is a list after all. */
 struct body *parse_comprehension(struct parse *p, enum token close, struct nodes *ret_items);

@@ -75,7 +75,7 @@ static void parse_every(struct parse *p, struct literal *lit)
 	parse_expect(p, TOK_RBRACE, "\"}\"");
 }
 
-static void parse_with(struct parse *p, struct literal *lit)
+void parse_with(struct parse *p, struct literal *lit)
 {
 	uint32_t capacity = 0;
 	while (parse_is_keyword(p, "with")) {

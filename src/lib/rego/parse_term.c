@@ -284,6 +284,29 @@ static struct node *parse_braces(struct parse *p)
 	return n;
 }
 
+static struct node *append_ref(struct parse *p, struct node *base, struct node *key);
+
+/* `{a with input as x}` in a template is `[v | v := a with input as x][0]`. */
+static struct node *value_with(struct parse *p, struct node *e)
+{
+	struct node *var = parse_new(p, NODE_VAR, e->loc);
+	struct literal *lit = mem_new(p->m, struct literal);
+	struct node *comp = parse_new(p, NODE_ARRAY_COMP, e->loc);
+	struct body *body = mem_new(p->m, struct body);
+	struct nodes head = {0};
+	var->name = SLICE_LIT("<value>");
+	lit->loc = e->loc;
+	lit->expr = parse_operator(p, "assign", var, e, NULL);
+	parse_with(p, lit);
+	body->lit = mem_array(p->m, 1, sizeof(*body->lit));
+	body->lit[0] = lit;
+	body->count = 1;
+	comp->body = body;
+	nodes_push(p->m, &head, var);
+	parse_finish(p, comp, &head);
+	return append_ref(p, comp, parse_const(p, value_int(p->m, 0), e->loc));
+}
+
 static struct node *parse_template(struct parse *p)
 {
 	struct node *n = parse_new(p, NODE_TEMPLATE, p->lex.loc);
@@ -296,7 +319,8 @@ static struct node *parse_template(struct parse *p)
 		piece.end = p->lex.at - 1;
 		nodes_push(p->m, &l, parse_const(p, text, piece));
 		lex_next(&p->lex);
-		nodes_push(p->m, &l, parse_expr(p));
+		struct node *e = parse_expr(p);
+		nodes_push(p->m, &l, parse_is_keyword(p, "with") ? value_with(p, e) : e);
 		if (!parse_is(p, TOK_RBRACE))
 			lex_fail(&p->lex, p->lex.loc, REGO_ERR_SYNTAX, "rego_parse_error",
 				"expected } to end template string expression");
@@ -387,7 +411,7 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 		if (parse_is(p, TOK_DOT)) {
 			lex_next(&p->lex);
 			if (!parse_is(p, TOK_IDENT))
-				parse_fail(p, "expected identifier");
+				parse_fail(p, "expected ident");
 			struct loc loc = p->lex.loc;
 			base = append_ref(
 				p, base, parse_const(p, value_string(p->m, p->lex.text), loc));

@@ -24,6 +24,7 @@ struct rego_program;
 struct rego_eval;
 struct rego_value;
 struct rego_call;
+struct buf;
 
 /*
  * Errors of compilation (err.field holds OPA's code, err.offset the byte offset in the source,
@@ -73,7 +74,6 @@ const struct rego_value *rego_member(const struct rego_value *v, const char *nam
 /** rego_compare() - OPA's total order: negative, zero, positive */
 int rego_compare(const struct rego_value *a, const struct rego_value *b);
 
-struct buf;
 /**
  * rego_json() - append canonical JSON: keys sorted, no blanks, sets as arrays, numbers as written
  * Failures latch in @out.
@@ -127,6 +127,15 @@ typedef int (*rego_builtin_fn)(struct rego_call *call, const struct rego_value *
  */
 must_check int rego_compiler_builtin(
 	struct rego_compiler *c, const char *name, unsigned arity, rego_builtin_fn fn);
+
+struct rego_builtin {
+	const char *name;
+	unsigned arity;
+	rego_builtin_fn fn;
+};
+/** rego_compiler_builtins() - rego_compiler_builtin() for each of @count */
+must_check int rego_compiler_builtins(
+	struct rego_compiler *c, const struct rego_builtin *list, size_t count);
 
 /**
  * rego_compiler_module() - parse one module and keep it
@@ -271,7 +280,12 @@ struct rego_eval_options {
 	int64_t now_ns;			    /* what time.now_ns() returns */
 	uint64_t seed;			    /* for rand.intn and uuid.rfc4122 */
 	bool strict_errors;		    /* a failing built-in is an error, not undefined */
-	void *cookie;			    /* for clock_ms, print and the embedder's built-ins */
+	void *cookie; /* for all functions here and the embedder's built-ins */
+	/*
+	 * Time zone data (RFC 8536) of an IANA name, appended to @out; negative errno when there is
+	 * none. NULL: UTC is the only zone. The name comes from the policy and is not checked.
+	 */
+	int (*time_zone)(void *cookie, const char *name, struct buf *out);
 	/* One line of print(); NULL drops it. */
 	void (*print)(void *cookie, struct slice line);
 };
@@ -389,13 +403,20 @@ void rego_coverage_json(const struct rego_coverage *c, struct buf *out);
 /** rego_make_json() - parse; errors as rego_eval_input_json() */
 must_check int rego_make_json(
 	struct rego_eval *e, struct slice json, const struct rego_value **ret, struct err *reterr);
-/* These return NULL when the memory budget is spent. Strings must be UTF-8 and are copied. */
+/*
+ * These return NULL when the memory budget is spent, and arrays, sets and objects also when one of
+ * their parts is NULL: it is enough to check the whole. Strings must be UTF-8 and are copied.
+ */
 const struct rego_value *rego_make_null(void);
 const struct rego_value *rego_make_bool(bool v);
 const struct rego_value *rego_make_int(struct rego_eval *e, int64_t v);
 const struct rego_value *rego_make_string(struct rego_eval *e, struct slice s);
 const struct rego_value *rego_make_array(
 	struct rego_eval *e, const struct rego_value *const *items, size_t count);
+const struct rego_value *rego_make_set(
+	struct rego_eval *e, const struct rego_value *const *items, size_t count);
+/** rego_make_number() - exact, from the text of a JSON number; NULL also when it is none */
+const struct rego_value *rego_make_number(struct rego_eval *e, struct slice text);
 /** rego_make_object() - @pairs holds key, value, key, value...; the last of equal keys wins */
 const struct rego_value *rego_make_object(
 	struct rego_eval *e, const struct rego_value *const *pairs, size_t count);
@@ -404,5 +425,16 @@ const struct rego_value *rego_make_object(
 struct rego_eval *rego_call_eval(struct rego_call *call);
 /** rego_call_cookie() - options.cookie of the running evaluator */
 void *rego_call_cookie(struct rego_call *call);
-/** rego_call_fail() - report a built-in error. Return: 0, to be returned with *ret NULL. */
+/** rego_call_now_ns() - what time.now_ns() returns in this evaluation */
+int64_t rego_call_now_ns(const struct rego_call *call);
+/**
+ * rego_call_fail() - report OPA's eval_builtin_error, "NAME: TEXT"
+ * Return: what the built-in returns, with *ret NULL: 0, or REGO_ERR_BUILTIN with strict errors.
+ */
 int rego_call_fail(struct rego_call *call, const char *fmt, ...) format_printf(2, 3);
+/** rego_call_operand_error() - likewise OPA's eval_type_error, "NAME: operand POS TEXT" */
+int rego_call_operand_error(struct rego_call *call, unsigned pos, const char *fmt, ...)
+	format_printf(3, 4);
+/** rego_call_type_error() - likewise "NAME: operand POS must be WANT but got TYPE" */
+int rego_call_type_error(
+	struct rego_call *call, unsigned pos, const char *want, const struct rego_value *got);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "crypto/key.h"
+#include "regoext/regoext.h"
 #include "trustee/as/internal.h"
 
 #define POLICY_TIME_MS 5000
@@ -57,7 +58,9 @@ int as_compile(const char *id, struct slice text, struct rego_program **ret, str
 	c = rego_compiler_new(&options);
 	if (!c)
 		return -ENOMEM;
-	r = rego_compiler_builtin(c, "query_reference_value", 1, query_reference_value);
+	r = regoext_register(c);
+	if (r == 0)
+		r = rego_compiler_builtin(c, "query_reference_value", 1, query_reference_value);
 	if (r < 0)
 		return r;
 	snprintf(file, sizeof(file), "%s.rego", id);
@@ -80,6 +83,7 @@ struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host
 		.max_time_ms = POLICY_TIME_MS,
 		.clock_ms = monotonic_ms,
 		.now_ns = host->now * 1000000000,
+		.time_zone = regoext_time_zone,
 		.cookie = host,
 	};
 
