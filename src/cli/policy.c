@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fmt/json.h"
+#include "regoext/regoext.h"
 
 #define DEPTH_MAX 64
 
@@ -211,12 +212,44 @@ int policy_add_modules(const struct policy_files *f, struct rego_compiler *c, st
 
 /* --- documents --- */
 
+/* By the built-in that policies have for it. */
+static int yaml_to_json(struct slice text, struct buf *out, struct err *reterr)
+{
+	struct rego_eval_options o = {.strict_errors = true, .max_memory = (size_t)1 << 30};
+	cleanup(rego_compiler_free) struct rego_compiler *c = rego_compiler_new(NULL);
+	cleanup(rego_program_free) struct rego_program *p = NULL;
+	enum rego_outcome outcome = REGO_UNDEFINED;
+	const struct rego_value *v = NULL;
+	int r = c ? regoext_register(c) : -ENOMEM;
+	if (r == 0)
+		r = rego_compiler_module(c, "yaml",
+			SLICE_LIT("package yaml_document\n\nv := yaml.unmarshal(input)"), reterr);
+	if (r == 0)
+		r = rego_compiler_finish(c, &p, reterr);
+	if (r < 0)
+		return r;
+	cleanup(rego_eval_free) struct rego_eval *e = rego_eval_new(p, &o);
+	if (!e)
+		return -ENOMEM;
+	rego_eval_input(e, rego_make_string(e, text));
+	r = rego_eval_path(e, "data.yaml_document.v", &outcome, &v, reterr);
+	if (r == REGO_ERR_BUILTIN || (r == 0 && outcome != REGO_VALUE))
+		return r < 0 ? -EBADMSG : err_set(reterr, -EBADMSG, "not YAML");
+	if (r == 0) {
+		rego_json(out, v);
+		r = buf_error(out);
+	}
+	return r;
+}
+
 int policy_parse(struct rego_eval *e, struct slice text, bool yaml, const struct rego_value **ret,
 	struct err *reterr)
 {
-	if (yaml)
-		return err_set(reterr, -EOPNOTSUPP, "YAML documents are not read");
-	return rego_make_json(e, text, ret, reterr);
+	cleanup_with(buf_done) struct buf json = buf_init((size_t)1 << 30);
+	if (!yaml)
+		return rego_make_json(e, text, ret, reterr);
+	int r = yaml_to_json(text, &json, reterr);
+	return r < 0 ? r : rego_make_json(e, buf_slice(&json), ret, reterr);
 }
 
 /* Both or one of two documents; objects are joined, anything else does not fit. */

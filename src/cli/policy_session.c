@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "regoext/regoext.h"
 
 #define DEFAULT_STEPS 1000000000000u
 #define DEFAULT_MEMORY ((size_t)4 << 30)
@@ -84,7 +85,9 @@ int policy_session_compile(struct policy_session *s, const char *query, struct e
 	s->compiler = rego_compiler_new(&o);
 	if (!s->compiler)
 		return -ENOMEM;
-	int r = policy_add_modules(&s->files, s->compiler, e);
+	int r = regoext_register(s->compiler);
+	if (r == 0)
+		r = policy_add_modules(&s->files, s->compiler, e);
 	if (r == 0 && query)
 		r = add_query(s, query, e);
 	uint64_t parsed = policy_now_ns();
@@ -188,7 +191,8 @@ int policy_session_eval(struct policy_session *s, struct err *e)
 		.clock_ms = mono_ms,
 		.strict_errors = cli_flag(s->cli, "strict-builtin-errors"),
 		.cookie = s,
-		.print = print_line};
+		.print = print_line,
+		.time_zone = regoext_time_zone};
 	clock_gettime(CLOCK_REALTIME, &now);
 	o.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	if (getrandom(&o.seed, sizeof(o.seed), 0) != sizeof(o.seed))

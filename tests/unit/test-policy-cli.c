@@ -184,6 +184,27 @@ static void test_documents(void **state)
 	assert_string_equal(buf_str(&out), "");
 }
 
+static void test_yaml(void **state)
+{
+	cleanup_with(buf_done) struct buf out = {0}, err = {0};
+	put_file("d.yaml", "a:\n  - 1\n  - b: \"x\"\n");
+	put_file("i.yml", "user: ann\n");
+	assert_int_equal(RUN(&out, &err, "eval", "-f", "raw", "-d", "d.yaml", "-i", "i.yml",
+				 "data.a; input.user; crypto.sha256(\"a\")"),
+		0);
+	assert_string_equal(buf_str(&out),
+		"[1,{\"b\":\"x\"}] ann "
+		"ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb\n");
+	put_file("bad.yaml", "a: [1\n");
+	assert_int_equal(RUN(&out, &err, "eval", "-d", "bad.yaml", "true"), 2);
+	want(&out, "bad.yaml: ");
+	put_file("meta.rego", "package m\n\n# METADATA\n# title: The rule\n# authors:\n"
+			      "# - Ann <ann@x>\np := rego.metadata.rule()\n");
+	assert_int_equal(RUN(&out, &err, "eval", "-f", "raw", "-d", "meta.rego", "data.m.p"), 0);
+	assert_string_equal(buf_str(&out), "{\"authors\":[{\"email\":\"ann@x\",\"name\":\"Ann\"}],"
+					   "\"scope\":\"rule\",\"title\":\"The rule\"}\n");
+}
+
 static void test_check(void **state)
 {
 	cleanup_with(buf_done) struct buf out = {0}, err = {0};
@@ -310,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_eval),
 		cmocka_unit_test(test_eval_errors),
 		cmocka_unit_test(test_documents),
+		cmocka_unit_test(test_yaml),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_test),
 		cmocka_unit_test(test_coverage),
