@@ -45,6 +45,8 @@ void parse_finish(struct parse *p, struct node *n, struct nodes *l);
 
 /* `x in xs` and everything that binds tighter. */
 struct node *parse_expr(struct parse *p);
+/* What may be the head of a comprehension; the '|' is left when it is. */
+struct node *parse_comp_head(struct parse *p);
 /* Further `in xs` after an operand. */
 struct node *parse_more_in(struct parse *p, struct node *left);
 /* After `k`, at the comma of `k, v in xs`; NULL and the second term when no `in` follows. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Terms: operators by precedence, references, calls and collections. */
+/* Terms: references, calls and collections. */
 #include "base/str.h"
 #include "rego/number.h"
 #include "rego/parse.h"
@@ -181,9 +181,6 @@ static void parse_list(struct parse *p, struct nodes *l, enum token close, const
 		parse_fail(p, what);
 }
 
-/* What may be the head of a comprehension; the '|' is left when it is. */
-static struct node *parse_head(struct parse *p);
-
 static struct node *parse_array(struct parse *p)
 {
 	struct loc loc = p->lex.loc;
@@ -191,7 +188,7 @@ static struct node *parse_array(struct parse *p)
 	lex_next(&p->lex);
 	bool no_or = p->no_or;
 	if (!parse_is(p, TOK_RBRACKET)) {
-		nodes_push(p->m, &l, parse_head(p));
+		nodes_push(p->m, &l, parse_comp_head(p));
 		if (parse_is(p, TOK_OR)) {
 			struct body *body = parse_comprehension(p, TOK_RBRACKET, &l);
 			if (body) {
@@ -218,7 +215,7 @@ static struct node *parse_array(struct parse *p)
 static struct node *object_rest(struct parse *p, struct loc loc, struct nodes *l)
 {
 	lex_next(&p->lex); /* ':' */
-	nodes_push(p->m, l, parse_head(p));
+	nodes_push(p->m, l, parse_comp_head(p));
 	if (parse_is(p, TOK_OR)) {
 		struct nodes more = {0};
 		nodes_push(p->m, &more, l->item[1]);
@@ -248,7 +245,7 @@ static struct node *parse_braces_inner(struct parse *p, struct loc loc)
 	struct nodes l = {0};
 	if (parse_is(p, TOK_RBRACE))
 		return parse_new(p, NODE_OBJECT, loc);
-	nodes_push(p->m, &l, parse_head(p));
+	nodes_push(p->m, &l, parse_comp_head(p));
 	if (parse_is(p, TOK_COLON))
 		return object_rest(p, loc, &l);
 	if (parse_is(p, TOK_OR)) {
@@ -518,129 +515,4 @@ struct node *parse_primary(struct parse *p)
 	struct node *n = parse_primary_inner(p);
 	parse_leave(p);
 	return n;
-}
-
-/* Operators by level; the lowest level binds the loosest. */
-static const char *operator_at(const struct parse *p, int level)
-{
-	switch (p->lex.tok) {
-	case TOK_EQ:
-		return level == 0 ? "equal" : NULL;
-	case TOK_NE:
-		return level == 0 ? "neq" : NULL;
-	case TOK_LT:
-		return level == 0 ? "lt" : NULL;
-	case TOK_LE:
-		return level == 0 ? "lte" : NULL;
-	case TOK_GT:
-		return level == 0 ? "gt" : NULL;
-	case TOK_GE:
-		return level == 0 ? "gte" : NULL;
-	case TOK_OR:
-		return level == 1 && !p->no_or ? "or" : NULL;
-	case TOK_AND:
-		return level == 2 ? "and" : NULL;
-	case TOK_PLUS:
-		return level == 3 ? "plus" : NULL;
-	case TOK_MINUS:
-		return level == 3 ? "minus" : NULL;
-	case TOK_MUL:
-		return level == 4 ? "mul" : NULL;
-	case TOK_DIV:
-		return level == 4 ? "div" : NULL;
-	case TOK_REM:
-		return level == 4 ? "rem" : NULL;
-	default:
-		return NULL;
-	}
-}
-
-#define LEVELS 5
-
-static struct node *parse_level_rest(struct parse *p, int level, struct node *left);
-
-static struct node *parse_level(struct parse *p, int level)
-{
-	return level == LEVELS ? parse_primary(p)
-			       : parse_level_rest(p, level, parse_level(p, level + 1));
-}
-
-static struct node *parse_level_rest(struct parse *p, int level, struct node *left)
-{
-	const char *name;
-	/* Chains of one operator make deep trees on the left: they count as depth too. */
-	unsigned added = 0;
-	while ((name = operator_at(p, level)) != NULL) {
-		lex_next(&p->lex);
-		left = parse_operator(p, name, left, parse_level(p, level + 1), NULL);
-		parse_enter(p);
-		added++;
-	}
-	p->depth -= added;
-	return left;
-}
-
-struct node *parse_relation(struct parse *p)
-{
-	return parse_level(p, 0);
-}
-
-struct node *parse_expr(struct parse *p)
-{
-	return parse_more_in(p, parse_relation(p));
-}
-
-struct node *parse_more_in(struct parse *p, struct node *left)
-{
-	unsigned added = 0;
-	while (p->module->kw_in && parse_is_keyword(p, "in")) {
-		lex_next(&p->lex);
-		left = parse_operator(p, "internal.member_2", left, parse_relation(p), NULL);
-		parse_enter(p);
-		added++;
-	}
-	p->depth -= added;
-	return left;
-}
-
-static bool is_operator(const struct node *n)
-{
-	return n->kind == NODE_CALL && !n->callee && !n->paren;
-}
-
-/* A relation or `in`: what binds looser than '|'. */
-static bool is_loose(const struct node *n)
-{
-	static const char *const names[] = {
-		"equal", "neq", "lt", "lte", "gt", "gte", "internal.member_2", "internal.member_3"};
-	for (size_t i = 0; is_operator(n) && i < ARRAY_COUNT(names); i++)
-		if (slice_eq_str(n->name, names[i]))
-			return true;
-	return false;
-}
-
-/* The expression was read up to a '|' that belongs to its last operand: read on from there. */
-static struct node *resume_or(struct parse *p, struct node *n)
-{
-	if (!is_loose(n))
-		return parse_level_rest(p, 1, n);
-	struct node **last = &n->item[n->count - 1];
-	*last = resume_or(p, *last);
-	n->loc.end = MAX(n->loc.end, (*last)->loc.end);
-	bool member = str_starts((const char *)n->name.data, "internal.");
-	return member ? parse_more_in(p, n) : parse_level_rest(p, 0, n);
-}
-
-/*
- * The head of a comprehension is one term; an expression with operators before a '|' is an element
- * with a union in it.
- */
-static struct node *parse_head(struct parse *p)
-{
-	p->no_or = true;
-	struct node *n = parse_expr(p);
-	p->no_or = false;
-	if (!parse_is(p, TOK_OR) || !is_operator(n))
-		return n;
-	return parse_more_in(p, resume_or(p, n));
 }
