@@ -24,6 +24,22 @@ static void put(FILE *out, const char *text)
 	}
 }
 
+/* A line may break behind each '|': a long list has no other place. */
+static void put_choices(FILE *out, const char *choices)
+{
+	char one[64];
+
+	for (size_t n; *choices; choices += n) {
+		n = strcspn(choices, "|");
+		snprintf(one, sizeof(one), "%.*s", (int)n, choices);
+		put(out, one);
+		if (choices[n] == '|') {
+			fputs("|\\:", out);
+			n++;
+		}
+	}
+}
+
 static void put_option(FILE *out, const struct cli_option *o)
 {
 	fputs(".TP\n", out);
@@ -43,7 +59,7 @@ static void put_option(FILE *out, const struct cli_option *o)
 	put(out, o->refused ? o->refused : o->help);
 	if (o->choices) {
 		fputs(" (", out);
-		put(out, o->choices);
+		put_choices(out, o->choices);
 		fputc(')', out);
 	}
 	if (o->many)
@@ -72,7 +88,8 @@ static void put_head(FILE *out, const char *page, const char *summary)
 	fprintf(out, ".TH \"");
 	for (const char *p = page; *p; p++)
 		fputc(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p, out);
-	fprintf(out, "\" \"1\" \"\" \"husk " HUSK_VERSION "\" \"User Commands\"\n.SH NAME\n");
+	fprintf(out,
+		"\" \"1\" \"\" \"husk " HUSK_VERSION "\" \"User Commands\"\n.ad l\n.SH NAME\n");
 	put(out, page);
 	fputs(" \\- ", out);
 	put(out, summary);
