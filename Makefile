@@ -57,8 +57,11 @@ fuzz:
 lint: build
 	scripts/lint.sh
 
+# The guest goes along once 'make guest' has built it: husk run finds it without --guest.
+GUEST_FILES = $(BUILD)/src/firmware/husk-fw.bin out/kernel/vmlinuz out/guest/initrd.cpio
 install: build
 	meson install -C $(BUILD)
+	[ ! -e out/guest/initrd.cpio ] || install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/husk/guest" $(GUEST_FILES)
 
 clean:
 	rm -rf $(BUILD) build-clang build-san build-fuzz out

@@ -107,11 +107,11 @@ int policy_duration(const char *text, unsigned *ret_ms)
 	double total = 0;
 	const char *p = text;
 	while (*p) {
-		char *end;
+		char *end = NULL;
 		double v = *p >= '0' && *p <= '9' ? strtod(p, &end) : -1;
-		size_t i = 0, n = v < 0 ? 0 : strspn(end, "nusmh");
-		while (i < ARRAY_COUNT(units) &&
-			!(v >= 0 && n == strlen(units[i].unit) && str_starts(end, units[i].unit)))
+		size_t i = 0, n = end ? strspn(end, "nusmh") : 0;
+		while (i < ARRAY_COUNT(units) && !(end && v >= 0 && n == strlen(units[i].unit) &&
+							 str_starts(end, units[i].unit)))
 			i++;
 		if (i == ARRAY_COUNT(units))
 			return -EINVAL;

@@ -130,8 +130,9 @@ static int find_signature(struct xml_signed *x, struct err *reterr)
  * refuses too much, never too little. */
 static bool has_doctype(struct slice text)
 {
-	return memmem(text.data, text.size, "<!DOCTYPE", 9) != NULL ||
-	       memmem(text.data, text.size, "<!ENTITY", 8) != NULL;
+	return text.size > 0 && text.data &&
+	       (memmem(text.data, text.size, "<!DOCTYPE", 9) != NULL ||
+		       memmem(text.data, text.size, "<!ENTITY", 8) != NULL);
 }
 
 /* The library would print what it finds wrong with a stranger's document. */

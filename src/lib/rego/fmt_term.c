@@ -322,7 +322,7 @@ static int put_node(struct fmt *f, const struct node *n, bool parens)
 			fmt_put(f, "set()");
 			return fmt_comments(f, fmt_end_row(f, n->loc));
 		}
-		/* fallthrough */
+		__attribute__((__fallthrough__));
 	case NODE_OBJECT:
 		fmt_put(f, "{");
 		r = fmt_list(f, n->item, n->count, n->loc, n->kind == NODE_SET ? 1 : 2, true);

@@ -120,19 +120,19 @@ static void values_came(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
 	struct vault *v = c->vault;
-	const char *name;
+	const char *key;
 	json_t *value;
 
-	if (error == 0)
-		json_object_foreach (json_object_get(result, "values"), name, value) {
-			json_object_set(c->values, name, value);
+	if (error == 0) {
+		json_object_foreach (json_object_get(result, "values"), key, value) {
+			json_object_set(c->values, key, value);
 			if (json_object_size(v->names) < NAMES_MAX)
-				json_object_set_new(v->names, name, json_true());
+				json_object_set_new(v->names, key, json_true());
 		}
-	if (error == 0)
 		error = submit_again(c);
-	else
+	} else {
 		log_warn("kbs.rvps.remote", LOG_STR("reason", reason_of(error, result)));
+	}
 	/* Without its reference values evidence cannot be judged. */
 	if (error < 0)
 		c->work_done(c, error, result);
@@ -166,8 +166,9 @@ int vault_submit_evidence(struct call *c, json_t *header, struct slice body, poo
 		return submit_again(c);
 	/* What was asked for before will be asked for again. */
 	names = json_array();
-	json_object_foreach (v->names, name, value)
+	json_object_foreach (v->names, name, value) {
 		json_array_append_new(names, json_string(name));
+	}
 	return fetch(c, names);
 }
 
