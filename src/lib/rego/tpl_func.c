@@ -211,7 +211,7 @@ static struct tpl_value slice_part(struct tpl *t, const struct tpl_value *arg, u
 	return (struct tpl_value){TPL_JSON, part};
 }
 
-static struct tpl_value not(struct tpl * t, const struct tpl_value *arg, uint32_t count)
+static struct tpl_value negate(struct tpl *t, const struct tpl_value *arg, uint32_t count)
 {
 	return tpl_bool(!tpl_truth(arg[0]));
 }
@@ -358,8 +358,8 @@ static struct tpl_value no_call(struct tpl *t, const struct tpl_value *arg, uint
 }
 
 static const struct tpl_function functions[] = {
-	{"and", 1, UINT32_MAX, not },
-	{"or", 1, UINT32_MAX, not },
+	{"and", 1, UINT32_MAX, negate},
+	{"or", 1, UINT32_MAX, negate},
 	{"call", 1, UINT32_MAX, no_call},
 	{"eq", 1, UINT32_MAX, eq},
 	{"ge", 2, 2, ge},
@@ -371,7 +371,7 @@ static const struct tpl_function functions[] = {
 	{"len", 1, 1, length},
 	{"lt", 2, 2, lt},
 	{"ne", 2, 2, ne},
-	{"not", 1, 1, not },
+	{"not", 1, 1, negate},
 	{"print", 0, UINT32_MAX, print},
 	{"printf", 1, UINT32_MAX, print_format},
 	{"println", 0, UINT32_MAX, println},
