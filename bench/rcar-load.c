@@ -180,6 +180,26 @@ static uint64_t memory_kib(pid_t group)
 	return kib;
 }
 
+/* Processor time of the broker's processes so far, in microseconds. */
+static uint64_t cpu_us(pid_t group)
+{
+	char command[160];
+	FILE *f;
+	unsigned long ticks = 0;
+
+	snprintf(command, sizeof(command),
+		"for p in $(pgrep -g %d); do cat /proc/$p/stat; done 2>/dev/null |"
+		" sed 's/.*) //' | awk '{ s += $12 + $13 } END { print s }'",
+		(int)group);
+	f = popen(command, "r");
+	if (f) {
+		if (fscanf(f, "%lu", &ticks) != 1)
+			ticks = 0;
+		pclose(f);
+	}
+	return (uint64_t)ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+}
+
 struct percentiles {
 	double p50, p99; /* milliseconds */
 };
@@ -204,7 +224,8 @@ static struct percentiles percentiles_of(
 	return p;
 }
 
-static int report(const struct options *o, struct shared *m, double seconds, uint64_t kib)
+static int report(
+	const struct options *o, struct shared *m, double seconds, uint64_t kib, uint64_t cpu)
 {
 	struct percentiles round = percentiles_of(m->round_us, m->rounds, o->clients);
 	struct percentiles request = percentiles_of(m->request_us, m->requests, o->clients);
@@ -216,15 +237,18 @@ static int report(const struct options *o, struct shared *m, double seconds, uin
 	}
 	printf(o->json ? "{\"bench\":\"rcar\",\"tee\":\"%s\",\"clients\":%u,\"fresh\":%s,"
 			 "\"rounds_per_s\":%.0f,\"round_p50_ms\":%.2f,\"round_p99_ms\":%.2f,"
-			 "\"request_p50_ms\":%.2f,\"request_p99_ms\":%.2f,\"failed\":%llu,"
+			 "\"request_p50_ms\":%.2f,\"request_p99_ms\":%.2f,"
+			 "\"kbs_cpu_us_per_round\":%.0f,\"failed\":%llu,"
 			 "\"kbs_pss_kib\":%llu}\n"
 		       : "%s, %u clients, fresh connections %s: %.0f handshakes with a resource/s, "
-			 "p50 %.2f ms, p99 %.2f ms; a request p50 %.2f ms, p99 %.2f ms; %llu failed; "
+			 "p50 %.2f ms, p99 %.2f ms; a request p50 %.2f ms, p99 %.2f ms; "
+			 "%.0f us of the broker's processors a round; %llu failed; "
 			 "broker memory %llu KiB (PSS)\n",
 		o->tee, o->clients,
 		o->json ? (o->fresh ? "true" : "false") : (o->fresh ? "yes" : "no"),
 		(double)done / seconds, round.p50, round.p99, request.p50, request.p99,
-		(unsigned long long)failed, (unsigned long long)kib);
+		done ? (double)cpu / (double)done : 0.0, (unsigned long long)failed,
+		(unsigned long long)kib);
 	fflush(stdout); /* this process ends without */
 	return failed == 0 && done > 0 ? 0 : 1;
 }
@@ -296,7 +320,7 @@ static int prepare(const struct kbs_server *s)
 static int load(const struct options *o, const struct kbs_server *s, struct shared *m)
 {
 	uint64_t began, wait_end = now_us() + (uint64_t)READY_WAIT_S * 1000000;
-	uint64_t kib;
+	uint64_t kib, cpu;
 
 	for (unsigned i = 0; i < o->clients; i++) {
 		if (fork() == 0)
@@ -304,6 +328,7 @@ static int load(const struct options *o, const struct kbs_server *s, struct shar
 	}
 	while (atomic_load(&m->ready) < o->clients && now_us() < wait_end)
 		usleep(5000);
+	cpu = cpu_us(s->pid);
 	began = now_us();
 	m->end = began + (uint64_t)o->seconds * 1000000;
 	atomic_store(&m->go, true);
@@ -314,7 +339,8 @@ static int load(const struct options *o, const struct kbs_server *s, struct shar
 	kib = memory_kib(s->pid);
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
-	return report(o, m, (double)(now_us() - began) / 1e6, kib);
+	cpu = cpu_us(s->pid) - cpu;
+	return report(o, m, (double)(now_us() - began) / 1e6, kib, cpu);
 }
 
 static int run(const struct options *o)
