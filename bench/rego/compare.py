@@ -50,6 +50,7 @@ def show(name, engines, results):
 
 
 def main():
+    sys.stdout.reconfigure(line_buffering=True)
     cases, ms = sys.argv[1], sys.argv[2]
     engines = dict(a.split("=", 1) for a in sys.argv[3:])
     failed, missed, all_results = 0, [], {}

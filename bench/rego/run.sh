@@ -26,10 +26,16 @@ fi
 mkdir -p "$out"
 python3 "$here/make-cases.py" "$vectors" "$out/cases"
 
+# A file of the peers' builds; left alone when it is the same, so that nothing is built again.
+put() {
+	cat >"$1.new"
+	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
 build_regorus() {
 	mkdir -p "$out/regorus/src"
-	cp "$here/regorus.rs" "$out/regorus/src/main.rs"
-	cat >"$out/regorus/Cargo.toml" <<-EOF
+	put "$out/regorus/src/main.rs" <"$here/regorus.rs"
+	put "$out/regorus/Cargo.toml" <<-EOF
 		[package]
 		name = "rego-bench-regorus"
 		version = "0.0.0"
@@ -51,15 +57,18 @@ build_regorus() {
 
 build_opa() {
 	mkdir -p "$out/opa"
-	cp "$here/opa.go" "$out/opa/main.go"
-	cat >"$out/opa/go.mod" <<-EOF
-		module rego-bench-opa
+	put "$out/opa/main.go" <"$here/opa.go"
+	if ! grep -qs "opa $opa_version\$" "$out/opa/go.mod"; then
+		put "$out/opa/go.mod" <<-EOF
+			module rego-bench-opa
 
-		go 1.24
+			go 1.24
 
-		require github.com/open-policy-agent/opa $opa_version
-	EOF
-	(cd "$out/opa" && nice go mod tidy >build.log 2>&1 && nice go build -p 1 -o opa-bench . >>build.log 2>&1)
+			require github.com/open-policy-agent/opa $opa_version
+		EOF
+		(cd "$out/opa" && nice go mod tidy >build.log 2>&1) || return 1
+	fi
+	(cd "$out/opa" && nice go build -p 1 -o opa-bench . >build.log 2>&1)
 }
 
 set -- "husk=$build/bench/rego-bench-husk"

@@ -51,7 +51,7 @@ static const struct hostile g_cases[] = {
 	{"deep templates", "r := @", "$\"{", 100000, NULL, NO_COMPILE},
 	{"long sum", "r := 1@", "+ 1", 100000, NULL, FINE | NO_COMPILE},
 	{"long reference", "r := input@", ".a", 50000, NULL, FINE | NO_COMPILE},
-	{"long else", "r := 1 if { false }@", " else := # if { false }", 20000, NULL,
+	{"long else", "r := 1 if { false }@", " else := # if { false }", 150000, NULL,
 		FINE | NO_COMPILE},
 	{"deep input", "r := input", "[", 1000000, "@", BAD_INPUT},
 	{"deep input objects", "r := input", "{\"a\":", 1000000, "@", BAD_INPUT},

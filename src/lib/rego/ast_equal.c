@@ -72,10 +72,8 @@ static bool value_equal(const struct node *a, const struct node *b)
 	return x && y ? true : node_equal(a, b);
 }
 
-static bool rule_equal(const struct rule *a, const struct rule *b)
+static bool one_equal(const struct rule *a, const struct rule *b)
 {
-	if (!a || !b)
-		return a == b;
 	if (a->arg_count != b->arg_count || a->is_function != b->is_function ||
 		a->is_default != b->is_default || a->is_contains != b->is_contains ||
 		!node_equal(a->head, b->head) || !node_equal(a->key, b->key) ||
@@ -84,9 +82,16 @@ static bool rule_equal(const struct rule *a, const struct rule *b)
 	for (uint32_t i = 0; i < a->arg_count; i++)
 		if (!node_equal(a->arg[i], b->arg[i]))
 			return false;
-	if (!(is_true_body(a->body) && is_true_body(b->body)) && !body_equal(a->body, b->body))
-		return false;
-	return rule_equal(a->orelse, b->orelse);
+	return (is_true_body(a->body) && is_true_body(b->body)) || body_equal(a->body, b->body);
+}
+
+/* With the else chain. */
+static bool rule_equal(const struct rule *a, const struct rule *b)
+{
+	for (; a && b; a = a->orelse, b = b->orelse)
+		if (!one_equal(a, b))
+			return false;
+	return a == b;
 }
 
 static bool has_import(const struct module *m, const struct import *imp)

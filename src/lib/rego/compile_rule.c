@@ -165,9 +165,22 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	finish_block(u, &def->block);
 	def->cover = c->program->cover_count;
 	c->program->cover_count += 1 + def->block.expr_count;
-	if (r->orelse)
-		def->orelse = compile_def(c, d, r->orelse);
 	return def;
+}
+
+/* A definition with its else chain, which may be long. */
+static struct def *compile_chain(struct rego_compiler *c, struct cdef *d)
+{
+	struct def *first = NULL, *last = NULL;
+	for (struct rule *r = d->rule; r; r = r->orelse) {
+		struct def *def = compile_def(c, d, r);
+		if (last)
+			last->orelse = def;
+		else
+			first = def;
+		last = def;
+	}
+	return first;
 }
 
 static bool plain(const struct cgroup *g, uint32_t path_count, bool leaf_is_set)
@@ -200,7 +213,7 @@ struct guarded {
 static void guarded_def(void *arg)
 {
 	struct guarded *g = arg;
-	g->result = compile_def(g->c, g->d, g->d->rule);
+	g->result = compile_chain(g->c, g->d);
 }
 
 /* NULL when it has errors; then there will be no program. */

@@ -132,8 +132,6 @@ static void head(struct fmt *f, const struct rule *r, bool constant)
 
 /* --- bodies --- */
 
-static void put_rule(struct fmt *f, const struct rule *r, bool is_else);
-
 /* Whether "else" was the first word of its row. */
 static bool begins_row(const struct fmt *f, uint32_t offset)
 {
@@ -143,7 +141,8 @@ static bool begins_row(const struct fmt *f, uint32_t offset)
 	return offset == 0 || f->source.data[offset - 1] == '\n';
 }
 
-static void put_else(struct fmt *f, const struct rule *r)
+/* What stands between a definition and its `else`. */
+static void begin_else(struct fmt *f, const struct rule *r)
 {
 	const struct rule *e = r->orelse;
 	bool was_inline = e->loc.row > r->loc.row && !begins_row(f, e->loc.offset);
@@ -158,7 +157,6 @@ static void put_else(struct fmt *f, const struct rule *r)
 	fmt_comments(f, e->loc.row);
 	if (!f->inline_)
 		fmt_start_line(f);
-	put_rule(f, e, true);
 }
 
 static bool uses_if(const struct fmt *f, const struct rule *r)
@@ -198,7 +196,7 @@ static void put_braced(struct fmt *f, const struct rule *r, bool guard_union)
 	fmt_put(f, "}");
 }
 
-static void put_rule(struct fmt *f, const struct rule *r, bool is_else)
+static void put_one(struct fmt *f, const struct rule *r, bool is_else)
 {
 	bool constant = is_constant(r);
 	if (!is_else)
@@ -239,8 +237,15 @@ static void put_rule(struct fmt *f, const struct rule *r, bool is_else)
 	} else {
 		put_braced(f, r, false);
 	}
-	if (r->orelse)
-		put_else(f, r);
+}
+
+static void put_rule(struct fmt *f, const struct rule *r)
+{
+	put_one(f, r, false);
+	for (; r->orelse; r = r->orelse) {
+		begin_else(f, r);
+		put_one(f, r->orelse, true);
+	}
 }
 
 /* A rule of one line, which may stand directly above the next one. */
@@ -258,7 +263,7 @@ void fmt_rules(struct fmt *f, struct rule **rule, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rule *r = rule[i];
 		fmt_comments(f, r->loc.row);
-		put_rule(f, r, false);
+		put_rule(f, r);
 		if (i + 1 < count && one_liner(f, r) && one_liner(f, rule[i + 1]) &&
 			rule[i + 1]->loc.row == r->loc.row + 1)
 			continue;
