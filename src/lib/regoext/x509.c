@@ -36,15 +36,16 @@ static void free_certs(STACK_OF(X509) * list)
 static STACK_OF(X509) * certs_from_der(struct slice s)
 {
 	STACK_OF(X509) *list = sk_X509_new_null();
-	const uint8_t *p = s.data, *end = s.data + s.size;
-	while (list && p < end) {
-		X509 *c = sk_X509_num(list) < CERTS_MAX ? d2i_X509(NULL, &p, end - p) : NULL;
+	while (list && s.size > 0) {
+		const uint8_t *p = s.data;
+		X509 *c = sk_X509_num(list) < CERTS_MAX ? d2i_X509(NULL, &p, (long)s.size) : NULL;
 		if (!c || !sk_X509_push(list, c)) {
 			X509_free(c);
 			free_certs(list);
 			ERR_clear_error();
 			return NULL;
 		}
+		s = (struct slice){p, s.size - (size_t)(p - s.data)};
 	}
 	return list;
 }
