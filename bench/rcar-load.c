@@ -27,6 +27,7 @@
 #define CLIENTS_MAX 1024
 #define SAMPLES_MAX 4096 /* latencies kept per client */
 #define READY_WAIT_S 120
+#define PING_US 4000000
 
 struct shared {
 	atomic_uint ready;
@@ -118,11 +119,19 @@ static int one_round(struct client *c)
 /* All are connected before the first one starts. */
 static void wait_go(struct client *c)
 {
-	if (kbs_client_request(&c->http, "GET", "/healthz", SLICE_EMPTY) < 0)
-		_exit(1);
-	atomic_fetch_add(&c->shared->ready, 1);
-	while (!atomic_load(&c->shared->go))
+	uint64_t pinged = 0;
+
+	/* The broker closes connections that are idle for long, and the others may take long. */
+	for (bool first = true; !atomic_load(&c->shared->go); first = false) {
+		if (first || now_us() - pinged > PING_US) {
+			if (kbs_client_request(&c->http, "GET", "/healthz", SLICE_EMPTY) < 0)
+				_exit(1);
+			pinged = now_us();
+		}
+		if (first)
+			atomic_fetch_add(&c->shared->ready, 1);
 		usleep(2000);
+	}
 }
 
 static void run_client(
