@@ -94,8 +94,9 @@ static bool read_when(struct call *c, rv arg, struct when *w)
 		call_fail(c, "timestamp too big");
 		return false;
 	}
-	w->second = ns / NS_PER_S - (ns % NS_PER_S < 0);
-	w->ns = (int32_t)(ns - w->second * NS_PER_S);
+	int32_t rest = (int32_t)(ns % NS_PER_S);
+	w->second = ns / NS_PER_S - (rest < 0);
+	w->ns = rest < 0 ? rest + (int32_t)NS_PER_S : rest;
 	return true;
 }
 
