@@ -9,7 +9,7 @@
 #include "trustee/kbs/rcar.h"
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/wire.h"
-#include "trustee/rvps/rvps.h"
+#include "trustee/rvps/extract.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -78,7 +78,7 @@ static void try_reference(struct slice in)
 {
 	json_t *records = NULL;
 
-	if (rvps_extract(in, 1700000000, &records, NULL) == 0 &&
+	if (rvps_extract(in, NULL, 1700000000, &records, NULL) == 0 &&
 		json_array_size(records) > RVPS_NAMES_MAX)
 		abort();
 	json_decref(records);

@@ -12,7 +12,7 @@
 
 #define FILE_MAX ((size_t)64 << 20)
 
-static int connect_kbs(const struct cli *cli, struct kbs_admin **ret, int *ret_code)
+int kbs_connect(const struct cli *cli, struct kbs_admin **ret, int *ret_code)
 {
 	struct err e = {0};
 	int r = kbs_admin_new(cli, ret, &e);
@@ -21,7 +21,7 @@ static int connect_kbs(const struct cli *cli, struct kbs_admin **ret, int *ret_c
 	return r;
 }
 
-static int usage(const struct cli *cli, const char *what)
+int kbs_usage(const struct cli *cli, const char *what)
 {
 	struct err e = {0};
 	err_set(&e, -EINVAL, "%s (see husk kbs %s --help)", what, cli->command->name);
@@ -29,7 +29,7 @@ static int usage(const struct cli *cli, const char *what)
 }
 
 /* A row per element, the members in @columns side by side; times are shown as text. */
-static void print_table(const json_t *rows, const char *const *columns)
+void kbs_print_table(const json_t *rows, const char *const *columns)
 {
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		for (size_t c = 0; columns[c]; c++) {
@@ -61,18 +61,18 @@ int kbs_show_list(struct cli *cli, const char *path, const char *const *columns)
 	struct err e = {0};
 	int code;
 
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	int r = kbs_admin_json(a, path, &rows, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "cannot read %s", path);
 	if (cli->json)
 		return cli_print_json(rows);
-	print_table(rows, columns);
+	kbs_print_table(rows, columns);
 	return CLI_OK;
 }
 
-static int one_call(struct cli *cli, const char *method, const char *prefix, const char *name,
+int kbs_one_call(struct cli *cli, const char *method, const char *prefix, const char *name,
 	const char *type, struct slice body, const char *done)
 {
 	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
@@ -83,7 +83,7 @@ static int one_call(struct cli *cli, const char *method, const char *prefix, con
 	buf_put_str(&path, prefix);
 	if (name)
 		kbs_path_part(&path, name);
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	int r = kbs_admin_call(a, method, buf_str(&path), type, body, NULL, &e);
 	if (r < 0)
@@ -92,12 +92,12 @@ static int one_call(struct cli *cli, const char *method, const char *prefix, con
 	return CLI_OK;
 }
 
-static int read_option_file(const struct cli *cli, struct buf *out, int *ret_code)
+int kbs_read_option_file(const struct cli *cli, struct buf *out, int *ret_code)
 {
 	const char *file = cli_opt(cli, "file");
 	struct err e = {0};
 	if (!file) {
-		*ret_code = usage(cli, "--file FILE is needed");
+		*ret_code = kbs_usage(cli, "--file FILE is needed");
 		return -EINVAL;
 	}
 	int r = file_read(file, FILE_MAX, out, &e);
@@ -143,7 +143,7 @@ static int change_resource(struct cli *cli, const char *method, const char *path
 	kbs_path_part(&where, path);
 	if (cli_opt(cli, "if-version"))
 		buf_printf(&etag, "\"%s\"", cli_opt(cli, "if-version"));
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	const struct kbs_request q = {.method = method,
 		.path = buf_str(&where),
@@ -167,9 +167,9 @@ static int run_resource(struct cli *cli)
 	int code;
 
 	if (streq(action, "list"))
-		return path ? usage(cli, "list takes no path") : resource_list(cli);
+		return path ? kbs_usage(cli, "list takes no path") : resource_list(cli);
 	if (!path)
-		return usage(cli, "a resource path REPOSITORY/TYPE/TAG is needed");
+		return kbs_usage(cli, "a resource path REPOSITORY/TYPE/TAG is needed");
 	if (str_starts(path, "kbs:///"))
 		path += strlen("kbs:///");
 	if (streq(action, "history"))
@@ -177,8 +177,8 @@ static int run_resource(struct cli *cli)
 	if (streq(action, "delete"))
 		return change_resource(cli, "DELETE", path, NULL, SLICE_EMPTY);
 	if (!streq(action, "set"))
-		return usage(cli, "the action must be list, set, history or delete");
-	if (read_option_file(cli, &content, &code) < 0)
+		return kbs_usage(cli, "the action must be list, set, history or delete");
+	if (kbs_read_option_file(cli, &content, &code) < 0)
 		return code;
 	return change_resource(cli, "POST", path,
 		cli_opt_or(cli, "type", "application/octet-stream"), buf_slice(&content));
@@ -195,7 +195,7 @@ static int policy_get(struct cli *cli, const char *id)
 
 	buf_put_str(&path, "admin/policies/");
 	kbs_path_part(&path, id);
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	int r = kbs_admin_json(a, buf_str(&path), &policy, &e);
 	if (r == 0)
@@ -215,7 +215,7 @@ static int policy_set(struct cli *cli, const char *id)
 	bool resource = streq(id, "resource-policy");
 	int code, r = 0;
 
-	if (read_option_file(cli, &text, &code) < 0)
+	if (kbs_read_option_file(cli, &text, &code) < 0)
 		return code;
 	if (!resource)
 		r = json_set_str(message, "policy_id", id);
@@ -225,7 +225,7 @@ static int policy_set(struct cli *cli, const char *id)
 		r = json_write(message, &body);
 	if (r < 0)
 		return cli_fail(cli, r, NULL, "cannot send the policy");
-	code = one_call(cli, "POST", resource ? "resource-policy" : "attestation-policy", NULL,
+	code = kbs_one_call(cli, "POST", resource ? "resource-policy" : "attestation-policy", NULL,
 		"application/json", buf_slice(&body), "installed");
 	return code;
 }
@@ -240,134 +240,14 @@ static int run_policy(struct cli *cli)
 	if (streq(action, "list"))
 		return kbs_show_list(cli, "admin/policies", columns);
 	if (!id)
-		return usage(cli, "a policy id is needed, e.g. default_cpu or resource-policy");
+		return kbs_usage(cli, "a policy id is needed, e.g. default_cpu or resource-policy");
 	if (streq(action, "history"))
 		return show_versions(cli, "admin/policy-versions/", id, history);
 	if (streq(action, "get"))
 		return policy_get(cli, id);
 	if (streq(action, "set"))
 		return policy_set(cli, id);
-	return usage(cli, "the action must be list, get, set or history");
-}
-
-/* The values of `reference set`: strings unless an option says otherwise, a list unless --single.
- */
-static int build_value(const struct cli *cli, json_t **ret, struct err *reterr)
-{
-	cleanup(json_decref) json_t *list = json_array();
-	const char *text;
-
-	for (size_t i = 2; (text = cli_arg(cli, i)) != NULL; i++) {
-		int64_t number;
-		bool flag;
-		json_t *v = NULL;
-		if (cli_flag(cli, "as-integer")) {
-			if (parse_i64(slice_str(text), INT64_MIN, INT64_MAX, &number) < 0)
-				return err_set(reterr, -EINVAL, "\"%s\" is not an integer", text);
-			v = json_integer(number);
-		} else if (cli_flag(cli, "as-bool")) {
-			if (parse_bool(slice_str(text), &flag) < 0)
-				return err_set(
-					reterr, -EINVAL, "\"%s\" is neither true nor false", text);
-			v = json_boolean(flag);
-		} else {
-			v = json_string(text);
-		}
-		if (json_array_append_new(list, v) < 0)
-			return -ENOMEM;
-	}
-	if (json_array_size(list) == 0)
-		return err_set(reterr, -EINVAL, "at least one value is needed");
-	if (!cli_flag(cli, "single")) {
-		*ret = steal_ptr(list);
-		return 0;
-	}
-	if (json_array_size(list) != 1)
-		return err_set(reterr, -EINVAL, "--single takes one value");
-	*ret = json_incref(json_array_get(list, 0));
-	return 0;
-}
-
-static int register_values(struct cli *cli, const json_t *values)
-{
-	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
-	struct err e = {0};
-	int code;
-
-	if (connect_kbs(cli, &a, &code) < 0)
-		return code;
-	int r = kbs_admin_register(a, values, cli_opt(cli, "expires"), &e);
-	if (r < 0)
-		return cli_fail(cli, r, &e, "cannot register reference values");
-	cli_note(cli, "registered %zu reference value%s", json_object_size(values),
-		json_object_size(values) == 1 ? "" : "s");
-	return CLI_OK;
-}
-
-static int reference_set(struct cli *cli, const char *name)
-{
-	cleanup(json_decref) json_t *values = json_object();
-	json_t *value = NULL;
-	struct err e = {0};
-
-	int r = build_value(cli, &value, &e);
-	if (r == 0)
-		r = json_set_take(values, name, value);
-	return r < 0 ? cli_fail(cli, r, &e, NULL) : register_values(cli, values);
-}
-
-static int reference_import(struct cli *cli)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(FILE_MAX);
-	cleanup(json_decref) json_t *values = NULL;
-	struct err e = {0};
-	int code;
-
-	if (read_option_file(cli, &text, &code) < 0)
-		return code;
-	int r = json_parse(buf_slice(&text), FILE_MAX, &values, &e);
-	if (r == 0 && !json_is_object(values))
-		r = err_set(&e, -EBADMSG, "a JSON object of name and value is wanted");
-	return r < 0 ? cli_fail(cli, r, &e, "%s", cli_opt(cli, "file"))
-		     : register_values(cli, values);
-}
-
-static int reference_get(struct cli *cli, const char *name)
-{
-	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
-	cleanup_with(buf_done) struct buf path = buf_init(8192);
-	cleanup(json_decref) json_t *value = NULL;
-	struct err e = {0};
-	int code;
-
-	buf_put_str(&path, "reference-value/");
-	kbs_path_part(&path, name);
-	if (connect_kbs(cli, &a, &code) < 0)
-		return code;
-	int r = kbs_admin_json(a, buf_str(&path), &value, &e);
-	return r < 0 ? cli_fail(cli, r, &e, "cannot read reference value %s", name)
-		     : cli_print_json(value);
-}
-
-static int run_reference(struct cli *cli)
-{
-	static const char *const columns[] = {"name", "expiration", "value", NULL};
-	const char *action = cli_arg(cli, 0), *name = cli_arg(cli, 1);
-
-	if (streq(action, "list"))
-		return kbs_show_list(cli, "admin/reference-values", columns);
-	if (streq(action, "import"))
-		return reference_import(cli);
-	if (!name)
-		return usage(cli, "the name of a reference value is needed");
-	if (streq(action, "get"))
-		return reference_get(cli, name);
-	if (streq(action, "set"))
-		return reference_set(cli, name);
-	if (streq(action, "delete"))
-		return one_call(cli, "DELETE", "admin/reference-values/", name, NULL, SLICE_EMPTY,
-			"deleted");
-	return usage(cli, "the action must be list, get, set, import or delete");
+	return kbs_usage(cli, "the action must be list, get, set or history");
 }
 
 static int read_verdict(struct kbs_admin *a, const char *id, json_t **ret, struct err *reterr)
@@ -394,7 +274,7 @@ static int run_why(struct cli *cli)
 	struct err e = {0};
 	int code;
 
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	int r = read_verdict(a, cli_arg(cli, 0), &record, &e);
 	if (r == 0)
@@ -412,7 +292,7 @@ int kbs_limited_list(struct cli *cli, const char *path, const char *const *colum
 	char text[64];
 	uint32_t limit;
 	if (parse_u32(slice_str(cli_opt_or(cli, "limit", "100")), 1, 10000, &limit) < 0)
-		return usage(cli, "--limit takes a number from 1 to 10000");
+		return kbs_usage(cli, "--limit takes a number from 1 to 10000");
 	snprintf(text, sizeof(text), "%s?limit=%u", path, limit);
 	return kbs_show_list(cli, text, columns);
 }
@@ -429,7 +309,7 @@ static int run_health(struct cli *cli)
 	struct err e = {0};
 	int code;
 
-	if (connect_kbs(cli, &a, &code) < 0)
+	if (kbs_connect(cli, &a, &code) < 0)
 		return code;
 	int r = kbs_admin_call(a, "GET", "/healthz", NULL, SLICE_EMPTY, NULL, &e);
 	if (r < 0)
@@ -462,7 +342,9 @@ static const struct cli_option g_policy[] = {
 	KBS_OPTIONS, FILE_OPTION("the policy in Rego, for set"), {NULL}};
 static const struct cli_option g_reference[] = {
 	KBS_OPTIONS,
-	FILE_OPTION("JSON object of name and value, for import"),
+	FILE_OPTION("JSON object of name and value, or a manifest, for import"),
+	{"type", .arg = "TYPE", .help = "what --file is, for import: sample, corim, swid, in-toto"},
+	{"stage", .help = "beside the value that is there: both count until promote or withdraw"},
 	{"single", .help = "store one value instead of a list, for policies that compare with =="},
 	{"as-integer", .help = "the values are integers"},
 	{"as-bool", .help = "the values are true or false"},
@@ -499,16 +381,20 @@ const struct cli_command cmds_kbs[] = {
 	{.group = "kbs",
 		.name = "reference",
 		.summary = "List, show, register and delete reference values",
-		.args = "list | get NAME | set NAME VALUE... | import | delete NAME",
+		.args = "list | get NAME | set NAME VALUE... | import | promote NAME... | "
+			"withdraw NAME... | delete NAME",
 		.args_min = 1,
 		.args_max = CLI_ARGS_UNLIMITED,
-		.details = "Values are stored as a list of strings unless options say otherwise. "
-			   "husk measure --json "
-			   "makes a file for import.",
+		.details =
+			"Values are stored as a list of strings unless options say otherwise. "
+			"husk measure --json "
+			"makes a file for import. For a roll-out, --stage the new values; policies "
+			"then accept old and new. promote ends it with the new ones, withdraw with "
+			"the old ones.",
 		.examples = "husk kbs reference set svn 1 2\nhusk kbs reference import --file "
 			    "values.json",
 		.options = g_reference,
-		.run = run_reference},
+		.run = kbs_run_reference},
 	{.group = "kbs",
 		.name = "why",
 		.summary = "Explain a verdict",

@@ -173,26 +173,37 @@ int kbs_admin_json(struct kbs_admin *a, const char *path, json_t **ret, struct e
 	return r < 0 ? err_wrap(reterr, -EPROTO, "answer of the key broker") : 0;
 }
 
-int kbs_admin_register(
-	struct kbs_admin *a, const json_t *values, const char *expiration, struct err *reterr)
+int kbs_admin_send_values(struct kbs_admin *a, const char *type, struct slice payload,
+	const char *expiration, bool stage, struct err *reterr)
 {
-	cleanup_with(buf_done) struct buf payload = buf_init(0), text = buf_init(0);
+	cleanup_with(buf_done) struct buf text = buf_init(0);
 	cleanup(json_decref) json_t *message = json_object();
 
-	int r = json_write(values, &payload);
+	int r = json_set_str(message, "version", "0.1.0");
 	if (r == 0)
-		r = json_set_str(message, "version", "0.1.0");
+		r = json_set_str(message, "type", type);
 	if (r == 0)
-		r = json_set_str(message, "type", "sample");
-	if (r == 0)
-		r = json_set_b64(message, "payload", buf_slice(&payload), B64_STD);
+		r = json_set_b64(message, "payload", payload, B64_STD);
 	if (r == 0 && expiration)
 		r = json_set_str(message, "expiration", expiration);
+	if (r == 0 && stage)
+		r = json_set_take(message, "stage", json_true());
 	if (r == 0)
 		r = json_write(message, &text);
 	return r < 0 ? r
 		     : kbs_admin_call(a, "POST", "reference-value", "application/json",
 			       buf_slice(&text), NULL, reterr);
+}
+
+int kbs_admin_register(
+	struct kbs_admin *a, const json_t *values, const char *expiration, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf payload = buf_init(0);
+	int r = json_write(values, &payload);
+
+	return r < 0 ? r
+		     : kbs_admin_send_values(
+			       a, "sample", buf_slice(&payload), expiration, false, reterr);
 }
 
 void kbs_path_part(struct buf *out, const char *text)

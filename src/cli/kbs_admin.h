@@ -58,11 +58,31 @@ must_check int kbs_admin_send(
 /** kbs_admin_json() - likewise, with the answer parsed */
 must_check int kbs_admin_json(
 	struct kbs_admin *a, const char *path, json_t **ret, struct err *reterr);
+/**
+ * kbs_admin_send_values() - a registration message
+ * @type: sample, corim, swid, in-toto, promote, withdraw
+ * @expiration: RFC 3339; NULL: the default
+ * @stage: beside the value that is there, until one is chosen
+ */
+must_check int kbs_admin_send_values(struct kbs_admin *a, const char *type, struct slice payload,
+	const char *expiration, bool stage, struct err *reterr);
 /** kbs_admin_register() - register reference values: object of name -> JSON value */
 must_check int kbs_admin_register(
 	struct kbs_admin *a, const json_t *values, const char *expiration, struct err *reterr);
 /* In cmd-kbs.c: GET a list and show the members @columns of each row (NULL ends them). */
 int kbs_show_list(struct cli *cli, const char *path, const char *const *columns);
+/* What the files of `husk kbs` share; each that returns an exit code has said what went wrong. */
+must_check int kbs_connect(const struct cli *cli, struct kbs_admin **ret, int *ret_code);
+/* Return: the exit code. */
+int kbs_usage(const struct cli *cli, const char *what);
+void kbs_print_table(const json_t *rows, const char *const *columns);
+/* One call to @prefix and @name; says @done. Return: the exit code. */
+int kbs_one_call(struct cli *cli, const char *method, const char *prefix, const char *name,
+	const char *type, struct slice body, const char *done);
+/* Reads the file of --file. Return: 0, negative errno with the exit code in @ret_code. */
+must_check int kbs_read_option_file(const struct cli *cli, struct buf *out, int *ret_code);
+/* cmd-kbs-reference.c */
+int kbs_run_reference(struct cli *cli);
 /* Likewise with the option --limit. */
 int kbs_limited_list(struct cli *cli, const char *path, const char *const *columns);
 /** kbs_path_part() - percent-encode one path segment or id into @out; '/' is kept */

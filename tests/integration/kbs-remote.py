@@ -4,7 +4,7 @@
 values by gRPC (husk-rvps), Intel Trust Authority (a fake of its documented interface), and tokens that
 guests got somewhere else (passport).
 
-usage: kbs-remote.py HUSK-KBS HUSK-AS HUSK-RVPS
+usage: kbs-remote.py HUSK-KBS HUSK-AS HUSK-RVPS HUSK
 """
 import base64
 import concurrent.futures
@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -269,6 +270,50 @@ def test_remote_reference_values():
     front.close()
     kbs.close()
     assert service.stop() == 0
+
+
+def test_roll_out():
+    """Staged reference values with the CLI: old and new guests are accepted until one is chosen."""
+    kbs = make_kbs('type = "coco_as_builtin"', policy=AFFIRMED)
+    assert set_policy(kbs, "default_cpu", AFFIRM)[0] == 200
+    environment = dict(os.environ, HUSK_KBS_URL="https://localhost:%d" % kbs.ports[0],
+                       HUSK_KBS_CERT=kbs.folder + "/tls.crt",
+                       HUSK_KBS_ADMIN_TOKEN_FILE=kbs.folder + "/admin-token")
+
+    def husk(*args, fails=False):
+        p = subprocess.run((sys.argv[4], "kbs", "reference") + args, env=environment,
+                           capture_output=True, text=True, check=False)
+        assert (p.returncode != 0) == fails, p.stdout + p.stderr
+        return p.stdout + p.stderr
+
+    def accepted(svn):
+        guest = Guest(kbs)
+        guest.auth()
+        evidence = services.sample_evidence(guest.runtime())
+        status, answer = guest.client.request("POST", "/kbs/v0/attest", {
+            "init-data": None,
+            "runtime-data": {"nonce": guest.challenge["nonce"], "tee-pubkey": guest.jwk},
+            "tee-evidence": {"primary_evidence": dict(evidence, svn=svn),
+                             "additional_evidence": ""}})
+        assert status == 200, answer
+        return guest.resource()[0] == 200
+
+    husk("set", "svn", "1")
+    assert accepted("1") and not accepted("2")
+    husk("set", "svn", "2", "--stage")
+    assert accepted("1") and accepted("2") and not accepted("3")
+    text = husk("list")
+    assert "sample by admin" in text and '["1"]' in text and '["2"]' in text, text
+    husk("promote", "svn")
+    assert not accepted("1") and accepted("2")
+    assert "nothing staged" in husk("promote", "svn", fails=True)
+    husk("set", "svn", "3", "--stage")
+    husk("withdraw", "svn")
+    assert accepted("2") and not accepted("3")
+    with open(folder + "/m", "w") as f:
+        f.write("no manifest")
+    assert "CoRIM" in husk("import", "--type", "corim", "--file", folder + "/m", fails=True)
+    kbs.close()
 
 
 def test_passport():

@@ -19,7 +19,7 @@
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/session.h"
 #include "trustee/kbs/wire.h"
-#include "trustee/rvps/rvps.h"
+#include "trustee/rvps/extract.h"
 
 static void test_routes(void **state)
 {
@@ -529,7 +529,7 @@ static void rvps_case(const char *text, int want)
 {
 	json_t *records = NULL;
 	struct err e = {0};
-	int r = rvps_extract(slice_str(text), 1700000000, &records, &e);
+	int r = rvps_extract(slice_str(text), NULL, 1700000000, &records, &e);
 
 	if (r != want)
 		fail_msg("%s: %d %s", text, r, e.text);
@@ -545,7 +545,7 @@ static void test_rvps(void **state)
 	json_t *records = NULL;
 	bool expired;
 
-	assert_int_equal(rvps_extract(slice_str(good), 1700000000, &records, NULL), 0);
+	assert_int_equal(rvps_extract(slice_str(good), NULL, 1700000000, &records, NULL), 0);
 	assert_int_equal(json_array_size(records), 2);
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(records, 0), "expiration")),
@@ -563,11 +563,11 @@ static void test_rvps(void **state)
 	for (size_t n = 0; n < strlen(good); n++) {
 		json_t *none = NULL;
 
-		assert_int_not_equal(rvps_extract(slice_of(good, n), 0, &none, NULL), 0);
+		assert_int_not_equal(rvps_extract(slice_of(good, n), NULL, 0, &none, NULL), 0);
 	}
 	rvps_case("{\"version\":\"0.2.0\",\"type\":\"sample\",\"payload\":\"e30=\"}", -EOPNOTSUPP);
 	rvps_case("{\"type\":\"sample\",\"payload\":\"e30=\"}", 0);
-	rvps_case("{\"type\":\"swid\",\"payload\":\"e30=\"}", -EOPNOTSUPP);
+	rvps_case("{\"type\":\"other\",\"payload\":\"e30=\"}", -EOPNOTSUPP);
 	rvps_case("{\"payload\":\"e30=\"}", -EBADMSG);
 	rvps_case("{\"type\":\"sample\",\"payload\":\"W10=\"}", -EBADMSG);
 	rvps_case("{\"type\":\"sample\",\"payload\":\"%%\"}", -EBADMSG);

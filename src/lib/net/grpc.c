@@ -118,7 +118,7 @@ int grpc_timeout_parse(struct slice text, uint64_t *ret_ms)
 		parse_u64(slice_of(text.data, text.size - 1), 0, 99999999, &n) < 0)
 		return -EBADMSG;
 	for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
-		if (text.data[text.size - 1] != units[i].unit)
+		if ((char)text.data[text.size - 1] != units[i].unit)
 			continue;
 		*ret_ms = MAX((n * units[i].ms + units[i].parts - 1) / units[i].parts, (uint64_t)1);
 		return 0;

@@ -131,6 +131,8 @@ static const struct key g_husk[] = {
 	LIST("grpc_sockets", husk.grpc_sockets),
 	LIST("rest_sockets", husk.rest_sockets),
 	STR("client_ca", husk.client_ca, NULL),
+	LIST("rvps_trusted_keys", husk.rvps_trusted_keys),
+	BOOL("rvps_require_signed", husk.rvps_require_signed),
 	STR("remote_ca", husk.remote_ca, NULL),
 	STR("remote_certificate", husk.remote_certificate, NULL),
 	STR("remote_key", husk.remote_key, NULL),

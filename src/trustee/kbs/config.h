@@ -64,6 +64,8 @@ struct config_strings {
  * @service: "kbs", "as" or "rvps"; set by the program
  * @grpc_sockets, @rest_sockets: where husk-as and husk-rvps listen
  * @client_ca: PEM file: clients of husk-as and husk-rvps must show a certificate of one of these
+ * @rvps_trusted_keys: PEM files with keys and certificates whose signatures of manifests count
+ * @rvps_require_signed: take no reference value without such
  * @remote_ca, @remote_certificate, @remote_key: PEM files: whom we trust as a remote service (NULL:
  * the system's roots), and what we show it
  * @insecure_no_client_auth: listen beyond loopback for whoever comes
@@ -168,6 +170,8 @@ struct kbs_config {
 		struct config_strings grpc_sockets;
 		struct config_strings rest_sockets;
 		const char *client_ca;
+		struct config_strings rvps_trusted_keys;
+		bool rvps_require_signed;
 		const char *remote_ca, *remote_certificate, *remote_key;
 		bool insecure_no_client_auth;
 		bool insecure_allow_unbound_evidence;

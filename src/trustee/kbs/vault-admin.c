@@ -36,31 +36,64 @@ static void reference_get(struct call *c)
 	call_answer(c);
 }
 
-static void reference_set(struct call *c, struct slice body)
+static void reference_answer(struct call *c, int r, const struct err *e)
 {
+	if (r < 0)
+		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(e, r));
+	else
+		c->reply.type = REPLY_JSON;
+	call_answer(c);
+}
+
+/* A verifier has read the message; what comes of it depends on what is there. */
+static void extracted(void *cookie, int error, const json_t *result)
+{
+	struct call *c = cookie;
 	struct vault *v = c->vault;
 	struct store_change by = vault_change(c);
-	json_t *records = NULL;
+	json_t *have = NULL, *records = NULL, *record;
 	struct err e = {0};
-	int r = rvps_extract(body, by.now, &records, &e);
+	size_t i;
+	int r = error;
 
+	if (r < 0)
+		(void)!err_set(&e, r, "%.400s",
+			r == -EPIPE			? "the verifier crashed on this message"
+			: wire_str(result, "reason")[0] ? wire_str(result, "reason")
+							: strerror(-r));
+	if (r == 0)
+		r = store_rv_list(v->store, c->target.tenant, &have, &e);
+	if (r == 0)
+		r = rvps_apply(have, json_object_get(result, "result"), by.now, &records, &e);
+	json_array_foreach (records, i, record)
+		json_object_set_new(
+			json_object_get(record, "provenance"), "by", json_string(by.actor));
 	if (r == 0)
 		r = store_rv_put(v->store, &by, records, &e);
-	if (store_is_away(r)) {
-		json_decref(records);
-		call_unavailable(c, r, &e);
-		return;
-	}
-	if (r < 0) {
-		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(&e, r));
-	} else {
+	if (r == 0) {
 		(void)!vault_sync(v);
 		log_info("kbs.reference.set", LOG_U64("count", json_array_size(records)),
 			LOG_STR("role", c->role), LOG_STR("peer", c->peer));
-		c->reply.type = REPLY_JSON;
 	}
+	json_decref(have);
 	json_decref(records);
-	call_answer(c);
+	if (error == 0 && store_is_away(r))
+		call_unavailable(c, r, &e);
+	else
+		reference_answer(c, r, &e);
+}
+
+static void reference_set(struct call *c, struct slice body)
+{
+	struct vault *v = c->vault;
+	json_t *header = json_pack("{s:s, s:s, s:I, s:O, s:b}", "op", "extract", "tenant",
+		c->target.tenant, "now", (json_int_t)vault_now(v), "anchors", v->anchors,
+		"require_signed", v->config->husk.rvps_require_signed);
+	struct err e = {0};
+	int r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), extracted, c);
+
+	if (r < 0)
+		reference_answer(c, err_set(&e, r, "all verifiers are busy"), &e);
 }
 
 static void reference_delete(struct call *c)

@@ -62,6 +62,7 @@ struct vault {
 	unsigned verifier_count, remote_count; /* as started: a reload does not change them */
 	struct pool *fetchers;		       /* one; NULL when nothing is to be fetched */
 	struct pool *remotes;		       /* owned; NULL when there is no remote service */
+	json_t *anchors;		       /* owned; PEM texts of those whose manifests count */
 	json_t *names;	    /* owned; object of reference values that policies asked for */
 	json_t *tenants;    /* owned; object whose names they are */
 	int64_t generation; /* of the store, that verifiers know */
@@ -171,6 +172,8 @@ void vault_service(struct call *c, struct slice body);
 must_check int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr);
 void vault_policy_set(struct call *c, struct slice body);
 /* vault-state.c */
+/* Reads whom manifests of reference values may be signed by; array, new reference. */
+must_check int vault_read_anchors(const struct kbs_config *c, json_t **ret, struct err *reterr);
 /* What was fetched and kept, and over it [husk] collateral where that is not older. */
 must_check int vault_read_collateral(const struct kbs_config *c, struct store *store,
 	struct collateral_store **ret, struct err *reterr);

@@ -225,7 +225,7 @@ static void on_signal(evutil_socket_t fd, short what, void *cookie)
 	event_base_loopbreak(p->base);
 }
 
-#define PATHS_MAX 40
+#define PATHS_MAX 64
 
 struct paths {
 	struct sandbox_path items[PATHS_MAX];
@@ -268,6 +268,8 @@ static void add_reloaded(struct paths *p, const struct kbs_config *c)
 		add_folder(p, c->admin.providers[i].public_key_uri, SANDBOX_READ);
 		add_folder(p, c->admin.providers[i].jwk_set_uri, SANDBOX_READ);
 	}
+	for (size_t i = 0; i < c->husk.rvps_trusted_keys.count; i++)
+		add_folder(p, c->husk.rvps_trusted_keys.items[i], SANDBOX_READ);
 	for (size_t i = 0; i < c->signer.published_key_paths.count; i++)
 		add_folder(p, c->signer.published_key_paths.items[i], SANDBOX_READ);
 	for (size_t i = 0; i < c->token.trusted_certs_paths.count; i++)

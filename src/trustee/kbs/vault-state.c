@@ -6,6 +6,7 @@
  * because a verifier reads its messages in order.
  */
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "collateral/bundle.h"
@@ -33,6 +34,27 @@ int vault_read_collateral(const struct kbs_config *c, struct store *store,
 		r = collateral_merge(all, key, item, &fate, reterr);
 	if (r == 0)
 		*ret = steal_ptr(all);
+	return r;
+}
+
+int vault_read_anchors(const struct kbs_config *c, json_t **ret, struct err *reterr)
+{
+	json_t *list = json_array();
+	int r = list ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < c->husk.rvps_trusted_keys.count; i++) {
+		cleanup_with(buf_done) struct buf pem = buf_init((size_t)1 << 20);
+
+		r = file_read(c->husk.rvps_trusted_keys.items[i], pem.max, &pem, reterr);
+		if (r == 0 &&
+			json_array_append_new(list, json_stringn(buf_str(&pem), pem.size)) < 0)
+			r = err_set(reterr, -EBADMSG, "rvps_trusted_keys %s is not PEM text",
+				c->husk.rvps_trusted_keys.items[i]);
+	}
+	if (r < 0)
+		json_decref(list);
+	else
+		*ret = list;
 	return r;
 }
 

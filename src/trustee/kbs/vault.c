@@ -237,6 +237,8 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	if (r == 0)
 		r = fetch_new(v);
 	if (r == 0)
+		r = vault_read_anchors(c, &v->anchors, reterr);
+	if (r == 0)
 		r = vault_sync(v);
 	if (r < 0)
 		return r;
@@ -250,6 +252,7 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	cleanup(token_keys_free) struct token_keys *keys = NULL;
 	cleanup(collateral_store_free) struct collateral_store *collateral = NULL;
 	struct vault_se se = {0};
+	json_t *anchors = NULL;
 	int r = admin_new(c, &admin, reterr);
 
 	/* A key that lives as long as the process stays: with another one tokens would not verify. */
@@ -258,9 +261,13 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	if (r == 0)
 		r = vault_read_collateral(c, v->store, &collateral, reterr);
 	if (r == 0)
+		r = vault_read_anchors(c, &anchors, reterr);
+	if (r == 0)
 		r = vault_se_load(c, collateral_store_provider(collateral), &se, reterr);
-	if (r < 0)
+	if (r < 0) {
+		json_decref(anchors);
 		return r;
+	}
 	admin_free(v->admin);
 	v->admin = steal_ptr(admin);
 	if (keys) {
@@ -271,6 +278,8 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	v->collateral = steal_ptr(collateral);
 	vault_se_done(&v->se);
 	v->se = se;
+	json_decref(v->anchors);
+	v->anchors = anchors;
 	v->config = c;
 	return vault_push_collateral(v);
 }
@@ -295,6 +304,7 @@ void vault_free(struct vault *v)
 	pool_free(v->remotes);
 	pool_free(v->fetchers);
 	json_decref(v->names);
+	json_decref(v->anchors);
 	session_table_free(v->sessions);
 	admin_free(v->admin);
 	token_keys_free(v->keys);

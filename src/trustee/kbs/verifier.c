@@ -22,6 +22,7 @@
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/wire.h"
+#include "trustee/rvps/extract.h"
 
 #define WORK_LIMIT_S 10 /* a piece of work that takes longer kills the process */
 
@@ -152,6 +153,23 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int extract(const json_t *header, struct slice body, json_t **ret, struct err *reterr)
+{
+	cleanup_with(rvps_anchors_done) struct rvps_anchors anchors = {
+		.require_signed = json_is_true(json_object_get(header, "require_signed"))};
+	const json_t *pem;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach (json_object_get(header, "anchors"), i, pem) {
+		if (r == 0)
+			r = rvps_anchors_add(&anchors, slice_str(json_string_value(pem)), reterr);
+	}
+	if (r < 0)
+		return err_wrap(reterr, r, "rvps_trusted_keys");
+	return rvps_extract(body, &anchors, wire_int(header, "now"), ret, reterr);
+}
+
 /* Answers carry "work" back, and either "result" members or "error" and "reason". */
 static json_t *do_work(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
@@ -201,6 +219,8 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 		r = as_evaluate(as, &request, &result, &e);
 	} else if (streq(op, "authorize")) {
 		r = authorize(as, header, &result, &e);
+	} else if (streq(op, "extract")) {
+		r = extract(header, body, &result, &e);
 	} else if (streq(op, "check")) {
 		r = check(header, body, &result);
 	}

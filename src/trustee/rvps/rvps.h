@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Reference value provider: from registration messages to records, and from records to the values
- * that count now. Pure functions; the store keeps the records.
+ * Reference value provider: records and the values that count now. Pure functions; the store keeps the
+ * records, rvps/extract.h makes them.
  *
- * Message: {"version":"0.1.0","type":"sample","payload":base64(JSON map)}. husk adds an optional
- * member "expiration" (RFC 3339); without it a value lives 12 months.
+ * Record: {version, name, expiration, value, provenance, staged?}; "staged" is a record, too, of the
+ * value that a roll-out brings: while it is there, policies see the items of both lists.
+ *
+ * Message: {"version":"0.1.0","type","payload":base64}. husk adds the optional members "expiration"
+ * (RFC 3339; else a value lives 12 months, or as long as its manifest says) and "stage" (true), and the
+ * types "promote" and "withdraw", whose payload is a JSON list of names.
  */
 #include <jansson.h>
 
@@ -17,15 +21,17 @@
 #define RVPS_VERSION "0.1.0"
 
 /**
- * rvps_extract() - records of a registration message
- * @now: seconds since the epoch
- * @ret_records: array of {version, name, expiration, value}, new reference
+ * rvps_apply() - what records become by changes
+ * @records: those that are stored
+ * @changes: of rvps_extract(): a record replaces the one of its name; with "stage": true it stands
+ *     beside it, so that both count until one is chosen; {"name", "action"} chooses: "promote" the
+ *     staged one, "withdraw" the old one
+ * @ret: array of the records that are to be written, new reference
  *
- * Return: 0, -EBADMSG, -E2BIG, -EOPNOTSUPP (message version or type), -ESTALE (expiration lies in
- * the past), -ENOMEM.
+ * Return: 0, -EINVAL (staged, but not a list), -ENOENT (nothing is staged), -ENOMEM.
  */
-must_check int rvps_extract(
-	struct slice message, int64_t now, json_t **ret_records, struct err *reterr);
+must_check int rvps_apply(const json_t *records, const json_t *changes, int64_t now, json_t **ret,
+	struct err *reterr);
 
 /**
  * struct rvps_snapshot - reference values as the verifier holds them

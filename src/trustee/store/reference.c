@@ -3,10 +3,25 @@
 #include "base/clock.h"
 #include "trustee/store/internal.h"
 
+/* What else a record has. */
+static char *pack_extra(const json_t *record)
+{
+	json_t *extra = json_object(), *v;
+	char *text;
+
+	if ((v = json_object_get(record, "provenance")) != NULL)
+		json_object_set(extra, "provenance", v);
+	if ((v = json_object_get(record, "staged")) != NULL)
+		json_object_set(extra, "staged", v);
+	text = json_dumps(extra, JSON_COMPACT);
+	json_decref(extra);
+	return text;
+}
+
 static int put_one(
 	struct store *s, const struct store_change *by, const json_t *record, struct err *reterr)
 {
-	cleanup(free_ptr) char *text = NULL;
+	cleanup(free_ptr) char *text = NULL, *extra = NULL;
 	const char *name = json_string_value(json_object_get(record, "name"));
 	const char *version = json_string_value(json_object_get(record, "version"));
 	const char *expiration = json_string_value(json_object_get(record, "expiration"));
@@ -20,21 +35,23 @@ static int put_one(
 		return err_set(reterr, -EINVAL,
 			"a reference value needs name, version, expiration (RFC 3339) and value");
 	text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-	if (!text)
+	extra = pack_extra(record);
+	if (!text || !extra)
 		return -ENOMEM;
-	if (strlen(text) > STORE_VALUE_MAX)
+	if (strlen(text) > STORE_VALUE_MAX || strlen(extra) > STORE_VALUE_MAX)
 		return err_set(reterr, -E2BIG, "reference value %s is over the limit of %zu bytes",
 			name, STORE_VALUE_MAX);
 	r = store_sha256_hex(slice_str(text), digest);
 	if (r == 0)
 		r = db_run(s->db,
 			"INSERT INTO reference_value(tenant, name, version, expiration, registered,"
-			" value) VALUES($1, $2, $3, $4, $5, $6)"
+			" value, extra) VALUES($1, $2, $3, $4, $5, $6, $7)"
 			" ON CONFLICT(tenant, name) DO UPDATE SET"
 			" version = excluded.version, expiration = excluded.expiration,"
-			" registered = excluded.registered, value = excluded.value",
+			" registered = excluded.registered, value = excluded.value,"
+			" extra = excluded.extra",
 			DB_WITH(DB_TEXT(by->tenant), DB_TEXT(name), DB_TEXT(version),
-				DB_INT(expires), DB_INT(by->now), DB_TEXT(text)),
+				DB_INT(expires), DB_INT(by->now), DB_TEXT(text), DB_TEXT(extra)),
 			NULL, reterr);
 	if (r < 0)
 		return r;
@@ -108,17 +125,29 @@ static json_t *rv_row(const struct db_rows *rows)
 	char expires[RFC3339_SIZE], registered[RFC3339_SIZE];
 	json_t *value = json_loads(db_text(rows, 4), JSON_DECODE_ANY, NULL);
 
-	if (!value)
+	json_t *extra = json_loads(db_text(rows, 5), 0, NULL);
+	json_t *record;
+
+	if (!value || !extra) {
+		json_decref(value);
+		json_decref(extra);
 		return NULL;
-	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "version", db_text(rows, 0), "name",
+	}
+	record = json_pack("{s:s, s:s, s:s, s:s, s:o}", "version", db_text(rows, 0), "name",
 		db_text(rows, 1), "expiration", rfc3339_format(db_int(rows, 2), expires),
 		"registered", rfc3339_format(db_int(rows, 3), registered), "value", value);
+	if (!record || json_object_update_missing(record, extra) < 0) {
+		json_decref(record);
+		record = NULL;
+	}
+	json_decref(extra);
+	return record;
 }
 
 int store_rv_list(struct store *s, const char *tenant, json_t **ret, struct err *reterr)
 {
 	return list_rows(s,
-		"SELECT version, name, expiration, registered, value FROM reference_value"
+		"SELECT version, name, expiration, registered, value, extra FROM reference_value"
 		" WHERE tenant = $1 ORDER BY name",
 		DB_WITH(DB_TEXT(tenant)), rv_row, ret, reterr);
 }

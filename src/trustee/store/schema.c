@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /*
  * Entry n brings the schema from version n to n+1; entries are never edited after a release.
@@ -52,6 +52,8 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	"CREATE INDEX session_expires ON session(expires);",
 	"CREATE TABLE collateral("
 	" key TEXT PRIMARY KEY, fetched @INT NOT NULL, item @BLOB NOT NULL);",
+	/* JSON: where a value comes from, and the one that a roll-out brings. */
+	"ALTER TABLE reference_value ADD COLUMN extra TEXT NOT NULL DEFAULT '{}';",
 };
 
 static const char g_guard_sqlite[] = "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"

@@ -178,7 +178,8 @@ must_check int store_rv_put(
 /** store_rv_delete() - remove one name (durable). Return: 0, -ENOENT, -EIO. */
 must_check int store_rv_delete(
 	struct store *s, const struct store_change *by, const char *name, struct err *reterr);
-/** store_rv_list() - array of {version, name, expiration, registered, value}, expired ones too */
+/** store_rv_list() - array of {version, name, expiration, registered, value, provenance?, staged?},
+ * expired ones too */
 must_check int store_rv_list(struct store *s, const char *tenant, json_t **ret, struct err *reterr);
 
 /* --- verdicts --- */
