@@ -199,12 +199,13 @@ static int read_version(struct call *c)
 void vault_resource_get(struct call *c, struct slice bearer)
 {
 	struct vault *v = c->vault;
-	json_t *header;
+	json_t *header, *claims;
 
 	v->counters[COUNT_PLUGIN_REQUESTS]++;
-	c->claims = claims_of(c, bearer);
-	if (!c->claims)
-		return;
+	claims = claims_of(c, bearer);
+	if (!claims)
+		return; /* and the call is gone */
+	c->claims = claims;
 	if (read_version(c) < 0) {
 		missing(c, "version is not a number");
 		return;
