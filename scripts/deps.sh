@@ -15,6 +15,7 @@ libseccomp-dev libcap-dev libxml2-dev librnp-dev libcmocka-dev libyajl-dev libya
 autoconf automake libtool-bin libtool dpkg-dev gperf python3 cpio kmod lz4
 qemu-system-x86 swtpm swtpm-tools tpm2-tools
 docker-registry skopeo busybox-static debootstrap openssl curl
+chromium
 groff man-db bash-completion jq
 "
 

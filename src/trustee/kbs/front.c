@@ -18,6 +18,7 @@
 #include "net/http_server.h"
 #include "net/ipc.h"
 #include "net/sandbox.h"
+#include "trustee/kbs/console.h"
 #include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/openapi.h"
 #include "trustee/kbs/ratelimit.h"
@@ -61,6 +62,7 @@ struct front {
 /* Headers of an answer; NULL and "" leave one out. */
 struct answer {
 	const char *type, *cookie, *etag, *content_type, *request_id;
+	const char *csp; /* of a page for browsers, which then gets all that guards one */
 };
 
 static void send_reply(
@@ -74,6 +76,11 @@ static void send_reply(
 		{"X-Request-Id", h->request_id},
 		{"Retry-After", status == 429 || status == 503 ? "1" : NULL},
 		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", h->csp},
+		{"X-Content-Type-Options", h->csp ? "nosniff" : NULL},
+		{"X-Frame-Options", h->csp ? "DENY" : NULL},
+		{"Referrer-Policy", h->csp ? "no-referrer" : NULL},
+		{"Cross-Origin-Opener-Policy", h->csp ? "same-origin" : NULL},
 	};
 
 	http_request_reply(request, status, headers, ARRAY_COUNT(headers), body);
@@ -109,13 +116,15 @@ static void answer_error(struct http_request *request, enum reply_error error, c
 	reply_done(&reply);
 }
 
-static void answer_openapi(struct http_request *request)
+/* What is the same for everybody. */
+static void answer_text(
+	struct http_request *request, const char *type, const char *csp, struct slice text)
 {
 	char id[REQUEST_ID_SIZE];
-	const struct answer h = {.type = REPLY_JSON, .request_id = id};
+	const struct answer h = {.type = type, .request_id = id, .csp = csp};
 
 	make_request_id(request, id);
-	send_reply(request, 200, &h, kbs_openapi());
+	send_reply(request, 200, &h, text);
 }
 
 static struct pending *take_slot(struct front *f, uint32_t *ret_index)
@@ -252,7 +261,10 @@ static bool answer_locally(struct front *f, struct http_request *request,
 		answer_error(request, REPLY_PLUGIN_NOT_FOUND, detail);
 		return true;
 	case ROUTE_OPENAPI:
-		answer_openapi(request);
+		answer_text(request, REPLY_JSON, NULL, kbs_openapi());
+		return true;
+	case ROUTE_CONSOLE:
+		answer_text(request, "text/html; charset=utf-8", kbs_console_csp(), kbs_console());
 		return true;
 	case ROUTE_AUTH:
 		if (!ratelimit_take(

@@ -52,6 +52,7 @@ static const struct {
 	{"/readyz", ROUTE_READYZ},
 	{"/metrics", ROUTE_METRICS},
 	{"/openapi.json", ROUTE_OPENAPI},
+	{"/console", ROUTE_CONSOLE},
 	{"/.well-known/jwks.json", ROUTE_JWKS},
 };
 
@@ -62,6 +63,7 @@ static const char *const g_names[ROUTE_MAX_] = {
 	[ROUTE_HEALTHZ] = "healthz",
 	[ROUTE_READYZ] = "readyz",
 	[ROUTE_OPENAPI] = "openapi",
+	[ROUTE_CONSOLE] = "console",
 	[ROUTE_METRICS] = "metrics",
 	[ROUTE_JWKS] = "jwks",
 	[ROUTE_AUTH] = "auth",

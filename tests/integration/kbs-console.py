@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The console of a live key broker, in headless Chromium. usage: kbs-console.py HUSK-KBS HUSK FOLDER
+
+Screenshots of each view go to FOLDER.
+"""
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from chromium import Browser  # noqa: E402
+from kbs_broker import Broker, Client, b64url, canonical  # noqa: E402
+
+HOSTILE = "<img src=x onerror=\"window.owned=1\"></textarea><script>window.owned=1</script>"
+VIEWS = ["verdicts", "policies", "references", "resources", "collateral", "audit", "tenants"]
+
+
+def expect(what, have, want):
+    if have != want:
+        raise AssertionError("%s: %r, not %r" % (what, have, want))
+
+
+def holds(what, text, *parts):
+    for part in parts:
+        if part not in text:
+            raise AssertionError("%s: %r is not in %r" % (what, part, text))
+
+
+def hostile_message(client, nonce):
+    """Evidence as it should be but for a value of its own choice, which then is in the findings."""
+    message = json.loads(client.message(nonce))
+    runtime = message["runtime-data"]
+    digest = hashlib.sha384(canonical(dict(runtime, **{"additional-evidence": ""}))).digest()
+    message["tee-evidence"]["primary_evidence"] = {
+        "svn": HOSTILE, "report_data": base64.b64encode(digest).decode()}
+    return json.dumps(message)
+
+
+def fill(broker):
+    """Something of everything that is listed."""
+    admin, guest, stranger = Client(broker, admin=True), Client(broker), Client(broker)
+    for name, value in (("svn", ["1", "2"]), (HOSTILE, ["x"])):
+        broker_call(admin, "POST", "/kbs/v0/reference-value", {"version": "0.1.0", "type": "sample", "payload":
+                    base64.b64encode(json.dumps({name: value}).encode()).decode()})
+    for name, seconds in (("old", 2), ("ending", 10 * 86400 + 3600)):
+        ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+        broker_call(admin, "POST", "/kbs/v0/reference-value", {
+            "version": "0.1.0", "type": "sample", "expiration": ends,
+            "payload": base64.b64encode(json.dumps({name: ["1"]}).encode()).decode()})
+    for content in (b"the secret content", b"the second content"):
+        expect("resource", admin.call("POST", "/kbs/v0/resource/default/key/one", content,
+                                      Content_Type="text/x-" + HOSTILE)[0], 200)
+    policy = "package policy\nimport rego.v1\n# %s\ndefault allow := false\n"
+    for text in (policy % "first", policy % HOSTILE):
+        broker_call(admin, "POST", "/kbs/v0/resource-policy", {"policy": b64url(text.encode())})
+    broker.cli("tenant", "set", "acme", "--resources", "5")
+    guest.attest()
+    expect("denied", guest.call("GET", "/kbs/v0/resource/default/key/one")[0], 401)
+    nonce = stranger.auth()
+    stranger.call("POST", "/kbs/v0/attest", hostile_message(stranger, nonce))
+    nonce = stranger.auth()
+    other = json.loads(stranger.message(nonce))
+    other["tee-evidence"]["primary_evidence"]["report_data"] = base64.b64encode(bytes(48)).decode()
+    expect("not bound", stranger.call("POST", "/kbs/v0/attest", json.dumps(other))[0], 401)
+    return json.loads(admin.call("GET", "/kbs/v0/admin/verdicts")[2])
+
+
+def broker_call(admin, method, path, body):
+    status, _, answer = admin.call(method, path, json.dumps(body))
+    expect("%s %s: %s" % (method, path, answer), status, 200)
+
+
+def text_of(page, selector="#main"):
+    return page.run("document.querySelector(%s).innerText" % json.dumps(selector))
+
+
+def go(page, where):
+    page.run("location.hash = %s" % json.dumps("#/" + where))
+    page.wait("document.querySelector('#main').dataset.ready === %s" % json.dumps("#/" + where))
+
+
+def click(page, label, within="#main"):
+    found = page.run("""(() => { const b = [...document.querySelectorAll(%s + " button")]
+        .find(b => b.textContent === %s); if (b) b.click(); return Boolean(b); })()"""
+                     % (json.dumps(within), json.dumps(label)))
+    expect("button " + label, found, True)
+
+
+def log_in(page, token):
+    """By keyboard alone."""
+    page.run("document.querySelector('#token').focus()")
+    page.type(token)
+    page.key("Enter", 13, "\r")
+
+
+def test_headers(broker, page):
+    status, headers, body = Client(broker).call("GET", "/console")
+    expect("page", (status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+    policy = dict(p.strip().split(" ", 1) for p in headers["Content-Security-Policy"].split(";"))
+    text = body.decode()
+    for tag, name in (("script", "script-src"), ("style", "style-src")):
+        parts = re.findall("<%s>(.*?)</%s>" % (tag, tag), text, re.S)
+        expect("one " + tag, len(parts), 1)
+        digest = base64.b64encode(hashlib.sha256(parts[0].encode()).digest()).decode()
+        expect(name, policy[name], "'sha256-%s'" % digest)
+    for name, value in (("default-src", "'none'"), ("connect-src", "'self'"), ("base-uri", "'none'"),
+                        ("frame-ancestors", "'none'"), ("form-action", "'none'"),
+                        ("require-trusted-types-for", "'script'")):
+        expect(name, policy[name], value)
+    for name, value in (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"),
+                        ("Referrer-Policy", "no-referrer"), ("Cache-Control", "no-store")):
+        expect(name, headers[name], value)
+    if re.search(r"https?://|innerHTML|\bon[a-z]+=|\bstyle=", text):
+        raise AssertionError("the page names another origin, or makes markup of text")
+
+
+def test_login(broker, page):
+    page.open("https://127.0.0.1:%d/console" % broker.port)
+    expect("no view before", page.run("document.querySelector('#nav').hidden"), True)
+    log_in(page, broker.token())
+    page.wait("document.querySelector('#main table') !== null")
+    expect("view", page.run("location.hash"), "#/verdicts")
+    expect("kept nowhere", page.run("[localStorage.length, sessionStorage.length, document.cookie, "
+                                    "location.href.includes('eyJ'), document.documentElement.outerHTML"
+                                    ".includes(state.token)]"), [0, 0, "", False, False])
+
+
+def test_verdicts(broker, page):
+    verdicts = broker.verdicts
+    go(page, "verdicts")
+    expect("rows", page.run("document.querySelectorAll('#main tbody tr').length"), len(verdicts))
+    for v in verdicts:
+        go(page, "verdicts/" + v["id"])
+        record = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/why/" + v["id"])[2])
+        text = text_of(page)
+        holds("verdict", text, v["id"], record["stage"], record["status"], record["reason"])
+        for c in record.get("checks") or []:
+            holds("check", text, c["name"])
+        expect("findings", page.run("document.querySelectorAll('.finding').length"),
+               len(record.get("findings") or []))
+        for f in record.get("findings") or []:
+            holds("finding", text, f["rule"], *[str(f[k]) for k in ("fix", "reference_value") if f.get(k)])
+        expect("vector", page.run("document.querySelectorAll('#vector li').length"),
+               len(record.get("vector") or {}))
+    expect("all kinds seen", {v["kind"] for v in verdicts}, {"attestation", "resource"})
+
+
+def test_policies(broker, page):
+    go(page, "policies")
+    holds("list", text_of(page), "resource-policy", "default_cpu")
+    go(page, "policies/resource-policy")
+    holds("editor", page.run("document.querySelector('#editor').value"), HOSTILE)
+    page.run("document.querySelector('#main form').requestSubmit()")
+    page.wait("document.querySelector('#diff') !== null")
+    holds("diff", text_of(page, "#diff"), "- # first", "+ # " + HOSTILE)
+
+
+def edit(page, text):
+    page.run("""(() => { const e = document.querySelector('#editor'); e.value = %s;
+        e.dispatchEvent(new Event("input")); })()""" % json.dumps(text))
+    click(page, "Review the change")
+
+
+def test_edit(broker, page):
+    go(page, "policies/resource-policy")
+    before = page.run("document.querySelector('#editor').value")
+    edit(page, before + "# ü: saved by the console\n")
+    holds("review", text_of(page, "#review"), "+ # ü: saved by the console")
+    go(page, "policies")
+    go(page, "policies/resource-policy")
+    holds("draft", text_of(page), "not saved")
+    click(page, "Review the change")
+    click(page, "Save as a new version", "#review")
+    page.wait("document.querySelector('#live').textContent.includes('in force')")
+    stored = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/policies/resource-policy")[2])
+    expect("stored", stored["policy"], before + "# ü: saved by the console\n")
+
+
+def test_lists(broker, page):
+    go(page, "references")
+    holds("references", text_of(page), "svn", HOSTILE, "old", "expired", "ends in 10 days")
+    go(page, "resources")
+    text = text_of(page)
+    holds("resources", text, "default/key/one", "18 B")
+    if "content" in text.replace("Content goes", ""):
+        raise AssertionError("the content of a resource is shown: " + text)
+    page.run("document.querySelector('#main tbody a').click()")
+    page.wait("document.querySelector('h1').textContent === 'default/key/one'")
+    holds("versions", text_of(page), "overwritten", "kept")
+    go(page, "collateral")
+    holds("collateral", text_of(page), "Collateral", "There is none")
+    go(page, "tenants")
+    holds("tenants", text_of(page), "acme", "0 of 5")
+
+
+def test_audit(broker, page):
+    go(page, "audit")
+    head = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/audit/head")[2])
+    holds("audit", text_of(page), head["root"], "policy", "tenant")
+    page.run("[...document.querySelectorAll('#main tbody button')].forEach(b => b.click())")
+    page.wait("document.querySelectorAll('#main tbody button').length === 0")
+    expect("proofs", page.run("document.querySelectorAll('#main tbody .good').length"), head["tree_size"])
+    # An entry that was changed on the way does not fit the head.
+    expect("changed entry", page.run("""(async () => {
+        const head = await api("GET", "admin/audit/head");
+        const proof = await api("GET", "admin/audit/proof/2?size=" + head.tree_size);
+        const good = await rootOf(proof.entry, proof.path, head.tree_size);
+        const other = await rootOf(Object.assign({}, proof.entry, {actor: "x"}), proof.path, head.tree_size);
+        return [good === head.root, other === head.root]; })()"""), [True, False])
+
+
+def test_looks(broker, page):
+    folder = broker.shots
+    refused = [v for v in broker.verdicts if v["status"] == "refused"]
+    views = VIEWS + ["policies/resource-policy"] + ["verdicts/" + v["id"] for v in broker.verdicts]
+    for width, dark in ((1280, False), (1280, True), (400, False), (400, True)):
+        page.look(width, dark)
+        for n, view in enumerate(views):
+            go(page, view)
+            page.shot("%s/%d-%s-%02d-%s.png" % (folder, width, "dark" if dark else "light", n,
+                                               view.split("/")[0]))
+            wide = page.run("document.documentElement.scrollWidth")
+            if wide > width:
+                raise AssertionError("%s is %d wide at %d" % (view, wide, width))
+    expect("refusals", bool(refused), True)
+    page.look(1280, False)
+
+
+def test_keyboard(broker, page):
+    go(page, "verdicts")
+    page.run("document.querySelector('#skip').focus()")
+    seen = []
+    for _ in range(12):
+        page.key("Tab", 9)
+        seen.append(page.run("document.activeElement.textContent"))
+        if seen[-1] == "Audit log":
+            break
+    expect("reached", seen[-1], "Audit log")
+    page.key("Enter", 13, "\r")
+    page.wait("document.querySelector('#main').dataset.ready === '#/audit'")
+    expect("focus", page.run("document.activeElement.textContent"), "Audit log")
+
+
+def test_quiet(broker, page):
+    """Of all the above: nothing ran that came as text, nothing was logged, nobody else was asked."""
+    expect("owned", page.run("window.owned === undefined"), True)
+    expect("elements made of text", page.run("document.querySelectorAll('img,#main script').length"), 0)
+    expect("problems", page.problems, [])
+    origin = "https://127.0.0.1:%d/" % broker.port
+    expect("other origins", [u for u in page.requests if not u.startswith(origin) and u != "about:blank"], [])
+    # The policy of the page does hold: text cannot become markup, nor can another origin be asked.
+    expect("trusted types", page.run("""(() => { try { document.body.insertAdjacentHTML("beforeend", "<p>");
+        return "made"; } catch (e) { return e.name; } })()"""), "TypeError")
+    expect("other origin", page.run("fetch('https://127.0.0.1:1/').then(() => 'sent', e => e.name)"), "TypeError")
+
+
+def test_refusals(broker, page):
+    go(page, "policies/new_policy")
+    edit(page, "package policy\n nonsense")
+    click(page, "Save as a new version", "#review")
+    page.wait("document.querySelector('#review .bad[role=alert]') !== null")
+    holds("refused policy", text_of(page, "#review"), "Set Attestation Policy failed")
+    go(page, "verdicts/none")
+    page.wait("document.querySelector('#main .bad') !== null")
+    click(page, "Log out", "header")
+    expect("forgotten", page.run("[state.token, state.drafts.size, document.querySelector('#login') !== null,"
+                                 " document.querySelector('#nav').hidden]"), ["", 0, True, True])
+    log_in(page, "nonsense")
+    page.wait("document.querySelector('#main .bad') !== null")
+    holds("bad token", text_of(page), "refuses this token")
+    click(page, "Log out", "header")
+    log_in(page, broker.token())
+    page.wait("document.querySelector('#main table') !== null")
+    go(page, "tenants")
+    click(page, "Enter")
+    page.wait("document.querySelector('#who').textContent === 'tenant acme'")
+    go(page, "verdicts")
+    holds("inside", text_of(page), "No verdict yet")
+    page.send("Page.reload")
+    page.wait("document.readyState === 'complete' && document.querySelector('#login') !== null && "
+              "state.token === ''")
+
+
+def main():
+    program, husk, shots = sys.argv[1:4]
+    chromium = shutil.which("chromium")
+    if not chromium:
+        print("chromium is not installed")
+        return 1 if os.environ.get("CI") == "true" else 77
+    os.makedirs(shots, exist_ok=True)
+    broker = Broker(program, husk)
+    page = None
+    bad = 0
+    try:
+        broker.edit(lambda t: t.replace("[attestation_service]\n",
+                                        "[attestation_service]\ninsecure_accept_sample = true\n", 1))
+        broker.start()
+        broker.verdicts, broker.shots = fill(broker), shots
+        page = Browser(chromium)
+        for test in (test_headers, test_login, test_verdicts, test_policies, test_edit, test_lists, test_audit,
+                     test_keyboard, test_looks, test_quiet, test_refusals):
+            try:
+                test(broker, page)
+                print("ok", test.__name__)
+            except Exception as error:  # each failure is one line, the others still run
+                bad += 1
+                print("FAIL", test.__name__, "%s: %s" % (type(error).__name__, error))
+    finally:
+        if page:
+            page.close()
+        broker.remove()
+    return 1 if bad else 0
+
+
+sys.exit(main())
