@@ -280,6 +280,14 @@ static int run_rule(struct rego_eval *e, const char *rule, json_t **ret, struct 
 			      rule);
 }
 
+/* All that did not hold was about other TEEs. */
+static json_t *no_rule(const char *tee)
+{
+	return json_pack("{s:s, s:s, s:s+}", "rule", "data.policy.trust_claims", "expression",
+		"trust_claims", "reason", "no rule of the policy is about evidence of the TEE ",
+		tee);
+}
+
 static void explain(struct attest *a, struct rego_eval *e, struct slice input, const char *tee)
 {
 	json_t *again = NULL, *findings;
@@ -291,6 +299,8 @@ static void explain(struct attest *a, struct rego_eval *e, struct slice input, c
 		rego_eval_data_json(e, SLICE_LIT("{}"), NULL) == 0 &&
 		run_rule(e, "data.policy.trust_claims", &again, NULL) == 0) {
 		findings = explain_findings(rego_explanation(e), tee, a->as->references, a->now);
+		if (json_array_size(findings) == 0)
+			json_array_append_new(findings, no_rule(tee));
 		json_array_extend(a->findings, findings);
 		json_decref(findings);
 	}

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "evidence/evidence.h"
 #include "trustee/as/internal.h"
 
 #define EDIT_MAX 256 /* longer strings are compared by common prefix only */
@@ -170,34 +171,147 @@ static void set_member(
 		json_object_set_new(finding, to, v);
 }
 
-/* `input.NAME` alone, asking whether the evidence is of another TEE than this one. */
-static bool asks_for_other_tee(const char *text, const char *tee)
+/*
+ * An expression as one line: without comments, blanks in a row as one. What stands in quotes stays.
+ */
+static void one_line(const char *text, struct buf *out)
 {
-	static const char *const tees[] = {"sample", "sampledevice", "tpm", "snp", "tdx", "sgx",
-		"se", "csv", "cca", "hygondcu", "nvidia", "nvidiadpu"};
-	const char *name;
+	bool quoted = false, blank = false;
 
-	if (!tee || !str_starts(text, "input."))
+	for (const char *p = text; *p; p++) {
+		if (!quoted && *p == '#')
+			p += strcspn(p, "\n") - 1;
+		else if (!quoted && strchr(" \t\n\r", *p))
+			blank = out->size > 0;
+		else {
+			if (blank)
+				buf_put_u8(out, ' ');
+			blank = false;
+			quoted ^= *p == '"' && (!quoted || p[-1] != '\\');
+			buf_put_u8(out, (uint8_t)*p);
+		}
+	}
+}
+
+/* Whether @path, "input.NAME" or below, is of another TEE's claims than @tee's. */
+static bool is_of_other_tee(struct slice path, const char *tee)
+{
+	static const char input[] = "input.";
+	const struct evidence_tee *room;
+
+	if (!slice_starts(path, slice_str(input)))
 		return false;
-	name = text + strlen("input.");
-	if (streq(name, tee))
+	path = slice_cut(path, strlen(input), path.size);
+	size_t n = 0;
+	while (n < path.size && !strchr(". [", path.data[n]))
+		n++;
+	struct slice name = slice_cut(path, 0, n);
+	if (slice_eq_str(name, tee))
 		return false;
-	for (size_t i = 0; i < ARRAY_COUNT(tees); i++) {
-		if (streq(name, tees[i]))
+	for (size_t i = 0; (room = evidence_at(i)) != NULL; i++) {
+		if (slice_eq_str(name, room->name))
 			return true;
 	}
 	return false;
 }
 
-static json_t *finding_of(const struct rego_value *rule, const struct rego_value *expr,
-	const char *tee, const struct rvps_snapshot *references, int64_t now)
+#define FOREIGN_MAX 64
+
+/* Rules that could not hold because they are about another TEE. */
+struct foreign {
+	const char *tee; /* NULL: nothing is foreign */
+	struct slice rules[FOREIGN_MAX];
+	size_t count;
+};
+
+static struct slice text_member(const struct rego_value *object, const char *name)
 {
+	const struct rego_value *v = rego_member(object, name);
+
+	return v && rego_type(v) == REGO_STRING ? rego_text(v) : SLICE_EMPTY;
+}
+
+static bool is_foreign_rule(const struct foreign *f, struct slice name)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		if (slice_eq(f->rules[i], name))
+			return true;
+	}
+	return false;
+}
+
+/* A failed expression: it reads claims of another TEE, or a rule that does. */
+static bool is_foreign(const struct foreign *f, const struct rego_value *expr)
+{
+	static const char undefined[] = " is undefined";
+	struct slice reason = text_member(expr, "reason");
+
+	if (!f->tee)
+		return false;
+	if (is_of_other_tee(text_member(expr, "text"), f->tee) || is_of_other_tee(reason, f->tee))
+		return true;
+	if (reason.size <= strlen(undefined))
+		return false;
+	return is_foreign_rule(f, slice_cut(reason, 0, reason.size - strlen(undefined)));
+}
+
+static bool member_is(const struct rego_value *object, const char *name, const char *text)
+{
+	const struct rego_value *v = rego_member(object, name);
+
+	return v && rego_type(v) == REGO_STRING && slice_eq_str(rego_text(v), text);
+}
+
+/* Whether every definition of the rule at @index failed for being foreign. */
+static bool all_foreign(
+	const struct foreign *f, const struct rego_value *explanation, struct slice name)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < rego_count(explanation); i++) {
+		const struct rego_value *rule = rego_item(explanation, i);
+		const struct rego_value *expressions = rego_member(rule, "expressions");
+		bool failed_foreign = false;
+
+		if (!slice_eq(text_member(rule, "rule"), name))
+			continue;
+		for (size_t j = 0; expressions && j < rego_count(expressions); j++) {
+			const struct rego_value *expr = rego_item(expressions, j);
+			failed_foreign |=
+				member_is(expr, "result", "failed") && is_foreign(f, expr);
+		}
+		if (!failed_foreign)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+/* Rules read rules: go on until nothing is added. */
+static void find_foreign(struct foreign *f, const struct rego_value *explanation)
+{
+	size_t before;
+
+	do {
+		before = f->count;
+		for (size_t i = 0; i < rego_count(explanation) && f->count < FOREIGN_MAX; i++) {
+			struct slice name = text_member(rego_item(explanation, i), "rule");
+			if (!is_foreign_rule(f, name) && all_foreign(f, explanation, name))
+				f->rules[f->count++] = name;
+		}
+	} while (f->count != before && f->count < FOREIGN_MAX);
+}
+
+static json_t *finding_of(const struct rego_value *rule, const struct rego_value *expr,
+	const struct rvps_snapshot *references, int64_t now)
+{
+	cleanup_with(buf_done) struct buf line = buf_init(0);
 	char name[256];
 	json_t *finding;
 	json_t *text = member_json(expr, "text");
 	json_t *left = member_json(expr, "left");
 
-	if (!json_is_string(text) || asks_for_other_tee(json_string_value(text), tee)) {
+	if (!json_is_string(text)) {
 		json_decref(text);
 		json_decref(left);
 		return NULL;
@@ -206,7 +320,8 @@ static json_t *finding_of(const struct rego_value *rule, const struct rego_value
 	set_member(finding, "rule", rule, "rule");
 	set_member(finding, "file", rule, "file");
 	set_member(finding, "line", expr, "line");
-	json_object_set(finding, "expression", text);
+	one_line(json_string_value(text), &line);
+	set_text(finding, "expression", &line);
 	set_member(finding, "reason", expr, "reason");
 	set_member(finding, "expected", expr, "right");
 	if (left)
@@ -218,18 +333,14 @@ static json_t *finding_of(const struct rego_value *rule, const struct rego_value
 	return finding;
 }
 
-static bool member_is(const struct rego_value *object, const char *name, const char *text)
-{
-	const struct rego_value *v = rego_member(object, name);
-
-	return v && rego_type(v) == REGO_STRING && slice_eq_str(rego_text(v), text);
-}
-
 json_t *explain_findings(const struct rego_value *explanation, const char *tee,
 	const struct rvps_snapshot *references, int64_t now)
 {
 	json_t *findings = json_array();
+	struct foreign foreign = {.tee = tee};
 
+	if (explanation)
+		find_foreign(&foreign, explanation);
 	for (size_t i = 0; explanation && i < rego_count(explanation); i++) {
 		const struct rego_value *rule = rego_item(explanation, i);
 		const struct rego_value *expressions = rego_member(rule, "expressions");
@@ -238,9 +349,9 @@ json_t *explain_findings(const struct rego_value *explanation, const char *tee,
 			const struct rego_value *expr = rego_item(expressions, j);
 			json_t *finding;
 
-			if (!member_is(expr, "result", "failed"))
+			if (!member_is(expr, "result", "failed") || is_foreign(&foreign, expr))
 				continue;
-			finding = finding_of(rule, expr, tee, references, now);
+			finding = finding_of(rule, expr, references, now);
 			if (finding)
 				json_array_append_new(findings, finding);
 			if (json_array_size(findings) >= EXPLAIN_FINDINGS_MAX)

@@ -14,7 +14,7 @@
 /**
  * explain_findings() - turn the engine's record into findings
  * @explanation: rego_explanation(); may be NULL
- * @tee: rules that begin by asking for another TEE's claims are left out; NULL keeps all
+ * @tee: rules that read another TEE's claims, or rules that do, are left out; NULL keeps all
  *
  * Return: new array of { "rule", "line", "expression", "reason", "actual", "expected",
  * "reference_value", "reference_state": "absent|expired|present", "nearest", "distance", "fix" },

@@ -235,9 +235,9 @@ configuration := 96 if {
 
 ##### Azure's confidential VMs: SNP or TDX below a vTPM whose key the hardware's report vouches for
 
-az_snp := input["az-snp-vtpm"]
+az_snp := claims if claims := input["az-snp-vtpm"]
 
-az_tdx := input["az-tdx-vtpm"]
+az_tdx := claims if claims := input["az-tdx-vtpm"]
 
 # 3: an approved paravisor and firmware, and approved components that the boot loader measured.
 executables := 3 if {
