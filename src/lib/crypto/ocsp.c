@@ -163,7 +163,7 @@ int ocsp_check(const struct ocsp *o, const struct cert *c, const struct cert *is
 	struct cert *const *chain, size_t chain_count, const struct cert *root, int64_t at,
 	struct ocsp_answer *ret, struct err *reterr)
 {
-	struct ocsp_answer a;
+	struct ocsp_answer a = {.status = OCSP_UNKNOWN};
 
 	int r = ocsp_read(o, &a, reterr);
 	if (r == 0)

@@ -126,8 +126,8 @@ int sct_check(const struct cert *leaf, const struct cert *issuer, const struct s
 	size_t count, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf tbs = buf_init(0);
-	struct slice value, list, one;
-	struct digest issuer_key;
+	struct slice value = {0}, list = {0}, one = {0};
+	struct digest issuer_key = {0};
 	uint16_t size;
 	bool good = false;
 
@@ -149,7 +149,7 @@ int sct_check(const struct cert *leaf, const struct cert *issuer, const struct s
 		return err_set(
 			reterr, -EBADMSG, "the list of transparency timestamps is malformed");
 	while (!rd_end(&r)) {
-		struct sct s;
+		struct sct s = {0};
 		if (rd_u16be(&r, &size) < 0 || rd_slice(&r, size, &one) < 0)
 			return err_set(reterr, -EBADMSG,
 				"the list of transparency timestamps is malformed");

@@ -86,7 +86,7 @@ static int read_envelope(struct sealed_secret *s, struct err *reterr)
 
 static int read_payload(struct sealed_secret *s, struct err *reterr)
 {
-	const char *version, *type;
+	const char *version = "", *type = "";
 
 	int r = json_parse(buf_slice(&s->jws.payload), SEALED_SIZE_MAX, &s->payload, reterr);
 	if (r == 0)

@@ -102,7 +102,7 @@ static int check_answer(const struct evidence_request *request, const struct nv_
 	struct slice der, struct err *reterr)
 {
 	cleanup(ocsp_free) struct ocsp *o = NULL;
-	struct ocsp_answer a;
+	struct ocsp_answer a = {.status = OCSP_UNKNOWN};
 	char name[256];
 
 	cert_subject(c->certs[i], name, sizeof(name));

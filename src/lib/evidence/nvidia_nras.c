@@ -37,7 +37,7 @@ int nras_request(const json_t *device, struct slice nonce, struct buf *out,
 	const char **ret_endpoint, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf evidence = buf_init(256 << 10);
-	const char *arch, *certificate;
+	const char *arch = "", *certificate = "";
 	char hex[2 * NRAS_NONCE_SIZE + 1];
 	size_t i = 0;
 

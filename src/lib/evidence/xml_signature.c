@@ -147,8 +147,8 @@ static int check_digest(xmlDoc *doc, xmlNode *root, xmlNode *signature, const xm
 	const char *uri =
 		xml_attr(xml_child(reference, XML_DSIG_NS, "DigestMethod"), NULL, "Algorithm");
 	enum hash_alg alg = HASH_NONE;
-	struct digest got;
-	struct c14n c;
+	struct digest got = {0};
+	struct c14n c = {0};
 
 	for (size_t i = 0; uri && i < ARRAY_COUNT(g_digests); i++)
 		alg = streq(uri, g_digests[i].uri) ? g_digests[i].alg : alg;

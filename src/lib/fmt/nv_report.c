@@ -82,9 +82,9 @@ static int read_request(struct rd *r, struct nv_report *p)
 
 static int read_block(struct rd *r, struct nv_report *p)
 {
-	uint8_t index, specification, type;
-	uint16_t size, value_size;
-	struct slice value;
+	uint8_t index = 0, specification = 0, type = 0;
+	uint16_t size = 0, value_size = 0;
+	struct slice value = {0};
 
 	int e = rd_u8(r, &index);
 	if (e == 0)
@@ -112,8 +112,8 @@ static int read_block(struct rd *r, struct nv_report *p)
 
 static int read_record(struct rd *r, struct nv_report *p)
 {
-	struct slice bytes;
-	uint8_t length[3];
+	struct slice bytes = {0};
+	uint8_t length[3] = {0};
 
 	int e = rd_u8(r, &p->block_count);
 	if (e == 0)
@@ -133,8 +133,8 @@ static int read_record(struct rd *r, struct nv_report *p)
 
 static int read_opaque(struct rd *r, struct nv_report *p)
 {
-	struct slice bytes, value;
-	uint16_t length, type, size;
+	struct slice bytes = {0}, value = {0};
+	uint16_t length = 0, type = 0, size = 0;
 
 	int e = rd_u16le(r, &length);
 	if (e == 0)

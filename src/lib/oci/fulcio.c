@@ -43,7 +43,7 @@ int fulcio_check_identity(
 	const struct cert *leaf, const struct fulcio_identity *want, struct err *reterr)
 {
 	char subject[512];
-	struct slice issuer;
+	struct slice issuer = {0};
 
 	if (!cert_may_sign(leaf) || !cert_signs_code(leaf))
 		return err_set(reterr, -EKEYREJECTED, "the certificate is not for signing code");

@@ -171,7 +171,7 @@ static int verify(struct slice keyring, struct slice message, int64_t now, struc
 	char fingerprint[OCI_PGP_FINGERPRINT_SIZE], struct err *reterr)
 {
 	cleanup_with(session_done) struct session s = {0};
-	struct slice bytes;
+	struct slice bytes = {0};
 
 	fingerprint[0] = 0;
 	int r = load(&s, keyring, message, RNP_LOAD_SAVE_PUBLIC_KEYS, reterr);
@@ -201,7 +201,7 @@ static int decrypt(
 	struct slice keyring, struct slice message, struct secret *ret, struct err *reterr)
 {
 	cleanup_with(session_done) struct session s = {0};
-	struct slice bytes;
+	struct slice bytes = {0};
 
 	int r = load(&s, keyring, message, RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PUBLIC_KEYS,
 		reterr);

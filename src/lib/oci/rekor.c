@@ -17,7 +17,7 @@ static int check_log(const struct pkey *key, const char *id, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf spki = buf_init(4096);
 	char hex[2 * HASH_SIZE_MAX + 1];
-	struct digest d;
+	struct digest d = {0};
 
 	int r = pkey_to_spki(key, &spki);
 	if (r == 0)
@@ -103,9 +103,9 @@ static int other(const char *what, struct err *reterr)
 static int check_data(const json_t *spec, struct slice payload, struct err *reterr)
 {
 	const json_t *hash = json_object_get(json_object_get(spec, "data"), "hash");
-	const char *name, *value;
+	const char *name = "", *value = "";
 	char hex[2 * HASH_SIZE_MAX + 1];
-	struct digest d;
+	struct digest d = {0};
 
 	int r = json_get_str(hash, "algorithm", &name, reterr);
 	if (r == 0)

@@ -101,9 +101,8 @@ static int check_message_digest(const json_t *o, struct slice artifact, struct e
 {
 	const json_t *digest = json_object_get(o, "messageDigest");
 	cleanup_with(buf_done) struct buf said = buf_init(64);
-	struct digest d;
-
-	const char *alg = NULL;
+	const char *alg = "";
+	struct digest d = {0};
 
 	if (!digest)
 		return 0; /* a hint, which may be left out */
@@ -135,7 +134,7 @@ static int check_statement(struct slice payload, struct slice artifact, struct e
 {
 	cleanup(json_decref) json_t *doc = NULL;
 	char hex[2 * HASH_SIZE_MAX + 1];
-	struct digest d;
+	struct digest d = {0};
 	size_t i;
 	json_t *subject;
 
@@ -158,7 +157,7 @@ static int check_statement(struct slice payload, struct slice artifact, struct e
 static int read_envelope(struct work *w, const json_t *o, struct slice artifact, struct err *reterr)
 {
 	json_t *list = NULL;
-	const char *type;
+	const char *type = "";
 
 	w->s.dsse = true;
 	int r = json_get_str(o, "payloadType", &type, reterr);
@@ -252,7 +251,7 @@ static int check_timestamps(
 {
 	const json_t *data = json_object_get(w->material, "timestampVerificationData");
 	json_t *list = NULL;
-	int64_t at;
+	int64_t at = 0;
 	int r = 0;
 
 	if (!json_object_get(data, "rfc3161Timestamps"))

@@ -195,7 +195,7 @@ int sigstore_body_check(
 		{"intoto", "0.0.2", true, false, intoto_2}};
 	cleanup(json_decref) json_t *doc = NULL;
 	const json_t *said = json_object_get(entry, "kindVersion");
-	const char *kind, *version;
+	const char *kind = "", *version = "";
 
 	int r = json_parse(body, SIGSTORE_BUNDLE_MAX, &doc, reterr);
 	if (r == 0)

@@ -56,13 +56,15 @@ static int find_log(const json_t *entry, const struct sigstore_root *root,
 	int r = json_get_object(entry, "logId", &o, reterr);
 	if (r == 0)
 		r = json_get_b64(o, "keyId", &id, reterr);
-	for (size_t i = 0; r == 0 && i < root->log_count; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < root->log_count; i++) {
 		if (slice_eq(buf_slice(&id), slice_of(root->logs[i].id, 32))) {
 			*ret = &root->logs[i];
 			return 0;
 		}
 	}
-	return r < 0 ? r : err_set(reterr, -EKEYREJECTED, "the log of an entry is not trusted");
+	return err_set(reterr, -EKEYREJECTED, "the log of an entry is not trusted");
 }
 
 /* A promise is what cosign stores beside signatures, with other names. */
@@ -72,9 +74,9 @@ static int check_promise(
 	cleanup_with(rekor_entry_done) struct rekor_entry e = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(REKOR_ENTRY_MAX);
 	json_t *promise = NULL;
-	const char *timestamp, *body;
+	const char *timestamp = "", *body = "";
 	char hex[65];
-	int64_t index, time;
+	int64_t index = 0, time = 0;
 
 	int r = json_get_object(entry, "inclusionPromise", &promise, reterr);
 	if (r == 0)
@@ -143,7 +145,7 @@ static int check_checkpoint(struct slice note, const struct sigstore_log *log, i
 	struct slice root, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf hash = buf_init(64);
-	const uint8_t *gap = memmem(note.data, note.size, "\n\n", 2);
+	const uint8_t *gap = note.size ? memmem(note.data, note.size, "\n\n", 2) : NULL;
 	bool good = false;
 	int64_t said;
 
@@ -230,6 +232,8 @@ int sigstore_entry_check(const json_t *entry, bool needs_proof, const struct sig
 		r = json_get_b64(entry, "canonicalizedBody", &body, reterr);
 	if (r == 0)
 		r = find_log(entry, root, &log, reterr);
+	if (!log)
+		return r < 0 ? r : -EKEYREJECTED;
 	if (r == 0 && !proved && (needs_proof || !promised))
 		r = err_set(reterr, -EKEYREJECTED, "an entry has no inclusion proof");
 	if (r == 0 && promised)
