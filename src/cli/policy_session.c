@@ -71,6 +71,26 @@ static int add_query(struct policy_session *s, const char *query, struct err *e)
 	return rego_compiler_rows(s->compiler, slice_str(query), &o, &s->query, e);
 }
 
+/*
+ * What attestation policies ask the attestation service for: here data.reference_values says it. A
+ * value that is not there is null, as in the service.
+ */
+static int query_reference_value(struct rego_call *call, const struct rego_value *const *args,
+	size_t count, const struct rego_value **ret)
+{
+	const struct policy_session *s = rego_call_cookie(call);
+	cleanup_with(buf_done) struct buf name = buf_init(0);
+
+	if (rego_type(args[0]) != REGO_STRING)
+		return rego_call_type_error(call, 1, "string", args[0]);
+	buf_put_slice(&name, rego_text(args[0]));
+	const struct rego_value *values = s->data ? rego_member(s->data, "reference_values") : NULL;
+	*ret = values ? rego_member(values, buf_str(&name)) : NULL;
+	if (!*ret)
+		*ret = rego_make_null();
+	return buf_error(&name);
+}
+
 int policy_session_compile(struct policy_session *s, const char *query, struct err *e)
 {
 	if (cli_flag(s->cli, "v0-compatible") && cli_flag(s->cli, "v1-compatible"))
@@ -86,6 +106,9 @@ int policy_session_compile(struct policy_session *s, const char *query, struct e
 	if (!s->compiler)
 		return -ENOMEM;
 	int r = regoext_register(s->compiler);
+	if (r == 0)
+		r = rego_compiler_builtin(
+			s->compiler, "query_reference_value", 1, query_reference_value);
 	if (r == 0)
 		r = policy_add_modules(&s->files, s->compiler, e);
 	if (r == 0 && query)
@@ -203,7 +226,7 @@ int policy_session_eval(struct policy_session *s, struct err *e)
 	s->eval = rego_eval_new(s->program, &o);
 	if (!s->eval)
 		return -ENOMEM;
-	r = policy_documents(&s->files, s->eval, NULL, e);
+	r = policy_documents(&s->files, s->eval, &s->data, e);
 	return r < 0 ? r : read_input(s, e);
 }
 

@@ -51,6 +51,7 @@ struct policy_session {
 	unsigned query;
 	struct rego_eval *eval;
 	const struct rego_value *input; /* of @eval; NULL: none */
+	const struct rego_value *data;	/* of @eval: the base document */
 	struct buf input_text;
 	unsigned default_timeout_ms; /* without --timeout; 0: no limit */
 	FILE *print;		     /* where print() goes; NULL: nowhere */

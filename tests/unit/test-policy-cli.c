@@ -82,6 +82,25 @@ static const char policy[] = "package authz\n"
 			     "\n"
 			     "names contains name if some name in data.admins\n";
 
+/* Attestation policies ask for reference values; here data.reference_values has them. */
+static void test_reference_values(void **state)
+{
+	cleanup_with(buf_done) struct buf out = {0}, err = {0};
+	put_file("a.rego", "package a\n\nok if input.x in query_reference_value(\"xs\")\n\n"
+			   "none := query_reference_value(\"ys\")\n");
+	put_file("r.json", "{\"reference_values\": {\"xs\": [\"good\"]}}");
+	put_file("x.json", "{\"x\": \"good\"}");
+	assert_int_equal(RUN(&out, &err, "eval", "-d", "a.rego", "-d", "r.json", "-i", "x.json",
+				 "--format", "raw", "data.a"),
+		0);
+	want(&out, "{\"none\":null,\"ok\":true}");
+	/* Without them nothing is good. */
+	assert_int_equal(RUN(&out, &err, "eval", "-d", "a.rego", "-i", "x.json", "--format", "raw",
+				 "data.a"),
+		0);
+	want(&out, "{\"none\":null}");
+}
+
 static void test_eval(void **state)
 {
 	cleanup_with(buf_done) struct buf out = {0}, err = {0};
@@ -328,6 +347,7 @@ static void test_bench(void **state)
 int main(void)
 {
 	const struct CMUnitTest list[] = {
+		cmocka_unit_test(test_reference_values),
 		cmocka_unit_test(test_eval),
 		cmocka_unit_test(test_eval_errors),
 		cmocka_unit_test(test_documents),
