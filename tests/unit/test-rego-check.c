@@ -95,6 +95,9 @@ static void test_names(void **state)
 			0},
 		{"f(x) if { x := 1 }", "2:11: compile_error: arg x redeclared\n", 0},
 		{"p if { some x; true }", "2:8: compile_error: declared var x unused\n", 0},
+		/* The variables of an else have a scope of their own, with or without arguments. */
+		{"p if { input.a } else if { some x; true }",
+			"2:28: compile_error: declared var x unused\n", 0},
 		{"p if { some x in x }", "2:8: compile_error: var x assigned before\n", 0},
 		{"p if { not x := 1 }",
 			"2:8: compile_error: cannot assign vars inside negated expression\n", 0},

@@ -405,7 +405,7 @@ static void check_roots(struct lint *l, const struct rule *r)
 /* One rule of an else chain; arguments keep their counts from one to the next. */
 static void lint_one(struct lint *l, const struct rule *r, struct names *scope)
 {
-	struct name *first = NULL, **end = &first;
+	struct name **end = &scope->first;
 	scope->body = r->body;
 	if (r->body)
 		lint_body(l, r->body);
@@ -426,7 +426,6 @@ static void lint_one(struct lint *l, const struct rule *r, struct names *scope)
 			end = &n->next;
 		}
 	*end = NULL;
-	scope->first = first;
 	scope->end = end;
 }
 
