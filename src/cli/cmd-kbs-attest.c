@@ -58,7 +58,7 @@ static int sample_evidence(const json_t *runtime, const char *svn, json_t **ret)
 {
 	cleanup(json_decref) json_t *bound = json_copy((json_t *)(uintptr_t)runtime);
 	cleanup_with(buf_done) struct buf text = buf_init(0);
-	struct digest d;
+	struct digest d = {0};
 	json_t *evidence = json_object();
 
 	*ret = evidence;

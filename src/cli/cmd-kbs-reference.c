@@ -148,8 +148,9 @@ static int reference_list(struct cli *cli)
 		return cli_fail(cli, r, &e, "cannot read reference values");
 	if (cli->json)
 		return cli_print_json(rows);
-	json_array_foreach (rows, i, row)
+	json_array_foreach (rows, i, row) {
 		show_source(row);
+	}
 	kbs_print_table(rows, columns);
 	return CLI_OK;
 }

@@ -35,7 +35,7 @@ const struct builtin *builtin_find(struct slice name)
 	for (size_t t = 0; t < ARRAY_COUNT(tables); t++)
 		for (size_t i = 0; i < tables[t]->count; i++) {
 			const struct builtin *b = &tables[t]->item[i];
-			if (b->name[0] == name.data[0] && slice_eq_str(name, b->name))
+			if ((uint8_t)b->name[0] == name.data[0] && slice_eq_str(name, b->name))
 				return b;
 		}
 	return NULL;

@@ -90,7 +90,7 @@ static rv verified(struct call *c, const rv *arg, rv *ret_query, rv *ret_schema)
 
 static rv parse_and_verify(struct call *c, const rv *arg, uint32_t count)
 {
-	rv query, schema, ok = verified(c, arg, &query, &schema);
+	rv query = NULL, schema = NULL, ok = verified(c, arg, &query, &schema);
 	bool good = rego_is_true(ok);
 	rv item[] = {ok, good ? gql_prune(c, query) : &value_empty_object,
 		good ? gql_prune(c, schema) : &value_empty_object};
@@ -99,7 +99,7 @@ static rv parse_and_verify(struct call *c, const rv *arg, uint32_t count)
 
 static rv is_valid(struct call *c, const rv *arg, uint32_t count)
 {
-	rv query, schema;
+	rv query = NULL, schema = NULL;
 	return verified(c, arg, &query, &schema);
 }
 

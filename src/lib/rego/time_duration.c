@@ -87,7 +87,8 @@ static bool to_hours(struct amount *a, const struct unit *u)
 		return false;
 	memcpy(text, a->text.data, a->text.size);
 	text[a->text.size] = '\0';
-	double hours = strtod(text, NULL) * (double)(u->ns / HOUR_NS);
+	uint64_t per_unit = u->ns / HOUR_NS; /* exact: the units here are whole hours */
+	double hours = strtod(text, NULL) * (double)per_unit;
 	if (hours >= 1e16)
 		return false;
 	for (int digits = 0; digits < 340; digits++) {
@@ -96,7 +97,9 @@ static bool to_hours(struct amount *a, const struct unit *u)
 			break;
 	}
 	struct slice s = {(const uint8_t *)text, strlen(text)};
-	return read_amount(&s, a);
+	bool good = read_amount(&s, a);
+	a->text = SLICE_EMPTY; /* it would point into this function */
+	return good;
 }
 
 /* With days and longer units about, a unit is one letter, or one of Go's names (one "micro"). */

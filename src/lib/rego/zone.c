@@ -113,7 +113,7 @@ static bool read_block(
 	struct slice infos = take(c, h->typecnt * (size_t)6), names = take(c, h->charcnt);
 	take(c, h->leapcnt * (time_size + 4));
 	take(c, h->isstdcnt + (size_t)h->isutcnt);
-	if (c->bad)
+	if (c->bad || kinds.size != h->timecnt)
 		return false;
 	for (size_t i = 0; i < h->timecnt; i++) {
 		uint64_t v = be(slice_cut(times, i * time_size, time_size));
@@ -124,6 +124,8 @@ static bool read_block(
 	}
 	for (size_t i = 0; i < h->typecnt; i++) {
 		struct slice info = slice_cut(infos, 6 * i, 6);
+		if (info.size < 6)
+			return false;
 		kind[i].offset = (int32_t)(uint32_t)be(slice_cut(info, 0, 4));
 		kind[i].dst = info.data[4];
 		copy_abbr(kind[i].abbr, names, info.data[5]);
@@ -313,20 +315,20 @@ static struct zone_span by_rule(const struct tail *t, int64_t second, int64_t fr
 	/* The switches around: those of this year, and of its neighbours. */
 	int64_t at[6];
 	const struct kind *kind[6];
-	size_t n = 0;
-	for (int64_t y = year - 1; y <= year + 1; y++) {
+	for (size_t i = 0; i < ARRAY_COUNT(at); i += 2) {
+		int64_t y = year - 1 + (int64_t)(i / 2);
 		int64_t start = civil_to_days(y, 1, 1);
 		int64_t on =
 			(start + rule_day(&t->start, y)) * 86400 + t->start.second - t->std.offset;
 		int64_t off =
 			(start + rule_day(&t->end, y)) * 86400 + t->end.second - t->dst.offset;
 		bool on_first = on < off;
-		at[n] = on_first ? on : off;
-		kind[n++] = on_first ? &t->dst : &t->std;
-		at[n] = on_first ? off : on;
-		kind[n++] = on_first ? &t->std : &t->dst;
+		at[i] = on_first ? on : off;
+		kind[i] = on_first ? &t->dst : &t->std;
+		at[i + 1] = on_first ? off : on;
+		kind[i + 1] = on_first ? &t->std : &t->dst;
 	}
-	for (size_t i = n - 1; i-- > 0;)
+	for (size_t i = ARRAY_COUNT(at) - 1; i-- > 0;)
 		if (at[i] <= second)
 			return span_of(kind[i], at[i] > from ? at[i] : from, at[i + 1]);
 	return span_of(&t->std, from, at[0]);

@@ -25,7 +25,7 @@ static bool split(struct job *j, val text, unsigned pos, struct token *t)
 		j->result = rego_call_type_error(j->call, pos, "string", text);
 		return false;
 	}
-	struct slice s = rego_text(text), part[3];
+	struct slice s = rego_text(text), part[3] = {0};
 	size_t parts = 0, from = 0;
 	for (size_t i = 0; i <= s.size; i++) {
 		if (i < s.size && s.data[i] != '.')
@@ -107,7 +107,7 @@ static int decode_token(struct rego_call *call, const val *arg, size_t count, va
 	struct job j = {call, 0};
 	struct rego_eval *e = rego_call_eval(call);
 	cleanup_with(buf_done) struct buf payload = {0}, signature = {0};
-	struct token t;
+	struct token t = {0};
 	val text = arg[0];
 	for (int depth = 0;; depth++) {
 		struct slice cty = SLICE_EMPTY;
@@ -222,8 +222,8 @@ static bool read_header(struct job *j, val head, struct header *h)
 static int verify(struct rego_call *call, const val *arg, val *ret, const char *alg)
 {
 	struct job j = {call, 0};
-	struct token t;
-	struct header h;
+	struct token t = {0};
+	struct header h = {0};
 	struct err e = {0};
 	cleanup_with(jwt_keys_done) struct jwt_keys keys = {0};
 	cleanup_with(buf_done) struct buf signature = {0};
@@ -245,7 +245,7 @@ static int verify(struct rego_call *call, const val *arg, val *ret, const char *
 static int verify_hmac(struct rego_call *call, const val *arg, val *ret, const char *alg)
 {
 	struct job j = {call, 0};
-	struct token t;
+	struct token t = {0};
 	cleanup_with(buf_done) struct buf signature = {0};
 	for (unsigned i = 0; i < 2; i++)
 		if (rego_type(arg[i]) != REGO_STRING)
@@ -398,7 +398,7 @@ static bool audience_ok(val aud, struct slice want)
 
 static enum check check_claims(struct job *j, val body, const struct constraints *c)
 {
-	struct slice iss;
+	struct slice iss = SLICE_EMPTY;
 	val aud = rego_member(body, "aud"), exp = rego_member(body, "exp"),
 	    nbf = rego_member(body, "nbf");
 	if (c->iss.size && (!ext_member(body, "iss", &iss) || !slice_eq(iss, c->iss)))
@@ -428,8 +428,8 @@ static enum check open_token(
 	struct job *j, val text, const struct constraints *c, val *ret_head, val *ret_body)
 {
 	for (int depth = 0; depth <= NESTING_MAX; depth++) {
-		struct token t;
-		struct header h;
+		struct token t = {0};
+		struct header h = {0};
 		cleanup_with(buf_done) struct buf payload = {0};
 		if (!split(j, text, 1, &t))
 			return CHECK_ERROR;

@@ -45,7 +45,7 @@ static bool read_sign_header(struct job *j, struct slice text, struct slice *alg
 {
 	static const char what[] = "missing or invalid 'alg' header";
 	val head = NULL;
-	struct slice typ;
+	struct slice typ = SLICE_EMPTY;
 	if (text.size == 0)
 		return jwt_fail(j,
 			"%s: cannot parse JSON: cannot parse empty string; unparsed tail: \"\"",
@@ -84,9 +84,9 @@ static int encode(struct rego_call *call, struct slice header, struct slice payl
 {
 	struct job j = {call, 0};
 	struct err e = {0};
-	struct slice alg;
+	struct slice alg = SLICE_EMPTY;
 	bool is_jwt = true;
-	val unused;
+	val unused = NULL;
 	cleanup_with(jwt_keys_done) struct jwt_keys keys = {0};
 	cleanup_with(buf_done) struct buf text = {0}, signature = {0};
 	int r = jwt_keys_parse_jwk(jwk, &keys, &e);

@@ -19,7 +19,7 @@ val view_b64(struct rego_eval *e, struct slice bytes)
 /* The dotted numbers as an array. */
 val view_oid(struct rego_eval *e, const ASN1_OBJECT *o)
 {
-	char text[OID_TEXT_MAX], *end = text;
+	char text[OID_TEXT_MAX], *end;
 	struct ext_list l = {0};
 	if (OBJ_obj2txt(text, sizeof(text), o, 1) <= 0)
 		return rego_make_null();
