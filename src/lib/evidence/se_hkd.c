@@ -86,6 +86,8 @@ static bool names_signer(const struct cert *doc, const struct crl *list, const s
 	static const char *const parts[NAME_PARTS] = {"C", "ST", "L", "O", "OU", "CN"};
 	char a[X509_NAME_PART_SIZE], b[X509_NAME_PART_SIZE];
 
+	if (!doc && !list)
+		return false;
 	if ((doc ? cert_name_count(doc, X509_ISSUER) : crl_issuer_count(list)) != NAME_PARTS)
 		return false;
 	for (size_t i = 0; i < NAME_PARTS; i++) {

@@ -65,9 +65,10 @@ static void extracted(void *cookie, int error, const json_t *result)
 		r = store_rv_list(v->store, c->target.tenant, &have, &e);
 	if (r == 0)
 		r = rvps_apply(have, json_object_get(result, "result"), by.now, &records, &e);
-	json_array_foreach (records, i, record)
+	json_array_foreach (records, i, record) {
 		json_object_set_new(
 			json_object_get(record, "provenance"), "by", json_string(by.actor));
+	}
 	if (r == 0)
 		r = store_rv_put(v->store, &by, records, &e);
 	if (r == 0) {
