@@ -76,8 +76,9 @@ def broker_call(admin, method, path, body):
     expect("%s %s: %s" % (method, path, answer), status, 200)
 
 
-def text_of(page, selector="#main"):
-    return page.run("document.querySelector(%s).innerText" % json.dumps(selector))
+def text_of(page, selector="#main", hidden=False):
+    return page.run("document.querySelector(%s).%s" % (json.dumps(selector),
+                                                       "textContent" if hidden else "innerText"))
 
 
 def go(page, where):
@@ -144,8 +145,10 @@ def test_verdicts(broker, page):
             holds("check", text, c["name"])
         expect("findings", page.run("document.querySelectorAll('.finding').length"),
                len(record.get("findings") or []))
+        whole = text_of(page, hidden=True)
         for f in record.get("findings") or []:
-            holds("finding", text, f["rule"], *[str(f[k]) for k in ("fix", "reference_value") if f.get(k)])
+            holds("finding", whole, f["rule"], f["expression"])
+            holds("finding", text, *[f[k] for k in ("fix", "reference_value", "nearest") if f.get(k)])
         expect("vector", page.run("document.querySelectorAll('#vector li').length"),
                len(record.get("vector") or {}))
     expect("all kinds seen", {v["kind"] for v in verdicts}, {"attestation", "resource"})
@@ -226,10 +229,17 @@ def test_looks(broker, page):
             page.shot("%s/%d-%s-%02d-%s.png" % (folder, width, "dark" if dark else "light", n,
                                                view.split("/")[0]))
             wide = page.run("document.documentElement.scrollWidth")
-            if wide > width:
+            if wide > page.run("document.documentElement.clientWidth"):
                 raise AssertionError("%s is %d wide at %d" % (view, wide, width))
     expect("refusals", bool(refused), True)
     page.look(1280, False)
+    go(page, "policies/resource-policy")
+    edit(page, "package policy\n\ndefault allow := false\n\n# another text\n")
+    page.shot(folder + "/1280-light-review.png")
+    go(page, "policies")
+    go(page, "policies/resource-policy")
+    click(page, "Discard")
+    page.wait("state.drafts.size === 0")
 
 
 def test_keyboard(broker, page):

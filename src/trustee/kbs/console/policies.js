@@ -134,7 +134,7 @@ function editor(id, current, shownText) {
 	return [
 		draft === undefined ? null : el("div", { class: "notice warn" }, "This is a draft that is not saved. ",
 			button("Discard", drop)),
-		area, el("div", { class: "bar" }, el("span", null),
+		area, el("div", { class: "bar" },
 			button("Review the change", () => review.replaceChildren(diffBlock(current.policy, area.value),
 				area.value === current.policy ? "" : button("Save as a new version", save, true)))),
 		review];

@@ -73,9 +73,21 @@ function finding(f) {
 			["reference value", f.reference_value ? [el("code", null, shown(f.reference_value)), " ",
 				state_ ? badge(state_, state_ === "present" ? "" : "bad") : null] : ""],
 			["nearest", f.nearest === undefined ? "" : [el("code", null, shown(f.nearest)),
-				f.distance === undefined ? "" : " (differs in " + f.distance + ")"]],
+				f.distance === undefined ? "" : " (edit distance " + f.distance + ")"]],
 		]),
 		f.fix ? el("p", { class: "fix" }, el("strong", null, "Fix: "), shown(f.fix)) : null);
+}
+
+/* Most rules of a policy are about other evidence than what came: their claim is undefined. What can
+ * be mended comes first. */
+function findingList(findings) {
+	const other = findings.filter(f => f.fix === undefined && f.actual === undefined && f.reference_value === undefined);
+	const own = findings.filter(f => !other.includes(f));
+	if (!findings.length)
+		return el("p", { class: "soft" }, "The policies name none.");
+	return [own.map(finding), other.length ? el("details", { open: !own.length },
+		el("summary", null, other.length + (own.length ? " other" : "") + " rules whose claims are not in this evidence"),
+		other.map(finding)) : null];
 }
 
 function checkTable(checks) {
@@ -84,7 +96,7 @@ function checkTable(checks) {
 		["outcome", c => badge(c.ok ? "ok" : "failed", c.ok ? "good" : "bad")],
 		["expected", c => el("code", null, shown(c.expected))],
 		["actual", c => el("code", null, shown(c.actual))],
-	], checks, "The verifier compared nothing: it was decided before.");
+	], checks, "No evidence was compared for this verdict.");
 }
 
 async function verdictView(id) {
@@ -112,8 +124,7 @@ async function verdictView(id) {
 		v.vector && typeof v.vector === "object" ? vectorTiles(v.vector)
 			: el("p", { class: "soft" }, "No appraisal was made."),
 		el("h2", null, "Findings of the policies"),
-		findings.length ? findings.map(finding)
-			: el("p", { class: "soft" }, "No expression of a policy was missed."),
+		findingList(findings),
 		el("h2", null, "Checks of the evidence"),
 		checkTable(failed.concat(passed)),
 		el("details", null, el("summary", null, "The whole record"), el("pre", null, JSON.stringify(v, null, 2)))];
