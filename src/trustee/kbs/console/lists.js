@@ -17,8 +17,8 @@ async function referencesView() {
 	return [heading("Reference values"),
 		el("p", { class: "soft" }, "What good evidence looks like. An expired value counts as absent."),
 		table(list.length + " reference values", [
-			["name", r => el("strong", null, r.name)],
-			["value", r => valueCell(r.value)],
+			["name", r => el("strong", null, r.name), "free"],
+			["value", r => valueCell(r.value), "free"],
 			["expires (UTC)", r => expiry(r.expiration)],
 			["staged", r => r.staged ? [valueCell(r.staged.value), el("div", null, expiry(r.staged.expiration))] : ""],
 			["registered (UTC)", r => when(r.registered), "time"],
@@ -36,10 +36,10 @@ async function resourcesView() {
 		el("form", { class: "bar", submit: e => { e.preventDefault(); resourceFilter.prefix = prefix.value; show(); } },
 			el("label", null, "Path begins with", prefix), el("button", null, "Find")),
 		table(list.length + " resources", [
-			["path", r => link(r.path, "resources", r.path)],
+			["path", r => link(r.path, "resources", r.path), "free"],
 			["version", r => r.version, "number"],
 			["size", r => size(r.size), "number"],
-			["type", r => r.type],
+			["type", r => r.type, "free"],
 			["created (UTC)", r => when(r.created), "time"],
 			["modified (UTC)", r => when(r.modified), "time"],
 		], list, "There is none here.")];
@@ -51,7 +51,7 @@ async function resourceView(path) {
 		["version", v => v.version, "number"],
 		["time (UTC)", v => when(v.time), "time"],
 		["by", v => v.actor],
-		["type", v => v.type],
+		["type", v => v.type, "free"],
 		["size", v => size(v.size), "number"],
 		["content", v => badge(v.kept ? "kept" : "overwritten", v.kept ? "good" : "")],
 	], list, "There is no version."),
@@ -66,7 +66,7 @@ async function collateralView() {
 		el("p", { class: "soft" }, "Certificates, revocation lists and TCB information of vendors. Evidence that needs an " +
 			"expired piece is refused."),
 		table(list.length + " pieces, the first to expire on top", [
-			["key", c => el("code", null, c.key)],
+			["key", c => el("code", null, c.key), "free"],
 			["kind", c => c.kind],
 			["state", c => badge(c.state, kinds[c.state] || "warn")],
 			["valid from (UTC)", c => when(c.from), "time"],
@@ -162,11 +162,11 @@ async function auditView(before) {
 			["no.", e => e.seq, "number"],
 			["time (UTC)", e => when(e.time), "time"],
 			["action", e => el("strong", null, e.action)],
-			["object", e => e.object],
+			["object", e => e.object, "free"],
 			["by", e => e.actor],
 			["peer", e => e.peer],
 			["tenant", e => e.tenant],
-			["detail", e => el("span", { class: "mono" }, e.detail)],
+			["detail", e => el("span", { class: "mono" }, e.detail), "free"],
 			["proof", e => {
 				const where = el("span", null, button("Check", () => prove(e, head, where)));
 				return where;

@@ -92,10 +92,10 @@ function findingList(findings) {
 
 function checkTable(checks) {
 	return table("What the verifier compared", [
-		["check", c => c.name],
+		["check", c => c.name, "free"],
 		["outcome", c => badge(c.ok ? "ok" : "failed", c.ok ? "good" : "bad")],
-		["expected", c => el("code", null, shown(c.expected))],
-		["actual", c => el("code", null, shown(c.actual))],
+		["expected", c => shown(c.expected) && el("code", null, shown(c.expected))],
+		["actual", c => shown(c.actual) && el("code", null, shown(c.actual))],
 	], checks, "No evidence was compared for this verdict.");
 }
 
