@@ -453,6 +453,10 @@ static void test_pool(void **state)
 	"authorization_mode = \"AuthenticatedAuthorization\"\n" \
 	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
 
+#define CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"\n"
+#define CONFIG_VAULT                                                          \
+	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
+		      "vault_url = \"https://vault.example:8200\"\n"
 #define CONFIG_POSTGRES                                    \
 	"[storage_backend]\nstorage_type = \"Postgres\"\n" \
 	"[storage_backend.backends.postgres]\ndb = \"husk\"\nusername = \"husk\"\n"
@@ -499,6 +503,27 @@ static void test_config(void **state)
 		{CONFIG_BASE CONFIG_POSTGRES CONFIG_SIGNER, 0, NULL},
 		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
+		{CONFIG_BASE CONFIG_PLUGIN "", 0, NULL},
+		{CONFIG_BASE CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"", -EINVAL, "twice"},
+		{CONFIG_BASE CONFIG_PLUGIN "token = \"t\"", -EINVAL, "not a known key"},
+		{CONFIG_BASE CONFIG_PLUGIN "storage_backend_type = \"Aws\"", -EOPNOTSUPP, "Aws"},
+		{CONFIG_BASE CONFIG_VAULT "", 0, NULL},
+		{CONFIG_BASE CONFIG_VAULT "mount_path = \"kv/team\"\nprefix = \"a/b\"\n"
+					  "kv_version = 2\nconnections = 16",
+			0, NULL},
+		{CONFIG_BASE CONFIG_PLUGIN "storage_backend_type = \"Vault\"", -EINVAL,
+			"needs vault_url and token"},
+		{CONFIG_BASE CONFIG_VAULT "kv_version = 3", -EINVAL, "from 1 to 2"},
+		{CONFIG_BASE CONFIG_VAULT "mount_path = \"../sys\"", -EINVAL, "mount_path"},
+		{CONFIG_BASE CONFIG_VAULT "prefix = \"a/\"", -EINVAL, "prefix"},
+		{CONFIG_BASE CONFIG_VAULT "ca_certs = \"a\"", -EINVAL, "list"},
+		{CONFIG_BASE CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"t\"\n"
+					   "vault_url = \"https://v/ui\"",
+			-EINVAL, "vault_url"},
+		{CONFIG_BASE CONFIG_PLUGIN
+			"storage_backend_type = \"Vault\"\ntoken = \"t\\r\\nx\"\n"
+			"vault_url = \"https://v\"",
+			-EINVAL, "printable"},
 		{"[http_server]\n[husk]\nstore = \"x\"", -EINVAL, "husk-kbs init"},
 		{"[http_server]\ninsecure_http = true\n", -EINVAL, "store"},
 		{"[http_server]\ninsecure_http = true\nprivate_key = \"k\"\n[husk]\nstore = \"x\"",

@@ -201,6 +201,7 @@ static const int g_files[] = {
 	SCMP_SYS(fchown),
 };
 static const int g_connect[] = {
+	SCMP_SYS(getdents64), /* OpenSSL looks for a root through the folder of the system's */
 	SCMP_SYS(connect),
 	SCMP_SYS(bind), /* the resolver's socket */
 	SCMP_SYS(uname),

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "fmt/toml.h"
 #include "trustee/as/protocol.h"
+#include "trustee/kbs/kv.h"
 
 enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_UNSUPPORTED };
 
@@ -154,6 +155,22 @@ static const struct key g_husk[] = {
 	BOOL("insecure_no_sandbox", husk.insecure_no_sandbox),
 };
 
+static const struct key g_plugin[] = {
+	STR("name", resource.name, NULL),
+	STR("storage_backend_type", resource.type, "kvstorage"),
+};
+static const struct key g_vault[] = {
+	STR("name", resource.name, NULL),
+	STR("storage_backend_type", resource.type, NULL),
+	STR("vault_url", resource.vault_url, NULL),
+	STR("token", resource.token, NULL),
+	STR("mount_path", resource.mount_path, "secret"),
+	STR("prefix", resource.prefix, NULL),
+	NUM("kv_version", resource.kv_version, 1, 2, 1),
+	BOOL("verify_ssl", resource.verify_ssl),
+	LIST("ca_certs", resource.ca_certs),
+	NUM("connections", resource.connections, 1, CONFIG_BACKENDS_MAX, 2),
+};
 static const struct key g_storage[] = {
 	STR("storage_type", store.type, "Sqlite"),
 	TABLE("backends"),
@@ -470,7 +487,60 @@ unsigned kbs_config_remotes(const struct kbs_config *c)
 	return needed ? MIN(c->as.pool_size, (uint32_t)CONFIG_REMOTES_MAX) : 0;
 }
 
-static int check_plugins(const json_t *list, struct err *reterr)
+unsigned kbs_config_backends(const struct kbs_config *c)
+{
+	return c->resource.backend == BACKEND_VAULT ? c->resource.connections : 0;
+}
+
+static int check_vault(struct kbs_config *c, struct err *reterr)
+{
+	const char *url = c->resource.vault_url;
+	const char *host = url ? strstr(url, "://") : NULL;
+
+	if (!url || !c->resource.token)
+		return err_set(reterr, -EINVAL,
+			"[[plugins]] storage_backend_type Vault needs vault_url and token");
+	if ((!str_starts(url, "https://") && !str_starts(url, "http://")) ||
+		strpbrk(host + 3, "/?#@ ") || !host[3])
+		return bad(reterr, "[plugins]", "vault_url",
+			"must be https://HOST:PORT (or http://), without a path");
+	if (!kv_path_valid(c->resource.mount_path))
+		return bad(reterr, "[plugins]", "mount_path",
+			"must be names of [A-Za-z0-9_.-] with / between them");
+	if (c->resource.prefix && !kv_path_valid(c->resource.prefix))
+		return bad(reterr, "[plugins]", "prefix",
+			"must be names of [A-Za-z0-9_.-] with / between them");
+	for (const char *p = c->resource.token; *p; p++) {
+		if (*p <= ' ' || *p > '~')
+			return bad(reterr, "[plugins]", "token", "must be printable ASCII");
+	}
+	c->resource.backend = BACKEND_VAULT;
+	return 0;
+}
+
+/* Reads the one plugin, or presets what it would say. */
+static int read_resource(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	const char *type = json_string_value(json_object_get(item, "storage_backend_type"));
+	bool vault = type && (streq(type, "Vault") || streq(type, "vault"));
+	int r;
+
+	if (type && !vault && !streq(type, "kvstorage"))
+		return err_set(reterr, -EOPNOTSUPP,
+			"[[plugins]] storage_backend_type %s is not supported: use kvstorage or "
+			"Vault",
+			type);
+	r = vault ? read_section(SECTION("[plugins]", g_vault), item, c, reterr)
+		  : read_section(SECTION("[plugins]", g_plugin), item, c, reterr);
+	if (r < 0 || !vault)
+		return r;
+	/* Absent means yes: the token must not go to whoever answers. */
+	if (!json_object_get(item, "verify_ssl"))
+		c->resource.verify_ssl = true;
+	return check_vault(c, reterr);
+}
+
+static int read_plugins(const json_t *list, struct kbs_config *c, struct err *reterr)
 {
 	size_t i;
 	const json_t *item;
@@ -479,18 +549,17 @@ static int check_plugins(const json_t *list, struct err *reterr)
 		return err_set(reterr, -EINVAL, "[[plugins]] must be an array of tables");
 	json_array_foreach (list, i, item) {
 		const char *name = json_string_value(json_object_get(item, "name"));
-		const char *backend =
-			json_string_value(json_object_get(item, "storage_backend_type"));
+		int r;
 
 		if (!name || !streq(name, "resource"))
 			return err_set(reterr, -EOPNOTSUPP,
 				"[[plugins]] %s is not supported: husk has the plugin resource",
 				name ? name : "without a name");
-		if (backend && !streq(backend, "kvstorage"))
-			return err_set(reterr, -EOPNOTSUPP,
-				"[[plugins]] storage_backend_type %s is not supported: use "
-				"kvstorage",
-				backend);
+		if (i > 0)
+			return err_set(reterr, -EINVAL, "[[plugins]] resource is there twice");
+		r = read_resource(item, c, reterr);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -655,7 +724,7 @@ int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reter
 		r = read_section(SECTION("collateral", g_collateral),
 			json_object_get(root, "collateral"), ret, reterr);
 	if (r == 0)
-		r = check_plugins(json_object_get(root, "plugins"), reterr);
+		r = read_plugins(json_object_get(root, "plugins"), ret, reterr);
 	if (r == 0)
 		r = read_storage(root, ret, reterr);
 	if (r == 0)

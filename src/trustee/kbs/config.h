@@ -24,6 +24,10 @@ enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
 enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
 
 #define CONFIG_REMOTES_MAX 16
+#define CONFIG_BACKENDS_MAX 16
+
+/* Where resources are. */
+enum config_backend { BACKEND_STORE, BACKEND_VAULT };
 
 enum admin_mode {
 	ADMIN_DENY_ALL, /* zero: nobody */
@@ -157,6 +161,17 @@ struct kbs_config {
 		uint32_t refresh_days;
 	} collateral;
 	struct {
+		enum config_backend backend;
+		const char *name, *type;
+		const char *vault_url; /* without a slash at its end */
+		const char *token;     /* in the backend process only, "hidden" in others */
+		const char *mount_path, *prefix;
+		struct config_strings ca_certs; /* PEM files; none: the system's roots */
+		bool verify_ssl;
+		uint32_t kv_version;
+		uint32_t connections;
+	} resource;
+	struct {
 		const char *collateral;
 		const char *insecure_intel_root;
 		const char *insecure_amd_root;
@@ -207,5 +222,7 @@ must_check int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct
 void kbs_config_done(struct kbs_config *c);
 /** kbs_config_remotes() - how many processes talk to remote services; 0: there is none */
 unsigned kbs_config_remotes(const struct kbs_config *c);
+/** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */
+unsigned kbs_config_backends(const struct kbs_config *c);
 /** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
 const char *kbs_config_path(const char *uri);

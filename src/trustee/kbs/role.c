@@ -111,6 +111,7 @@ int role_main(const char *role)
 		{"verifier", role_verifier},
 		{"remote", role_remote},
 		{"fetcher", role_fetcher},
+		{"backend", role_backend},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
@@ -155,6 +156,12 @@ void role_warn(const struct kbs_config *c)
 	if (c->token.insecure_header_jwk)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_header_jwk"),
 			LOG_STR("effect", "every token that brings its own key is accepted"));
+	if (kbs_config_backends(c) > 0 &&
+		(!c->resource.verify_ssl || str_starts(c->resource.vault_url, "http://")))
+		log_warn("kbs.insecure",
+			LOG_STR("option", c->resource.verify_ssl ? "vault_url" : "verify_ssl"),
+			LOG_STR("effect",
+				"Vault's token and secrets go to whoever poses as Vault"));
 	if (c->husk.insecure_no_sandbox)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
 			LOG_STR("effect", "a break-in into one process is not contained"));

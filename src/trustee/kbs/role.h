@@ -8,6 +8,7 @@
  *   vault       store, token key, sessions, decisions; no network
  *   verifier    evidence and policies; nothing else at all
  *   fetcher     asks vendors for collateral, when it is to; nothing but the network
+ *   backend     resources that are in Vault KV; the network and Vault's token
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
  * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
@@ -22,17 +23,22 @@ enum role_fd {
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-/* Workers of the vault: verifiers first, then remotes, then the fetcher. */
-#define WORKERS_MAX 80
+/* Workers of the vault: verifiers first, then remotes, then backends, then the fetcher. */
+#define WORKERS_MAX (64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + 1)
 static inline unsigned role_workers(const struct kbs_config *c)
 {
-	return c->husk.verifiers + kbs_config_remotes(c) + (c->collateral.fetch ? 1 : 0);
+	return c->husk.verifiers + kbs_config_remotes(c) + kbs_config_backends(c) +
+	       (c->collateral.fetch ? 1 : 0);
 }
 static inline const char *role_worker_name(const struct kbs_config *c, unsigned index)
 {
 	if (index < c->husk.verifiers)
 		return "verifier";
-	return index < c->husk.verifiers + kbs_config_remotes(c) ? "remote" : "fetcher";
+	index -= c->husk.verifiers;
+	if (index < kbs_config_remotes(c))
+		return "remote";
+	index -= kbs_config_remotes(c);
+	return index < kbs_config_backends(c) ? "backend" : "fetcher";
 }
 
 #define CONTROL_READY 0xFFFFFFFFu  /* "tag" of the message that says a role is up */
@@ -44,6 +50,7 @@ int role_vault(const struct kbs_config *c);
 int role_verifier(const struct kbs_config *c);
 int role_remote(const struct kbs_config *c);
 int role_fetcher(const struct kbs_config *c);
+int role_backend(const struct kbs_config *c);
 /* @path: where the configuration is read again from, on SIGHUP */
 /* @path: what is read again on SIGHUP; NULL: nothing, a change takes a restart */
 int role_supervisor(const struct kbs_config *c, const char *path);

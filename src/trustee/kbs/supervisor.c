@@ -39,6 +39,7 @@ struct supervisor {
 	const char *path;
 	int config_fd;		 /* of the vault */
 	int public_fd;		 /* of the others: without the password of the database */
+	int backend_fd;		 /* of backends: Vault's token and no other secret */
 	struct kbs_config fresh; /* what config is after a reload */
 	struct child front, vault;
 	struct child workers[WORKERS_MAX];
@@ -69,9 +70,11 @@ static noreturn_fn void exec_role(const char *role, int config, int link, int co
 }
 
 /* Who sees passwords and API keys. */
-static bool is_trusted(const char *role)
+static int config_of(const struct supervisor *s, const char *role)
 {
-	return streq(role, "vault") || streq(role, "remote");
+	if (streq(role, "backend"))
+		return s->backend_fd;
+	return streq(role, "vault") || streq(role, "remote") ? s->config_fd : s->public_fd;
 }
 
 static int spawn(struct supervisor *s, const char *role, int link, int control, struct child *ret)
@@ -81,7 +84,7 @@ static int spawn(struct supervisor *s, const char *role, int link, int control, 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_role(role, is_trusted(role) ? s->config_fd : s->public_fd, link, control);
+		exec_role(role, config_of(s, role), link, control);
 	*ret = (struct child){.pid = pid};
 	return 0;
 }
@@ -275,10 +278,23 @@ static int seal(const json_t *value)
 	return steal_fd(&fd);
 }
 
-/* Only the vault talks to the database. New reference. */
-static json_t *without_secrets(const json_t *root)
+/* Only backends talk to Vault. New reference. */
+static json_t *without_token(const json_t *root)
 {
 	json_t *copy = json_deep_copy(root);
+	json_t *plugin;
+	size_t i;
+
+	json_array_foreach (json_object_get(copy, "plugins"), i, plugin) {
+		if (json_object_get(plugin, "token"))
+			json_object_set_new(plugin, "token", json_string("hidden"));
+	}
+	return copy;
+}
+
+/* Only the vault talks to the database. Takes over @copy and returns it. */
+static json_t *without_secrets(json_t *copy)
+{
 	json_t *backends = json_object_get(json_object_get(copy, "storage_backend"), "backends");
 	json_t *as = json_object_get(copy, "attestation_service");
 
@@ -290,12 +306,18 @@ static json_t *without_secrets(const json_t *root)
 
 static int seal_config(struct supervisor *s, const struct kbs_config *c)
 {
-	cleanup(json_decref) json_t *public = without_secrets(c->root);
-	cleanup_fd int config = seal(c->root);
+	cleanup(json_decref) json_t *tokenless = without_token(c->root);
+	cleanup(json_decref) json_t *public = without_secrets(json_deep_copy(tokenless));
+	cleanup(json_decref) json_t *token = without_secrets(json_deep_copy(c->root));
+	cleanup_fd int config = tokenless ? seal(tokenless) : -1;
 	cleanup_fd int others = public ? seal(public) : -1;
+	cleanup_fd int backend = token ? seal(token) : -1;
 
-	if (config < 0 || others < 0)
+	if (config < 0 || others < 0 || backend < 0)
 		return -ENOMEM;
+	if (s->backend_fd >= 0)
+		close(s->backend_fd);
+	s->backend_fd = steal_fd(&backend);
 	if (s->config_fd >= 0)
 		close(s->config_fd);
 	if (s->public_fd >= 0)
@@ -335,11 +357,19 @@ static int reload_from(struct supervisor *s, const struct kbs_config *c, struct 
 	if (r == 0)
 		r = seal_config(s, c);
 	if (r == 0)
-		r = send_reload(s->vault_control, json_deep_copy(c->root), "", "");
+		r = send_reload(s->vault_control, without_token(c->root), "", "");
 	if (r == 0)
-		r = send_reload(s->front_control, without_secrets(c->root), buf_str(&certificate),
-			buf_str(&key));
+		r = send_reload(s->front_control, without_secrets(without_token(c->root)),
+			buf_str(&certificate), buf_str(&key));
 	return r;
+}
+
+static bool same_plugins(const struct kbs_config *a, const struct kbs_config *b)
+{
+	const json_t *x = json_object_get(a->root, "plugins");
+	const json_t *y = json_object_get(b->root, "plugins");
+
+	return x && y ? json_equal(x, y) : x == y;
 }
 
 /* A configuration that is wrong changes nothing. */
@@ -359,6 +389,8 @@ static void reload(struct supervisor *s)
 		r = err_set(&e, -EINVAL,
 			"another attestation service, or another number of connections, takes a "
 			"restart");
+	if (r == 0 && !same_plugins(&c, s->config))
+		r = err_set(&e, -EINVAL, "a change of [[plugins]] takes a restart");
 	if (r == 0 && c.husk.verifiers != s->config->husk.verifiers)
 		log_warn("kbs.reload.ignored", LOG_STR("option", "verifiers"),
 			LOG_STR("effect", "it takes a restart"));
@@ -407,6 +439,7 @@ int role_supervisor(const struct kbs_config *c, const char *path)
 		.path = path,
 		.config_fd = -1,
 		.public_fd = -1,
+		.backend_fd = -1,
 		.front_control = -1,
 		.vault_control = -1};
 	struct err e = {0};

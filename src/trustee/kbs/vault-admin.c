@@ -4,6 +4,8 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "trustee/kbs/vault-internal.h"
+
+#define IN_VAULT "resources are in Vault KV: ask Vault for their list and versions"
 #include "trustee/rvps/rvps.h"
 
 static void reference_get(struct call *c)
@@ -170,6 +172,8 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 	case ROUTE_ADMIN_VERDICTS:
 		return store_verdict_list(s, tenant, list_limit(c), ret, reterr);
 	case ROUTE_ADMIN_RESOURCES:
+		if (c->vault->backends)
+			return err_set(reterr, -ENOENT, IN_VAULT);
 		if (kbs_query_get(c->target.query, "prefix", prefix, sizeof(prefix)) < 0)
 			prefix[0] = '\0';
 		return store_resource_list(s, tenant, prefix, ret, reterr);
@@ -178,6 +182,8 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 	case ROUTE_ADMIN_REFERENCES:
 		return store_rv_list(s, tenant, ret, reterr);
 	case ROUTE_ADMIN_RESOURCE_VERSIONS:
+		if (c->vault->backends)
+			return err_set(reterr, -ENOENT, IN_VAULT);
 		return store_resource_history(s, tenant, c->target.tail, ret, reterr);
 	case ROUTE_ADMIN_POLICY_VERSIONS:
 		return store_policy_history(s, tenant, c->target.tail, ret, reterr);

@@ -444,8 +444,8 @@ static int fetcher_send(void *cookie, unsigned index, const json_t *header, stru
 {
 	struct vault *v = cookie;
 
-	return v->ops.to_verifier(
-		v->ops.cookie, v->verifier_count + v->remote_count + index, header, body);
+	return v->ops.to_verifier(v->ops.cookie,
+		v->verifier_count + v->remote_count + v->backend_count + index, header, body);
 }
 
 /* It knows its configuration. */

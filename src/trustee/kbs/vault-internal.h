@@ -63,6 +63,8 @@ struct vault {
 	struct pool *fetchers;		       /* one; NULL when nothing is to be fetched */
 	struct pool *remotes;		       /* owned; NULL when there is no remote service */
 	json_t *anchors;		       /* owned; PEM texts of those whose manifests count */
+	struct pool *backends;		       /* owned; NULL when resources are in the store */
+	unsigned backend_count;
 	json_t *names;	    /* owned; object of reference values that policies asked for */
 	json_t *tenants;    /* owned; object whose names they are */
 	int64_t generation; /* of the store, that verifiers know */
@@ -145,6 +147,13 @@ void vault_attest(struct call *c, struct slice body);
 void vault_resource_get(struct call *c, struct slice bearer);
 void vault_resource_set(struct call *c, struct slice body);
 void vault_resource_delete(struct call *c);
+/* Encrypts to the guest's key, records the release, answers. */
+void vault_resource_deliver(struct call *c, struct slice plain, int64_t version);
+void vault_make_etag(int64_t version, char ret[ETAG_SIZE]);
+/* vault-backend.c: each takes over the call, whose path is valid */
+void vault_backend_get(struct call *c);
+void vault_backend_put(struct call *c, const struct store_put *put);
+void vault_backend_delete(struct call *c, int64_t if_version);
 /* vault-admin.c */
 void vault_admin(struct call *c, struct slice body);
 /* vault-audit.c: lists, heads and proofs */

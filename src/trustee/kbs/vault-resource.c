@@ -15,9 +15,12 @@ static void deny(struct call *c, const char *stage, const char *reason, const js
 	call_answer(c);
 }
 
-static void make_etag(int64_t version, char ret[ETAG_SIZE])
+/* A store without versions has no ETags. */
+void vault_make_etag(int64_t version, char ret[ETAG_SIZE])
 {
-	snprintf(ret, ETAG_SIZE, "\"%lld\"", (long long)version);
+	ret[0] = '\0';
+	if (version > 0)
+		snprintf(ret, ETAG_SIZE, "\"%lld\"", (long long)version);
 }
 
 /* The release is in the audit log before the guest has the resource. */
@@ -43,13 +46,40 @@ static void missing(struct call *c, const char *reason)
 	call_answer(c);
 }
 
-static int encrypt(struct call *c, const struct secret *plain, struct err *reterr)
+static int encrypt(struct call *c, struct slice plain, struct err *reterr)
 {
 	const json_t *key = token_tee_key(c->vault->config, c->claims);
 
 	if (!key)
 		return err_set(reterr, -EBADMSG, "the token binds no TEE public key");
-	return token_encrypt(key, c->protocol, secret_slice(plain), &c->reply.body, reterr);
+	return token_encrypt(key, c->protocol, plain, &c->reply.body, reterr);
+}
+
+void vault_resource_deliver(struct call *c, struct slice plain, int64_t version)
+{
+	struct err e = {0};
+	int r;
+
+	vault_make_etag(version, c->reply.etag);
+	if (c->if_none_match[0] && streq(c->if_none_match, c->reply.etag)) {
+		c->reply.status = 304;
+		call_answer(c);
+		return;
+	}
+	c->reply.type = REPLY_JSON;
+	r = encrypt(c, plain, &e);
+	if (r < 0) {
+		reply_fail(&c->reply, REPLY_JWE, "%s", err_text(&e, r));
+		call_answer(c);
+		return;
+	}
+	r = record_release(c, version, &e);
+	if (r < 0) {
+		call_unavailable(c, r, &e);
+		return;
+	}
+	c->vault->counters[COUNT_RESOURCE_READS]++;
+	call_answer_durably(c);
 }
 
 /* Policy said yes: load, encrypt to the guest's key, record, answer. */
@@ -65,6 +95,10 @@ static void release(struct call *c)
 		missing(c, "a resource path is REPOSITORY/TYPE/TAG");
 		return;
 	}
+	if (v->backends) {
+		vault_backend_get(c);
+		return;
+	}
 	r = store_resource_get(
 		v->store, c->target.tenant, c->target.tail, c->version, &plain, &info, &e);
 	if (r == -ENOENT) {
@@ -75,27 +109,8 @@ static void release(struct call *c)
 		call_unavailable(c, r, &e);
 		return;
 	}
-	make_etag(info.version, c->reply.etag);
 	(void)!str_copy(c->reply.content_type, sizeof(c->reply.content_type), info.type);
-	if (c->if_none_match[0] && streq(c->if_none_match, c->reply.etag)) {
-		c->reply.status = 304;
-		call_answer(c);
-		return;
-	}
-	c->reply.type = REPLY_JSON;
-	r = encrypt(c, &plain, &e);
-	if (r < 0) {
-		reply_fail(&c->reply, REPLY_JWE, "%s", err_text(&e, r));
-		call_answer(c);
-		return;
-	}
-	r = record_release(c, info.version, &e);
-	if (r < 0) {
-		call_unavailable(c, r, &e);
-		return;
-	}
-	v->counters[COUNT_RESOURCE_READS]++;
-	call_answer_durably(c);
+	vault_resource_deliver(c, secret_slice(&plain), info.version);
 }
 
 static void authorize_done(void *cookie, int error, const json_t *result)
@@ -283,10 +298,13 @@ void vault_resource_set(struct call *c, struct slice body)
 		r = err_set(&e, -ESTALE, "If-Match must be an ETag of this resource");
 	else if (!kbs_resource_path_valid(c->target.tail))
 		r = err_set(&e, -EINVAL, "a resource path is REPOSITORY/TYPE/TAG");
-	else
+	else if (v->backends) {
+		vault_backend_put(c, &put);
+		return;
+	} else
 		r = store_resource_put(v->store, &by, c->target.tail, &put, &version, &e);
 	if (r == 0)
-		make_etag(version, c->reply.etag);
+		vault_make_etag(version, c->reply.etag);
 	answer_write(c, r, &e, COUNT_RESOURCE_WRITES);
 }
 
@@ -302,7 +320,10 @@ void vault_resource_delete(struct call *c)
 	c->reply.type = REPLY_XML;
 	if (r < 0)
 		r = err_set(&e, -ESTALE, "If-Match must be an ETag of this resource");
-	else
+	else if (v->backends) {
+		vault_backend_delete(c, if_version);
+		return;
+	} else
 		r = store_resource_delete(v->store, &by, c->target.tail, if_version, &e);
 	answer_write(c, r, &e, COUNT_RESOURCE_DELETES);
 }

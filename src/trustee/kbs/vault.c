@@ -171,6 +171,14 @@ static int remote_send(void *cookie, unsigned index, const json_t *header, struc
 	return v->ops.to_verifier(v->ops.cookie, v->verifier_count + index, header, body);
 }
 
+static int backend_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+{
+	struct vault *v = cookie;
+
+	return v->ops.to_verifier(
+		v->ops.cookie, v->verifier_count + v->remote_count + index, header, body);
+}
+
 static int remote_init(void *cookie, unsigned index)
 {
 	return 0; /* they know nothing that could be old */
@@ -207,6 +215,7 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	cleanup(vault_free) struct vault *v = calloc(1, sizeof(*v));
 	struct pool_ops pool_ops = {.send = pool_send, .init = pool_init, .cookie = v};
 	struct pool_ops remote_ops = {.send = remote_send, .init = remote_init, .cookie = v};
+	struct pool_ops backend_ops = {.send = backend_send, .init = remote_init, .cookie = v};
 	int r;
 
 	if (!v)
@@ -221,7 +230,11 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	v->remote_count = kbs_config_remotes(c);
 	if (v->remote_count > 0)
 		v->remotes = pool_new(v->remote_count, &remote_ops);
-	if (!v->sessions || !v->pool || (!v->remotes && v->remote_count > 0))
+	v->backend_count = kbs_config_backends(c);
+	if (v->backend_count > 0)
+		v->backends = pool_new(v->backend_count, &backend_ops);
+	if (!v->sessions || !v->pool || (!v->remotes && v->remote_count > 0) ||
+		(!v->backends && v->backend_count > 0))
 		return -ENOMEM;
 	r = vault_open_store(c, &v->store, reterr);
 	if (r == 0)
@@ -302,6 +315,7 @@ void vault_free(struct vault *v)
 	drop_all(v->syncing);
 	pool_free(v->pool);
 	pool_free(v->remotes);
+	pool_free(v->backends);
 	pool_free(v->fetchers);
 	json_decref(v->names);
 	json_decref(v->anchors);
@@ -507,6 +521,9 @@ static struct pool *pool_of(struct vault *v, unsigned *index)
 	if (*index < v->remote_count)
 		return v->remotes;
 	*index -= v->remote_count;
+	if (*index < v->backend_count)
+		return v->backends;
+	*index -= v->backend_count;
 	return v->fetchers;
 }
 
@@ -541,6 +558,8 @@ void vault_tick(struct vault *v)
 	pool_expire(v->pool, now_ms(v));
 	if (v->remotes)
 		pool_expire(v->remotes, now_ms(v));
+	if (v->backends)
+		pool_expire(v->backends, now_ms(v));
 	if (v->fetchers)
 		pool_expire(v->fetchers, now_ms(v));
 	vault_flush(v);
