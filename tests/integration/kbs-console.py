@@ -5,6 +5,7 @@
 Screenshots of each view go to FOLDER.
 """
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -12,6 +13,10 @@ import re
 import shutil
 import sys
 import time
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from chromium import Browser  # noqa: E402
@@ -42,12 +47,34 @@ def hostile_message(client, nonce):
     return json.dumps(message)
 
 
+def revocations(first, last):
+    """A revocation list that lives from and to so many days from now, DER in base64."""
+    now = datetime.datetime.utcnow()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a vendor")])
+    crl = (x509.CertificateRevocationListBuilder().issuer_name(name)
+           .last_update(now + datetime.timedelta(days=first))
+           .next_update(now + datetime.timedelta(days=last, hours=1))
+           .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()))
+    return base64.b64encode(crl.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def add_collateral(broker):
+    items = {"intel/crl/root": revocations(-1, 300), "intel/crl/platform": revocations(-1, 5),
+             "intel/crl/processor": revocations(-60, -30),
+             "intel/pck/key": base64.b64encode(HOSTILE.encode()).decode()}
+    with open(broker.path("bundle.json"), "w", encoding="ascii") as f:
+        json.dump({"items": items}, f)
+    broker.edit(lambda t: t.replace("[husk]\n", "[husk]\ncollateral = \"%s\"\n"
+                                    % broker.path("bundle.json"), 1))
+
+
 def fill(broker):
     """Something of everything that is listed."""
     admin, guest, stranger = Client(broker, admin=True), Client(broker), Client(broker)
     for name, value in (("svn", ["1", "2"]), (HOSTILE, ["x"])):
-        broker_call(admin, "POST", "/kbs/v0/reference-value", {"version": "0.1.0", "type": "sample", "payload":
-                    base64.b64encode(json.dumps({name: value}).encode()).decode()})
+        broker_call(admin, "POST", "/kbs/v0/reference-value", {
+            "version": "0.1.0", "type": "sample",
+            "payload": base64.b64encode(json.dumps({name: value}).encode()).decode()})
     for name, seconds in (("old", 2), ("ending", 10 * 86400 + 3600)):
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
         broker_call(admin, "POST", "/kbs/v0/reference-value", {
@@ -164,6 +191,20 @@ def test_policies(broker, page):
     holds("diff", text_of(page, "#diff"), "- # first", "+ # " + HOSTILE)
 
 
+def test_diff(_, page):
+    """Without what is new a difference is the old text, without what is gone the new one."""
+    expect("differences", page.run("""(() => { let n = 7, bad = 0;
+        const dice = () => (n = n * 48271 % 2147483647) % 4;
+        const text = () => Array.from({length: dice() * dice() + 1}, dice).join("\\n");
+        for (let i = 0; i < 500; i++) {
+            const a = text(), b = text(), lines = diffLines(a, b);
+            const without = sign => lines.filter(l => l[0] !== sign).map(l => l[1]).join("\\n");
+            bad += without("+") !== a || without("-") !== b;
+        }
+        return [bad, diffLines("a\\nb\\nc", "a\\nc").map(l => l[0]).join(""), diffLines("x", "x").length];
+    })()"""), [0, " - ", 1])
+
+
 def edit(page, text):
     page.run("""(() => { const e = document.querySelector('#editor'); e.value = %s;
         e.dispatchEvent(new Event("input")); })()""" % json.dumps(text))
@@ -197,7 +238,11 @@ def test_lists(broker, page):
     page.wait("document.querySelector('h1').textContent === 'default/key/one'")
     holds("versions", text_of(page), "overwritten", "kept")
     go(page, "collateral")
-    holds("collateral", text_of(page), "Collateral", "There is none")
+    rows = page.run("""[...document.querySelectorAll("#main tbody tr")].map(r => [0, 2, 4].map(
+        n => r.cells[n].innerText.replace(/^[0-9 :-]+/, "").trim()))""")
+    expect("collateral", rows, [["intel/crl/processor", "expired", "expired"],
+                                ["intel/crl/platform", "good", "ends in 5 days"],
+                                ["intel/crl/root", "good", ""], ["intel/pck/key", "good", ""]])
     go(page, "tenants")
     holds("tenants", text_of(page), "acme", "0 of 5")
 
@@ -216,6 +261,8 @@ def test_audit(broker, page):
         const good = await rootOf(proof.entry, proof.path, head.tree_size);
         const other = await rootOf(Object.assign({}, proof.entry, {actor: "x"}), proof.path, head.tree_size);
         return [good === head.root, other === head.root]; })()"""), [True, False])
+    go(page, "audit/10")
+    expect("older", page.run("document.querySelector('#main tbody td').textContent"), "9")
 
 
 def test_looks(broker, page):
@@ -267,7 +314,8 @@ def test_quiet(broker, page):
     # The policy of the page does hold: text cannot become markup, nor can another origin be asked.
     expect("trusted types", page.run("""(() => { try { document.body.insertAdjacentHTML("beforeend", "<p>");
         return "made"; } catch (e) { return e.name; } })()"""), "TypeError")
-    expect("other origin", page.run("fetch('https://127.0.0.1:1/').then(() => 'sent', e => e.name)"), "TypeError")
+    expect("other origin", page.run("fetch('https://127.0.0.1:1/').then(() => 'sent', e => e.name)"),
+           "TypeError")
 
 
 def test_refusals(broker, page):
@@ -310,11 +358,12 @@ def main():
     try:
         broker.edit(lambda t: t.replace("[attestation_service]\n",
                                         "[attestation_service]\ninsecure_accept_sample = true\n", 1))
+        add_collateral(broker)
         broker.start()
         broker.verdicts, broker.shots = fill(broker), shots
         page = Browser(chromium)
-        for test in (test_headers, test_login, test_verdicts, test_policies, test_edit, test_lists, test_audit,
-                     test_keyboard, test_looks, test_quiet, test_refusals):
+        for test in (test_headers, test_login, test_verdicts, test_policies, test_diff, test_edit,
+                     test_lists, test_audit, test_keyboard, test_looks, test_quiet, test_refusals):
             try:
                 test(broker, page)
                 print("ok", test.__name__)

@@ -60,12 +60,13 @@ async function resourceView(path) {
 
 async function collateralView() {
 	const list = await api("GET", "admin/collateral");
-	list.sort((a, b) => String(a.until || "~").localeCompare(String(b.until || "~")));
+	const end = c => c.state === "malformed" ? -Infinity : c.until && dateOf(c.until) ? dateOf(c.until).getTime() : Infinity;
+	list.sort((a, b) => end(a) < end(b) ? -1 : end(a) > end(b) ? 1 : 0);
 	const kinds = { good: "good", expired: "bad", malformed: "bad" };
 	return [heading("Collateral"),
 		el("p", { class: "soft" }, "Certificates, revocation lists and TCB information of vendors. Evidence that needs an " +
 			"expired piece is refused."),
-		table(list.length + " pieces, the first to expire on top", [
+		table(list.length + " pieces, what needs care first", [
 			["key", c => el("code", null, c.key), "free"],
 			["kind", c => c.kind],
 			["state", c => badge(c.state, kinds[c.state] || "warn")],
