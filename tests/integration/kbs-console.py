@@ -80,6 +80,9 @@ def fill(broker):
         broker_call(admin, "POST", "/kbs/v0/reference-value", {
             "version": "0.1.0", "type": "sample", "expiration": ends,
             "payload": base64.b64encode(json.dumps({name: ["1"]}).encode()).decode()})
+    broker_call(admin, "POST", "/kbs/v0/reference-value", {
+        "version": "0.1.0", "type": "sample", "stage": True,
+        "payload": base64.b64encode(b'{"svn": ["staged one"]}').decode()})
     for content in (b"the secret content", b"the second content"):
         expect("resource", admin.call("POST", "/kbs/v0/resource/default/key/one", content,
                                       Content_Type="text/x-" + HOSTILE)[0], 200)
@@ -160,7 +163,7 @@ def test_login(broker, page):
 
 
 def test_verdicts(broker, page):
-    verdicts = broker.verdicts
+    verdicts, seen = broker.verdicts, []
     go(page, "verdicts")
     expect("rows", page.run("document.querySelectorAll('#main tbody tr').length"), len(verdicts))
     for v in verdicts:
@@ -178,6 +181,14 @@ def test_verdicts(broker, page):
             holds("finding", text, *[f[k] for k in ("fix", "reference_value", "nearest") if f.get(k)])
         expect("vector", page.run("document.querySelectorAll('#vector li').length"),
                len(record.get("vector") or {}))
+        seen.append(text)
+    holds("all of them", "".join(seen), HOSTILE, "failed", "Fix: ", "contraindicated")
+    go(page, "verdicts")
+    page.run("""(() => { const s = document.querySelector("#main select"); s.value = "refused";
+        s.dispatchEvent(new Event("change")); })()""")
+    expect("filter", page.run("document.querySelectorAll('#main tbody tr').length"),
+           len([v for v in verdicts if v["status"] == "refused"]))
+    page.run("verdictFilter.status = ''")
     expect("all kinds seen", {v["kind"] for v in verdicts}, {"attestation", "resource"})
 
 
@@ -228,7 +239,7 @@ def test_edit(broker, page):
 
 def test_lists(broker, page):
     go(page, "references")
-    holds("references", text_of(page), "svn", HOSTILE, "old", "expired", "ends in 10 days")
+    holds("references", text_of(page), "svn", HOSTILE, "old", "expired", "ends in 10 days", "staged one")
     go(page, "resources")
     text = text_of(page)
     holds("resources", text, "default/key/one", "18 B")
