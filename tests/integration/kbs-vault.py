@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -300,6 +301,23 @@ def test_token_is_the_backends():
             continue
     assert roles == {"vault": [False], "front": [False], "verifier": [False],
                      "backend": [True] * 3}, roles
+    broker.remove()
+    vault.close()
+
+
+def test_reload():
+    """Another Vault takes a restart, and says so; everything else is read again."""
+    vault = Vault(1, "secret")
+    broker = start(plugin("http://127.0.0.1:%d" % vault.port))
+    admin = kbs_broker.Client(broker, admin=True)
+    broker.process.send_signal(signal.SIGHUP)
+    broker.wait_log("kbs.reload ")
+    assert admin.call("POST", PATH, SECRET)[0] == 200
+    broker.edit(lambda text: text.replace(TOKEN, "hvs.another"))
+    broker.process.send_signal(signal.SIGHUP)
+    broker.wait_log("a change of [[plugins]] takes a restart")
+    assert admin.call("POST", PATH, SECRET)[0] == 200
+    assert "hvs." not in broker.log()
     broker.remove()
     vault.close()
 
