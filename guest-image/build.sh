@@ -23,7 +23,8 @@ if [ ! -f "$build/build.ninja" ]; then
 	flags="-Os -g0 -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables"
 	flags="$flags -ffile-prefix-map=$root=. -ffile-prefix-map=$build=."
 	meson setup "$build" "$root" --buildtype=plain -Dprefer_static=true -Dtests=false -Dfuzz=off \
-		-Dc_args="$flags" -Dc_link_args="-static-pie -Wl,--gc-sections -Wl,--build-id=none" \
+		-Dc_args="$flags" -Dc_link_args="-static-pie -Wl,--gc-sections -Wl,--build-id=none \
+-Wl,-z,pack-relative-relocs" \
 		>"$out/guest/build.log" 2>&1 || { tail -n 30 "$out/guest/build.log" >&2; exit 1; }
 fi
 ninja -C "$build" src/guest/agent/husk-guest >"$out/guest/build.log" 2>&1 ||
