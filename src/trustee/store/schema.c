@@ -50,8 +50,8 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	" protocol @INT NOT NULL, state @INT NOT NULL, expires @INT NOT NULL, digest @BLOB NOT NULL,"
 	" token TEXT NOT NULL);"
 	"CREATE INDEX session_expires ON session(expires);",
-	"CREATE TABLE collateral("
-	" key TEXT PRIMARY KEY, fetched @INT NOT NULL, item @BLOB NOT NULL);",
+	("CREATE TABLE collateral("
+	 " key TEXT PRIMARY KEY, fetched @INT NOT NULL, item @BLOB NOT NULL);"),
 	/* JSON: where a value comes from, and the one that a roll-out brings. */
 	"ALTER TABLE reference_value ADD COLUMN extra TEXT NOT NULL DEFAULT '{}';",
 };
