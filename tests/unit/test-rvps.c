@@ -422,7 +422,8 @@ static void put_envelope(struct buf *out, const char *type, const char *body,
 {
 	cleanup_with(buf_done) struct buf text = buf_init(0), sig = buf_init(0);
 
-	buf_printf(&text, "DSSEv1 %zu %s %zu %s", strlen(type), type, strlen(body), body);
+	buf_printf(&text, "DSSEv1 %zu %s %zu ", strlen(type), type, strlen(body));
+	buf_put_str(&text, body);
 	assert_int_equal(alg == SIG_ES256 ? pkey_sign_der(key, alg, buf_slice(&text), &sig)
 					  : pkey_sign(key, alg, buf_slice(&text), &sig),
 		0);
