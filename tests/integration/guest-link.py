@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """PID 1 fails closed: whatever goes wrong, the host gets one FATAL that names the stage, and the
 machine powers off by itself within seconds.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The state and administration side of a live key broker. usage: kbs-admin.py HUSK-KBS HUSK"""
 import base64

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """24,000 malformed requests, and slow, silent, oversized and numerous clients: no crash, no hang,
 no growth, and honest clients are served meanwhile. usage: kbs-bounds.py HUSK-KBS HUSK [COUNT]

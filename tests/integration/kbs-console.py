@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The console of a live key broker, in headless Chromium. usage: kbs-console.py HUSK-KBS HUSK FOLDER
 

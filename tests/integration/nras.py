@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """husk verify --nras against a service on loopback that has the documented API of NVIDIA's.
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Boots real kernels with husk-fw under QEMU and checks what the guest sees of the measured boot.
 
