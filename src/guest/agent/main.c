@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "crypto/start.h"
 #include "guest/agent/agent.h"
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? argv[0] : "";
 	signal(SIGPIPE, SIG_IGN);
+	/* Each of the three programs pays for it, and all of them use OpenSSL. */
+	crypto_start_lean();
 	if (streq(name, CHILD_NAME_AA))
 		return aa_main(argc, argv);
 	if (streq(name, CHILD_NAME_IMAGE))
