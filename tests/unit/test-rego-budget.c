@@ -26,8 +26,14 @@ const char *__asan_default_options(void)
 #endif
 
 #define ADDRESS_SPACE ((rlim_t)256 << 20)
+#ifdef __SANITIZE_ADDRESS__
+/* Each access costs many times as much: smaller budgets, and more time, say the same. */
+#define CPU_SECONDS 120
+#define MEMORY ((size_t)16 << 20)
+#else
 #define CPU_SECONDS 20
 #define MEMORY ((size_t)32 << 20)
+#endif
 #define STEPS 2000000
 
 /* What a case may end with. */
