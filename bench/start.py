@@ -51,7 +51,7 @@ def floor(kernel, initrd, accel, firmware=None):
         listener.listen(1)
         args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display",
                 "none", "-machine", "q35,accel=" + accel, "-cpu", "host" if accel == "kvm" else "max",
-                "-m", os.environ["HUSK_MEMORY"], "-smp", "1", "-kernel", kernel, "-initrd", initrd,
+                "-m", os.environ["HUSK_MEMORY"], "-smp", os.environ["HUSK_CPUS"], "-kernel", kernel, "-initrd", initrd,
                 "-append", os.environ["HUSK_CMDLINE"], "-chardev", "null,id=console", "-serial",
                 "chardev:console", "-chardev", "socket,id=mark,path=" + mark, "-device",
                 "isa-debugcon,iobase=0x403,chardev=mark"]

@@ -306,7 +306,8 @@ static const struct cli_option g_options[] = {
 			"a folder of the host would let the host change what the guest runs; put "
 			"the data into the image or fetch it from inside"},
 	{"memory", .arg = "SIZE", .help = "memory of the pod VM, 128M to 1T (default: 512M)"},
-	{"cpus", .arg = "N", .help = "CPUs; a fraction limits the container (default: 1)"},
+	{"cpus", .arg = "N",
+		.help = "CPUs; a fraction limits the container (default: 2, or 1 on a host with one)"},
 	{"name", .arg = "NAME", .help = "name of the container"},
 	{"hostname", .arg = "NAME", .help = "host name inside (default: --name)"},
 	{"network", .arg = "NETWORK",

@@ -11,6 +11,7 @@
 #include "fmt/initdata.h"
 
 #define MEMORY_DEFAULT ((uint64_t)512 << 20)
+#define CPUS_DEFAULT 2 /* a guest that starts does two things at once: keys, and layers */
 #define BOOT_TIMEOUT_MS 120000
 #define INITDATA_MAX ((size_t)1 << 20)
 
@@ -32,10 +33,16 @@ static int parse_cpus(const char *text, uint32_t *ret_millis)
 		       : 0;
 }
 
+/* More than the host has would only take turns. */
+static uint32_t default_cpu_millis(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN) < CPUS_DEFAULT ? 1000 : CPUS_DEFAULT * 1000;
+}
+
 static int get_size(const struct cli *cli, struct run_config *c, struct err *reterr)
 {
 	const char *memory = cli_opt(cli, "memory"), *cpus = cli_opt(cli, "cpus");
-	uint32_t millis = 1000;
+	uint32_t millis = default_cpu_millis();
 	c->vmm.memory = MEMORY_DEFAULT;
 	if (memory &&
 		parse_size(slice_str(memory), VMM_MEMORY_MIN, VMM_MEMORY_MAX, &c->vmm.memory) < 0)
