@@ -8,7 +8,9 @@
 set -eu
 
 VERSION=1.8.1-1+deb12u1
-MIRROR=${HUSK_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# HUSK_DEBIAN_MIRROR names another mirror than the one of the machine's own sources.
+MIRROR=${HUSK_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
+	'Created-By: Packages' 2>/dev/null | sed -n 's/^bookworm //p' | head -n 1)}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # Change it with the recipe: a new stamp means a new build.
 STAMP="crun $VERSION recipe 2"
@@ -24,6 +26,7 @@ for tool in dpkg-source autoreconf libtoolize make gcc python3; do
 	command -v "$tool" >/dev/null || { echo "crun: $tool is missing; run scripts/deps.sh" >&2; exit 1; }
 done
 
+[ -n "$MIRROR" ] || { echo "crun: no Debian 12 mirror in apt's sources; set HUSK_DEBIAN_MIRROR" >&2; exit 1; }
 apt=$out/apt
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 printf 'deb-src [signed-by=%s] %s bookworm main\n' "$KEYRING" "$MIRROR" >"$apt/sources.list"

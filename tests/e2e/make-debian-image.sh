@@ -10,9 +10,10 @@ suite=bookworm
 [ "$(id -u)" = 0 ] || { echo "make-debian-image: only root can make a root file system" >&2; exit 1; }
 mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
 	sed -n "s/^$suite //p" | head -n 1)
+[ -n "$mirror" ] || { echo "make-debian-image: no Debian 12 mirror in apt's sources" >&2; exit 1; }
 rm -rf "$rootfs.new"
 mkdir -p "$(dirname "$rootfs")"
-debootstrap --variant=minbase "$suite" "$rootfs.new" "${mirror:-http://deb.debian.org/debian}" \
+debootstrap --variant=minbase "$suite" "$rootfs.new" "$mirror" \
 	>"$rootfs.log" 2>&1 || { tail -n 5 "$rootfs.log" >&2; exit 1; }
 # What only the installation needed.
 rm -rf "$rootfs.new"/var/cache/apt/archives/*.deb "$rootfs.new"/var/lib/apt/lists/* "$rootfs.new"/var/log/*
