@@ -79,19 +79,77 @@ static void test_routes(void **state)
 		if (rows[i].tail)
 			assert_string_equal(t.tail, rows[i].tail);
 	}
-	/* Everything that changes or shows anything of the operator's needs an admin. */
-	for (int r = ROUTE_NONE; r < ROUTE_MAX_; r++) {
-		enum route_need need = kbs_route_need((enum kbs_route)r);
+}
 
+/* Everything that changes or shows anything of the operator's needs an admin. */
+static void test_route_needs(void **state)
+{
+	const char *method;
+	char path[256];
+	enum kbs_route r;
+	enum route_need need;
+	struct kbs_target t;
+	size_t rows = 0;
+
+	for (; kbs_route_row(rows, &method, path, sizeof(path), &r, &need); rows++) {
 		if (r >= ROUTE_ADMIN_WHY || r == ROUTE_RESOURCE_SET || r == ROUTE_RESOURCE_DELETE ||
 			r == ROUTE_REFERENCE_SET || r == ROUTE_REFERENCE_GET ||
 			r == ROUTE_ATTESTATION_POLICY_SET || r == ROUTE_RESOURCE_POLICY_SET ||
 			r == ROUTE_RESOURCE_POLICY_LIST)
 			assert_int_equal(need, NEED_ADMIN);
-		else
+		else if (r != ROUTE_PLUGIN)
 			assert_int_not_equal(need, NEED_ADMIN);
+		/* The table says what the parser says. */
+		kbs_route_parse(method, slice_str(path), &t);
+		assert_int_equal(t.route, r);
+		assert_int_equal(t.need, need);
 	}
-	assert_int_equal(kbs_route_need(ROUTE_RESOURCE_GET), NEED_TOKEN);
+	assert_true(rows > 30);
+	kbs_route_parse("GET", SLICE_LIT("/kbs/v0/resource/a/b/c"), &t);
+	assert_int_equal(t.need, NEED_TOKEN);
+	assert_int_equal(t.plugin_id, PLUGIN_RESOURCE);
+	kbs_route_parse("POST", SLICE_LIT("/kbs/v0/sample/x/y?z=1"), &t);
+	assert_int_equal(t.route, ROUTE_PLUGIN);
+	assert_int_equal(t.plugin_id, PLUGIN_SAMPLE);
+	assert_string_equal(t.tail, "x/y");
+	kbs_route_parse("GET", SLICE_LIT("/kbs/v0/sampled"), &t);
+	assert_int_equal(t.route, ROUTE_NONE);
+	assert_int_equal(t.plugin_id, PLUGIN_COUNT_);
+}
+
+static void query_case(const char *query, int want, const char *text)
+{
+	json_t *map = NULL;
+	char *dump;
+
+	assert_int_equal(kbs_query_map(query, &map), want);
+	if (want < 0)
+		return;
+	dump = json_dumps(map, JSON_COMPACT | JSON_SORT_KEYS);
+	assert_string_equal(dump, text);
+	free(dump);
+	json_decref(map);
+}
+
+static void test_query_map(void **state)
+{
+	json_t *path = kbs_path_list("a/b//c");
+
+	query_case("", 0, "{}");
+	query_case("a=1&b=%2f%3D&c&d=", 0, "{\"a\":\"1\",\"b\":\"/=\",\"c\":\"\",\"d\":\"\"}");
+	query_case("&&a=1=2&", 0, "{\"a\":\"1=2\"}");
+	/* Of two with one name a policy could check another than the plugin uses. */
+	query_case("a=1&a=2", -EBADMSG, NULL);
+	query_case("a=1&%61=2", -EBADMSG, NULL);
+	query_case("a=%", -EBADMSG, NULL);
+	query_case("%zz=1", -EBADMSG, NULL);
+	query_case("a=%00", -EBADMSG, NULL);
+	query_case("a=%ff", -EBADMSG, NULL);
+	assert_int_equal(json_array_size(path), 4);
+	json_decref(path);
+	path = kbs_path_list("");
+	assert_int_equal(json_array_size(path), 0);
+	json_decref(path);
 }
 
 static void test_tenant_of_route(void **state)
@@ -118,11 +176,12 @@ static void test_openapi(void **state)
 	const char *method, *name;
 	char path[256];
 	enum kbs_route route;
+	enum route_need need;
 	json_t *value;
 	size_t rows = 0, described = 0;
 
 	assert_string_equal(json_string_value(json_object_get(doc, "openapi")), "3.0.3");
-	for (; kbs_route_row(rows, &method, path, sizeof(path), &route); rows++) {
+	for (; kbs_route_row(rows, &method, path, sizeof(path), &route, &need); rows++) {
 		char lower[16] = "";
 		const json_t *op, *security;
 
@@ -140,9 +199,7 @@ static void test_openapi(void **state)
 					"in")),
 				"path");
 		security = json_array_get(json_object_get(op, "security"), 0);
-		if (needs[kbs_route_need(route)][0]
-				? !json_object_get(security, needs[kbs_route_need(route)])
-				: security != NULL)
+		if (needs[need][0] ? !json_object_get(security, needs[need]) : security != NULL)
 			fail_msg("%s %s: what it needs is wrong", method, path);
 	}
 	json_object_foreach ((json_t *)(uintptr_t)paths, name, value)
@@ -505,6 +562,12 @@ static void test_config(void **state)
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
 		{CONFIG_BASE CONFIG_PLUGIN "", 0, NULL},
 		{CONFIG_BASE CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"", -EINVAL, "twice"},
+		{CONFIG_BASE CONFIG_PLUGIN "[[plugins]]\nname = \"sample\"", 0, NULL},
+		{CONFIG_BASE "[[plugins]]\nname = \"sample\"\nitem = \"x\"\n", 0, NULL},
+		{CONFIG_BASE "[[plugins]]\nname = \"sample\"\nitems = \"x\"\n", -EINVAL,
+			"not a known key"},
+		{CONFIG_BASE "[[plugins]]\nname = \"vault\"", -EOPNOTSUPP, "vault"},
+		{CONFIG_BASE "[[plugins]]\n", -EOPNOTSUPP, "without a name"},
 		{CONFIG_BASE CONFIG_PLUGIN "token = \"t\"", -EINVAL, "not a known key"},
 		{CONFIG_BASE CONFIG_PLUGIN "storage_backend_type = \"Aws\"", -EOPNOTSUPP, "Aws"},
 		{CONFIG_BASE CONFIG_VAULT "", 0, NULL},
@@ -550,6 +613,15 @@ static void test_config(void **state)
 	assert_int_equal(c.http.body_max_mib, 2);
 	assert_string_equal(c.http.sockets.items[0], "127.0.0.1:8080");
 	assert_true(c.broker.verbose_token);
+	assert_true(c.plugins[PLUGIN_RESOURCE]);
+	assert_false(c.plugins[PLUGIN_SAMPLE]);
+	kbs_config_done(&c);
+	/* Who lists plugins has those and no others. */
+	assert_int_equal(
+		kbs_config_parse(SLICE_LIT(CONFIG_BASE "[[plugins]]\nname = \"sample\""), &c, NULL),
+		0);
+	assert_false(c.plugins[PLUGIN_RESOURCE]);
+	assert_true(c.plugins[PLUGIN_SAMPLE]);
 	kbs_config_done(&c);
 }
 
@@ -708,6 +780,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_route_needs),
+		cmocka_unit_test(test_query_map),
 		cmocka_unit_test(test_tenant_of_route),
 		cmocka_unit_test(test_openapi),
 		cmocka_unit_test(test_resource_paths),

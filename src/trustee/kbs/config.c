@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Table-driven reading of the configuration: one row per key. */
+/* The sections of the configuration, but [[plugins]]: one row per key. */
 #include "trustee/kbs/config.h"
 
 #include <regex.h>
@@ -8,50 +8,7 @@
 #include "base/str.h"
 #include "fmt/toml.h"
 #include "trustee/as/protocol.h"
-#include "trustee/kbs/kv.h"
-
-enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_UNSUPPORTED };
-
-struct key {
-	const char *name;
-	enum key_type type;
-	size_t offset; /* in struct kbs_config */
-	uint32_t min, max, preset;
-	const char *text; /* KEY_STR: default; KEY_UNSUPPORTED: what to do instead */
-};
-
-struct section {
-	const char *name;
-	const struct key *keys;
-	size_t count;
-};
-
-#define AT(member) offsetof(struct kbs_config, member)
-#define STR(n, member, dflt)                                                   \
-	{                                                                      \
-		.name = n, .type = KEY_STR, .offset = AT(member), .text = dflt \
-	}
-#define BOOL(n, member)                                           \
-	{                                                         \
-		.name = n, .type = KEY_BOOL, .offset = AT(member) \
-	}
-#define NUM(n, member, lo, hi, dflt)                                                    \
-	{                                                                               \
-		.name = n, .type = KEY_U32, .offset = AT(member), .min = lo, .max = hi, \
-		.preset = dflt                                                          \
-	}
-#define LIST(n, member)                                           \
-	{                                                         \
-		.name = n, .type = KEY_LIST, .offset = AT(member) \
-	}
-#define TABLE(n)                             \
-	{                                    \
-		.name = n, .type = KEY_TABLE \
-	}
-#define UNSUPPORTED(n, why)                                     \
-	{                                                       \
-		.name = n, .type = KEY_UNSUPPORTED, .text = why \
-	}
+#include "trustee/kbs/config-read.h"
 
 static const struct key g_http[] = {
 	LIST("sockets", http.sockets),
@@ -155,22 +112,6 @@ static const struct key g_husk[] = {
 	BOOL("insecure_no_sandbox", husk.insecure_no_sandbox),
 };
 
-static const struct key g_plugin[] = {
-	STR("name", resource.name, NULL),
-	STR("storage_backend_type", resource.type, "kvstorage"),
-};
-static const struct key g_vault[] = {
-	STR("name", resource.name, NULL),
-	STR("storage_backend_type", resource.type, NULL),
-	STR("vault_url", resource.vault_url, NULL),
-	STR("token", resource.token, NULL),
-	STR("mount_path", resource.mount_path, "secret"),
-	STR("prefix", resource.prefix, NULL),
-	NUM("kv_version", resource.kv_version, 1, 2, 1),
-	BOOL("verify_ssl", resource.verify_ssl),
-	LIST("ca_certs", resource.ca_certs),
-	NUM("connections", resource.connections, 1, CONFIG_BACKENDS_MAX, 2),
-};
 static const struct key g_storage[] = {
 	STR("storage_type", store.type, "Sqlite"),
 	TABLE("backends"),
@@ -195,117 +136,6 @@ const char *kbs_config_path(const char *uri)
 		return uri + strlen("file://");
 	return strstr(uri, "://") ? NULL : uri;
 }
-
-static int bad(struct err *reterr, const char *section, const char *key, const char *what)
-{
-	return err_at(reterr, -EINVAL, ERR_NO_OFFSET, key, "[%s] %s %s", section, key, what);
-}
-
-static int read_list(const struct section *sec, const struct key *k, const json_t *value,
-	struct config_strings *ret, struct err *reterr)
-{
-	size_t i;
-	const json_t *item;
-
-	if (!json_is_array(value))
-		return bad(reterr, sec->name, k->name, "must be a list of strings");
-	if (json_array_size(value) > CONFIG_PATHS_MAX)
-		return bad(reterr, sec->name, k->name, "has more than 8 entries");
-	json_array_foreach (value, i, item) {
-		if (!json_is_string(item))
-			return bad(reterr, sec->name, k->name, "must be a list of strings");
-		ret->items[ret->count++] = json_string_value(item);
-	}
-	return 0;
-}
-
-static int read_u32(const struct section *sec, const struct key *k, const json_t *value,
-	uint32_t *ret, struct err *reterr)
-{
-	json_int_t v = json_integer_value(value);
-
-	if (!json_is_integer(value) || v < (json_int_t)k->min || v > (json_int_t)k->max)
-		return err_at(reterr, -EINVAL, ERR_NO_OFFSET, k->name,
-			"[%s] %s must be a number from %u to %u", sec->name, k->name, k->min,
-			k->max);
-	*ret = (uint32_t)v;
-	return 0;
-}
-
-static int read_key(const struct section *sec, const struct key *k, const json_t *value,
-	struct kbs_config *c, struct err *reterr)
-{
-	char *member = (char *)c + k->offset;
-
-	switch (k->type) {
-	case KEY_STR:
-		if (!json_is_string(value) || json_string_length(value) == 0)
-			return bad(reterr, sec->name, k->name, "must be a non-empty string");
-		*(const char **)member = json_string_value(value);
-		return 0;
-	case KEY_BOOL:
-		if (!json_is_boolean(value))
-			return bad(reterr, sec->name, k->name, "must be true or false");
-		*(bool *)member = json_is_true(value);
-		return 0;
-	case KEY_U32:
-		return read_u32(sec, k, value, (uint32_t *)member, reterr);
-	case KEY_LIST:
-		return read_list(sec, k, value, (struct config_strings *)member, reterr);
-	case KEY_TABLE:
-		if (!json_is_object(value))
-			return bad(reterr, sec->name, k->name, "must be a table");
-		return 0;
-	case KEY_UNSUPPORTED:
-		return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, k->name,
-			"[%s] %s is not supported: %s", sec->name, k->name, k->text);
-	}
-	return -EINVAL;
-}
-
-static const struct key *find_key(const struct section *sec, const char *name)
-{
-	for (size_t i = 0; i < sec->count; i++) {
-		if (streq(sec->keys[i].name, name))
-			return &sec->keys[i];
-	}
-	return NULL;
-}
-
-static int read_section(
-	const struct section *sec, const json_t *table, struct kbs_config *c, struct err *reterr)
-{
-	const char *name;
-	json_t *value;
-
-	for (size_t i = 0; i < sec->count; i++) {
-		const struct key *k = &sec->keys[i];
-		if (k->type == KEY_STR)
-			*(const char **)((char *)c + k->offset) = k->text;
-		else if (k->type == KEY_U32)
-			*(uint32_t *)((char *)c + k->offset) = k->preset;
-	}
-	if (!table)
-		return 0;
-	if (!json_is_object(table))
-		return err_set(reterr, -EINVAL, "[%s] must be a table", sec->name);
-	/* json_object_foreach casts; the tree is not changed. */
-	json_object_foreach ((json_t *)(uintptr_t)table, name, value) {
-		const struct key *k = find_key(sec, name);
-		int r;
-
-		if (!k)
-			return bad(reterr, sec->name, name,
-				"is not a known key: see husk-kbs(5) for the list");
-		r = read_key(sec, k, value, c, reterr);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-#define SECTION(n, table) \
-	(&(const struct section){.name = n, .keys = table, .count = ARRAY_COUNT(table)})
 
 /* Optional string member of an object inside an array of tables. */
 static int member_str(const json_t *obj, const char *name, const char **ret, struct err *reterr)
@@ -393,14 +223,14 @@ static int read_admin(const json_t *table, struct kbs_config *c, struct err *ret
 	const json_t *jwt = json_object_get(json_object_get(table, "authentication"), "bearer_jwt");
 	const json_t *acl = json_object_get(json_object_get(table, "authorization"), "regex_acl");
 	size_t mode = 0;
-	int r = read_section(SECTION("admin", g_admin), table, c, reterr);
+	int r = config_read_section(SECTION("admin", g_admin), table, c, reterr);
 
 	if (r < 0)
 		return r;
 	while (mode < ARRAY_COUNT(modes) && !streq(modes[mode], c->admin.mode_name))
 		mode++;
 	if (mode == ARRAY_COUNT(modes))
-		return bad(reterr, "admin", "authorization_mode",
+		return config_bad(reterr, "admin", "authorization_mode",
 			"must be DenyAll, AuthenticatedAuthorization or InsecureAllowAll");
 	c->admin.mode = (enum admin_mode)mode;
 	r = read_providers(json_object_get(jwt, "identity_providers"), c, reterr);
@@ -437,7 +267,7 @@ static int read_as_mode(struct kbs_config *c, struct err *reterr)
 		return err_set(reterr, -EINVAL,
 			"[attestation_service] intel_ta needs base_url, api_key and certs_file");
 	if (c->as.mode == AS_INTEL && !kbs_config_path(c->as.certs_file))
-		return bad(reterr, "attestation_service", "certs_file",
+		return config_bad(reterr, "attestation_service", "certs_file",
 			"must be a file (a path or file://): the key set of the service");
 	return 0;
 }
@@ -462,13 +292,14 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 {
 	const json_t *broker = json_object_get(table, "attestation_token_broker");
 	const json_t *rvps = json_object_get(table, "rvps_config");
-	int r = read_section(SECTION("attestation_service", g_as), table, c, reterr);
+	int r = config_read_section(SECTION("attestation_service", g_as), table, c, reterr);
 
 	if (r == 0)
-		r = read_section(SECTION("attestation_service.attestation_token_broker", g_broker),
-			broker, c, reterr);
+		r = config_read_section(
+			SECTION("attestation_service.attestation_token_broker", g_broker), broker,
+			c, reterr);
 	if (r == 0)
-		r = read_section(
+		r = config_read_section(
 			SECTION("attestation_service.attestation_token_broker.signer", g_signer),
 			json_object_get(broker, "signer"), c, reterr);
 	if (r < 0)
@@ -487,83 +318,6 @@ unsigned kbs_config_remotes(const struct kbs_config *c)
 	return needed ? MIN(c->as.pool_size, (uint32_t)CONFIG_REMOTES_MAX) : 0;
 }
 
-unsigned kbs_config_backends(const struct kbs_config *c)
-{
-	return c->resource.backend == BACKEND_VAULT ? c->resource.connections : 0;
-}
-
-static int check_vault(struct kbs_config *c, struct err *reterr)
-{
-	const char *url = c->resource.vault_url;
-	const char *host = url ? strstr(url, "://") : NULL;
-
-	if (!url || !c->resource.token)
-		return err_set(reterr, -EINVAL,
-			"[[plugins]] storage_backend_type Vault needs vault_url and token");
-	if ((!str_starts(url, "https://") && !str_starts(url, "http://")) ||
-		strpbrk(host + 3, "/?#@ ") || !host[3])
-		return bad(reterr, "[plugins]", "vault_url",
-			"must be https://HOST:PORT (or http://), without a path");
-	if (!kv_path_valid(c->resource.mount_path))
-		return bad(reterr, "[plugins]", "mount_path",
-			"must be names of [A-Za-z0-9_.-] with / between them");
-	if (c->resource.prefix && !kv_path_valid(c->resource.prefix))
-		return bad(reterr, "[plugins]", "prefix",
-			"must be names of [A-Za-z0-9_.-] with / between them");
-	for (const char *p = c->resource.token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return bad(reterr, "[plugins]", "token", "must be printable ASCII");
-	}
-	c->resource.backend = BACKEND_VAULT;
-	return 0;
-}
-
-/* Reads the one plugin, or presets what it would say. */
-static int read_resource(const json_t *item, struct kbs_config *c, struct err *reterr)
-{
-	const char *type = json_string_value(json_object_get(item, "storage_backend_type"));
-	bool vault = type && (streq(type, "Vault") || streq(type, "vault"));
-	int r;
-
-	if (type && !vault && !streq(type, "kvstorage"))
-		return err_set(reterr, -EOPNOTSUPP,
-			"[[plugins]] storage_backend_type %s is not supported: use kvstorage or "
-			"Vault",
-			type);
-	r = vault ? read_section(SECTION("[plugins]", g_vault), item, c, reterr)
-		  : read_section(SECTION("[plugins]", g_plugin), item, c, reterr);
-	if (r < 0 || !vault)
-		return r;
-	/* Absent means yes: the token must not go to whoever answers. */
-	if (!json_object_get(item, "verify_ssl"))
-		c->resource.verify_ssl = true;
-	return check_vault(c, reterr);
-}
-
-static int read_plugins(const json_t *list, struct kbs_config *c, struct err *reterr)
-{
-	size_t i;
-	const json_t *item;
-
-	if (list && !json_is_array(list))
-		return err_set(reterr, -EINVAL, "[[plugins]] must be an array of tables");
-	json_array_foreach (list, i, item) {
-		const char *name = json_string_value(json_object_get(item, "name"));
-		int r;
-
-		if (!name || !streq(name, "resource"))
-			return err_set(reterr, -EOPNOTSUPP,
-				"[[plugins]] %s is not supported: husk has the plugin resource",
-				name ? name : "without a name");
-		if (i > 0)
-			return err_set(reterr, -EINVAL, "[[plugins]] resource is there twice");
-		r = read_resource(item, c, reterr);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static bool is_type(const char *text, const char *name, const char *snake)
 {
 	return streq(text, name) || streq(text, snake);
@@ -574,11 +328,11 @@ static int read_storage(const json_t *root, struct kbs_config *c, struct err *re
 	const json_t *table = json_object_get(root, "storage_backend");
 	const json_t *postgres = json_object_get(json_object_get(table, "backends"), "postgres");
 	const char *session = json_string_value(json_object_get(root, "session_storage_type"));
-	int r = read_section(SECTION("storage_backend", g_storage), table, c, reterr);
+	int r = config_read_section(SECTION("storage_backend", g_storage), table, c, reterr);
 
 	if (r == 0)
-		r = read_section(SECTION("storage_backend.backends.postgres", g_postgres), postgres,
-			c, reterr);
+		r = config_read_section(SECTION("storage_backend.backends.postgres", g_postgres),
+			postgres, c, reterr);
 	if (r < 0)
 		return r;
 	c->store.postgres = is_type(c->store.type, "Postgres", "postgres");
@@ -615,7 +369,7 @@ static int check_service(struct kbs_config *c, struct err *reterr)
 	const struct config_strings *lists[] = {&c->husk.grpc_sockets, &c->husk.rest_sockets};
 
 	if (c->husk.client_ca && c->http.insecure_http)
-		return bad(reterr, "husk", "client_ca",
+		return config_bad(reterr, "husk", "client_ca",
 			"needs TLS: give the server's certificate and key");
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
 		for (size_t j = 0; j < lists[i]->count; j++) {
@@ -643,7 +397,7 @@ static int read_service(struct kbs_config *c, struct err *reterr)
 		c->husk.service = (enum config_service)i;
 		return i == SERVICE_KBS ? 0 : check_service(c, reterr);
 	}
-	return bad(reterr, "husk", "service", "is set by the programs");
+	return config_bad(reterr, "husk", "service", "is set by the programs");
 }
 
 static int check_whole(struct kbs_config *c, struct err *reterr)
@@ -666,16 +420,17 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 			"[http_server] insecure_http = true contradicts private_key and "
 			"certificate: remove one of them");
 	if (!streq(c->http.tls_min_version, "1.2") && !streq(c->http.tls_min_version, "1.3"))
-		return bad(reterr, "http_server", "tls_min_version", "must be \"1.2\" or \"1.3\"");
+		return config_bad(
+			reterr, "http_server", "tls_min_version", "must be \"1.2\" or \"1.3\"");
 	if (as_protocol_from_name(c->husk.protocol_min) < 0)
-		return bad(reterr, "husk", "protocol_min",
+		return config_bad(reterr, "husk", "protocol_min",
 			"must be 0.1.0, 0.1.1, 0.2.0, 0.3.0 or 0.4.0");
 	if (!c->store.path && !c->store.postgres)
 		return err_set(reterr, -EINVAL,
 			"[husk] store is missing: name the file of the embedded store");
 	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++) {
 		if (!kbs_config_path(c->token.trusted_jwk_sets.items[i]))
-			return bad(reterr, "attestation_token", "trusted_jwk_sets",
+			return config_bad(reterr, "attestation_token", "trusted_jwk_sets",
 				"must be files (a path or file://)");
 	}
 	return 0;
@@ -708,23 +463,23 @@ int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reter
 	*ret = (struct kbs_config){.root = json_incref(root)};
 	r = check_top(root, reterr);
 	if (r == 0)
-		r = read_section(SECTION("http_server", g_http),
+		r = config_read_section(SECTION("http_server", g_http),
 			json_object_get(root, "http_server"), ret, reterr);
 	if (r == 0)
 		r = read_admin(json_object_get(root, "admin"), ret, reterr);
 	if (r == 0)
-		r = read_section(SECTION("attestation_token", g_token),
+		r = config_read_section(SECTION("attestation_token", g_token),
 			json_object_get(root, "attestation_token"), ret, reterr);
 	if (r == 0)
 		r = read_as(json_object_get(root, "attestation_service"), ret, reterr);
 	if (r == 0)
-		r = read_section(
+		r = config_read_section(
 			SECTION("husk", g_husk), json_object_get(root, "husk"), ret, reterr);
 	if (r == 0)
-		r = read_section(SECTION("collateral", g_collateral),
+		r = config_read_section(SECTION("collateral", g_collateral),
 			json_object_get(root, "collateral"), ret, reterr);
 	if (r == 0)
-		r = read_plugins(json_object_get(root, "plugins"), ret, reterr);
+		r = config_read_plugins(json_object_get(root, "plugins"), ret, reterr);
 	if (r == 0)
 		r = read_storage(root, ret, reterr);
 	if (r == 0)

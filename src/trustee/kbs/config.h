@@ -26,6 +26,13 @@ enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
 #define CONFIG_REMOTES_MAX 16
 #define CONFIG_BACKENDS_MAX 16
 
+/* What can be served below /kbs/v0/NAME; names and keys are in config-plugins.c. */
+enum kbs_plugin {
+	PLUGIN_RESOURCE,
+	PLUGIN_SAMPLE,
+	PLUGIN_COUNT_, /* and none of them */
+};
+
 /* Where resources are. */
 enum config_backend { BACKEND_STORE, BACKEND_VAULT };
 
@@ -160,6 +167,11 @@ struct kbs_config {
 		const char *proxy;
 		uint32_t refresh_days;
 	} collateral;
+	bool plugins[PLUGIN_COUNT_]; /* configured */
+	const char *plugin_name;     /* of the last one that was read */
+	struct {
+		const char *item;
+	} sample;
 	struct {
 		enum config_backend backend;
 		const char *name, *type;
@@ -224,5 +236,9 @@ void kbs_config_done(struct kbs_config *c);
 unsigned kbs_config_remotes(const struct kbs_config *c);
 /** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */
 unsigned kbs_config_backends(const struct kbs_config *c);
+/** kbs_plugin_name() - as in paths, metrics and [[plugins]] */
+const char *kbs_plugin_name(enum kbs_plugin plugin);
+/** kbs_plugin_find() - Return: PLUGIN_COUNT_ when there is no such plugin. */
+enum kbs_plugin kbs_plugin_find(const char *name);
 /** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
 const char *kbs_config_path(const char *uri);

@@ -34,7 +34,6 @@ void histogram_write(struct buf *out, const char *name, const char *label,
 	const char *open = label[0] ? "{" : "", *close = label[0] ? "}" : "";
 	uint64_t sum = 0;
 
-	buf_printf(out, "# TYPE %s histogram\n", name);
 	for (size_t i = 0; i < count; i++) {
 		sum += h->buckets[i];
 		buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, label, comma,
@@ -47,6 +46,13 @@ void histogram_write(struct buf *out, const char *name, const char *label,
 		close, h->count);
 }
 
+static void put_histogram(struct buf *out, const char *name, const struct histogram *h,
+	const double *bounds, size_t count)
+{
+	buf_printf(out, "# TYPE %s histogram\n", name);
+	histogram_write(out, name, "", h, bounds, count);
+}
+
 void http_metrics_write(const struct http_metrics *m, struct buf *out)
 {
 	buf_printf(out,
@@ -54,10 +60,9 @@ void http_metrics_write(const struct http_metrics *m, struct buf *out)
 		"# TYPE kbs_http_active_connections gauge\nkbs_http_active_connections %" PRIu64
 		"\n",
 		m->requests, m->active);
-	histogram_write(out, "kbs_http_request_duration_seconds", "", &m->duration, g_durations,
+	put_histogram(out, "kbs_http_request_duration_seconds", &m->duration, g_durations,
 		DURATION_BUCKETS);
-	histogram_write(
-		out, "kbs_http_request_size_bytes", "", &m->request_size, g_sizes, SIZE_BUCKETS);
-	histogram_write(
-		out, "kbs_http_response_size_bytes", "", &m->response_size, g_sizes, SIZE_BUCKETS);
+	put_histogram(out, "kbs_http_request_size_bytes", &m->request_size, g_sizes, SIZE_BUCKETS);
+	put_histogram(
+		out, "kbs_http_response_size_bytes", &m->response_size, g_sizes, SIZE_BUCKETS);
 }

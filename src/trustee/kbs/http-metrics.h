@@ -14,7 +14,7 @@ struct histogram {
 
 /** histogram_observe() - count @value into the first of @count buckets that holds it */
 void histogram_observe(struct histogram *h, const double *bounds, size_t count, double value);
-/** histogram_write() - append Prometheus text; @label is "name=\"value\"" or "" */
+/** histogram_write() - append Prometheus text without its TYPE line; @label is "name=\"value\"" or "" */
 void histogram_write(struct buf *out, const char *name, const char *label,
 	const struct histogram *h, const double *bounds, size_t count);
 

@@ -23,6 +23,8 @@ static const struct row g_rows[] = {
 	{"GET", "resource/", ROUTE_RESOURCE_GET, NEED_TOKEN, false},
 	{"POST", "resource/", ROUTE_RESOURCE_SET, NEED_ADMIN, false},
 	{"DELETE", "resource/", ROUTE_RESOURCE_DELETE, NEED_ADMIN, false},
+	{"GET", "sample", ROUTE_PLUGIN, NEED_ADMIN, true},
+	{"POST", "sample", ROUTE_PLUGIN, NEED_ADMIN, true},
 	{"GET", "admin/why/", ROUTE_ADMIN_WHY, NEED_ADMIN, false},
 	{"GET", "admin/verdicts", ROUTE_ADMIN_VERDICTS, NEED_ADMIN, false},
 	{"GET", "admin/resources", ROUTE_ADMIN_RESOURCES, NEED_ADMIN, false},
@@ -76,6 +78,7 @@ static const char *const g_names[ROUTE_MAX_] = {
 	[ROUTE_RESOURCE_GET] = "resource",
 	[ROUTE_RESOURCE_SET] = "resource",
 	[ROUTE_RESOURCE_DELETE] = "resource",
+	[ROUTE_PLUGIN] = "plugin",
 	[ROUTE_ADMIN_WHY] = "admin/why",
 	[ROUTE_ADMIN_VERDICTS] = "admin/verdicts",
 	[ROUTE_ADMIN_RESOURCES] = "admin/resources",
@@ -97,13 +100,14 @@ static const char *const g_names[ROUTE_MAX_] = {
 };
 
 bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t path_size,
-	enum kbs_route *ret_route)
+	enum kbs_route *ret_route, enum route_need *ret_need)
 {
 	const struct row *row;
 
 	if (index < ARRAY_COUNT(g_fixed)) {
 		*ret_method = "GET";
 		*ret_route = g_fixed[index].route;
+		*ret_need = NEED_NOTHING;
 		snprintf(ret_path, path_size, "%s", g_fixed[index].path);
 		return true;
 	}
@@ -113,6 +117,7 @@ bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t
 	row = &g_rows[index];
 	*ret_method = row->method;
 	*ret_route = row->route;
+	*ret_need = row->need;
 	snprintf(ret_path, path_size, "/kbs/v0/%s%s", row->path,
 		str_ends(row->path, "/") ? "{tail}" : "");
 	return true;
@@ -121,15 +126,6 @@ bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t
 const char *kbs_route_name(enum kbs_route route)
 {
 	return (unsigned)route < ROUTE_MAX_ ? g_names[route] : "none";
-}
-
-enum route_need kbs_route_need(enum kbs_route route)
-{
-	for (size_t i = 0; i < ARRAY_COUNT(g_rows); i++) {
-		if (g_rows[i].route == route)
-			return g_rows[i].need;
-	}
-	return NEED_NOTHING;
 }
 
 /* Control characters have no place in a name and could split log lines or headers. */
@@ -182,6 +178,12 @@ static void match_kbs(const char *method, const char *path, struct kbs_target *t
 			continue;
 		}
 		t->route = g_rows[i].route;
+		t->need = g_rows[i].need;
+		/* What a plugin is asked for is all that follows its name. */
+		if (t->route == ROUTE_PLUGIN) {
+			tail = path + strcspn(path, "/");
+			tail += *tail == '/';
+		}
 		if (str_copy(t->tail, sizeof(t->tail), tail) < 0)
 			t->route = ROUTE_BAD_PATH;
 		return;
@@ -225,7 +227,7 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 	const char *rest;
 	size_t n;
 
-	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH};
+	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH, .plugin_id = PLUGIN_COUNT_};
 	if (percent_decode(slice_cut(target, 0, path_size), path, sizeof(path)) < 0)
 		return;
 	if (mark && str_copy_slice(ret->query, sizeof(ret->query),
@@ -247,6 +249,7 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 		return;
 	(void)!str_copy_slice(ret->plugin, sizeof(ret->plugin),
 		slice_cut(slice_str(rest), 0, MIN(n, sizeof(ret->plugin) - 1)));
+	ret->plugin_id = kbs_plugin_find(ret->plugin);
 	match_kbs(method, rest, ret);
 }
 
@@ -275,6 +278,58 @@ bool kbs_resource_path_valid(const char *path)
 			return false;
 	}
 	return *path == '\0';
+}
+
+static int add_parameter(json_t *into, struct slice part)
+{
+	const uint8_t *mark = memchr(part.data, '=', part.size);
+	size_t n = mark ? (size_t)(mark - part.data) : part.size;
+	char name[ROUTE_TAIL_MAX], value[ROUTE_TAIL_MAX] = "";
+	int r = percent_decode(slice_cut(part, 0, n), name, sizeof(name));
+
+	if (r == 0 && mark)
+		r = percent_decode(slice_cut(part, n + 1, part.size), value, sizeof(value));
+	if (r < 0)
+		return r;
+	/* Two of one name: whoever checks the first and whoever uses the last would differ. */
+	if (json_object_get(into, name))
+		return -EBADMSG;
+	return json_object_set_new(into, name, json_string(value)) < 0 ? -ENOMEM : 0;
+}
+
+int kbs_query_map(const char *query, json_t **ret)
+{
+	json_t *map = json_object();
+	int r = map ? 0 : -ENOMEM;
+
+	while (r == 0 && *query) {
+		size_t n = strcspn(query, "&");
+
+		if (n > 0)
+			r = add_parameter(map, slice_of(query, n));
+		query += n;
+		query += *query == '&';
+	}
+	if (r < 0) {
+		json_decref(map);
+		return r;
+	}
+	*ret = map;
+	return 0;
+}
+
+json_t *kbs_path_list(const char *path)
+{
+	json_t *list = json_array();
+
+	while (*path) {
+		size_t n = strcspn(path, "/");
+
+		json_array_append_new(list, json_stringn(path, n));
+		path += n;
+		path += *path == '/';
+	}
+	return list;
 }
 
 int kbs_query_get(const char *query, const char *name, char *dst, size_t size)

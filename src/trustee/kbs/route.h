@@ -5,8 +5,11 @@
  * uses it to answer 404 and 405 by itself, the vault uses the same table to decide what a request
  * may do; neither trusts the other's reading.
  */
+#include <jansson.h>
+
 #include "base/err.h"
 #include "base/slice.h"
+#include "trustee/kbs/config.h"
 
 enum kbs_route {
 	ROUTE_NONE,	/* no such plugin: 404 */
@@ -28,6 +31,7 @@ enum kbs_route {
 	ROUTE_RESOURCE_GET,
 	ROUTE_RESOURCE_SET,
 	ROUTE_RESOURCE_DELETE,
+	ROUTE_PLUGIN, /* of another plugin than resource */
 	/* of husk-as and husk-rvps only; who may ask is their front's business */
 	ROUTE_AS_EVALUATE,
 	ROUTE_AS_POLICY_SET,
@@ -72,11 +76,17 @@ enum route_need {
 /**
  * struct kbs_target - a request target taken apart
  * @tenant: from the prefix /tenants/NAME before /kbs/v0/; "" for the default tenant
- * @tail: percent-decoded rest of the path after the route's own part; never holds NUL
+ * @need: what a caller must show
+ * @plugin: first element of the path below /kbs/v0/
+ * @plugin_id: PLUGIN_COUNT_ when it is no plugin's name
+ * @tail: percent-decoded rest of the path after the route's own part, of ROUTE_PLUGIN after the
+ * plugin's name; never holds NUL
  * @query: raw text after '?', "" when absent
  */
 struct kbs_target {
 	enum kbs_route route;
+	enum route_need need;
+	enum kbs_plugin plugin_id;
 	char plugin[64];
 	char tenant[ROUTE_TENANT_SIZE];
 	char tail[ROUTE_TAIL_MAX];
@@ -96,15 +106,13 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
  */
 void service_route_parse(
 	const char *method, struct slice target, bool with_as, struct kbs_target *ret);
-/** kbs_route_need() - what a caller of @route must show */
-enum route_need kbs_route_need(enum kbs_route route);
 /**
  * kbs_route_row() - row @index of the table, for those who describe it
  * @ret_path: below the host, with {tail} where a tail follows
  * Return: false past the end.
  */
 bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t path_size,
-	enum kbs_route *ret_route);
+	enum kbs_route *ret_route, enum route_need *ret_need);
 /** kbs_route_name() - for metrics and logs */
 const char *kbs_route_name(enum kbs_route route);
 /**
@@ -113,3 +121,12 @@ const char *kbs_route_name(enum kbs_route route);
 bool kbs_resource_path_valid(const char *path);
 /** kbs_query_get() - value of @name in a raw query, percent-decoded. Return: 0, -ENOENT, -EBADMSG. */
 must_check int kbs_query_get(const char *query, const char *name, char *dst, size_t size);
+/**
+ * kbs_query_map() - all of a raw query as an object of strings
+ * @ret: new reference
+ *
+ * Return: 0, -EBADMSG (bad escapes, or a name that is there twice), -E2BIG, -ENOMEM.
+ */
+must_check int kbs_query_map(const char *query, json_t **ret);
+/** kbs_path_list() - the elements of a path as an array of strings; new reference, NULL on ENOMEM */
+json_t *kbs_path_list(const char *path);

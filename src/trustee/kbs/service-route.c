@@ -32,7 +32,7 @@ void service_route_parse(
 	const uint8_t *mark = target.size ? memchr(target.data, '?', target.size) : NULL;
 	char path[ROUTE_TAIL_MAX];
 
-	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH};
+	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH, .plugin_id = PLUGIN_COUNT_};
 	if (mark)
 		target.size = (size_t)(mark - target.data);
 	/* Names of reference values travel as they are: they may hold anything but '?' and blanks. */

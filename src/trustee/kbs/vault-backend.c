@@ -42,7 +42,7 @@ static void fail(struct call *c, int error, const char *reason)
 
 	log_warn("kbs.resource.backend", LOG_STR("path", c->target.tail), LOG_STR("peer", c->peer),
 		LOG_STR("request", c->request_id), LOG_STR("reason", reason));
-	c->vault->counters[COUNT_PLUGIN_ERRORS]++;
+	vault_plugin_error(c);
 	if (is_away(error))
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "Vault is not reachable, try again later");
 	else if (error == -ESTALE)

@@ -35,8 +35,6 @@ enum vault_counter {
 	COUNT_RESOURCE_READS,
 	COUNT_RESOURCE_WRITES,
 	COUNT_RESOURCE_DELETES,
-	COUNT_PLUGIN_REQUESTS,
-	COUNT_PLUGIN_ERRORS,
 	COUNT_VERIFIER_CRASHES,
 	COUNT_COLLATERAL_FETCHES,
 	COUNT_COLLATERAL_FAILURES,
@@ -75,7 +73,10 @@ struct vault {
 	struct collateral_store *collateral; /* what verifiers have */
 	struct fetch *fetch;		     /* NULL when nothing is to be fetched */
 	uint64_t counters[COUNT_MAX_];
-	struct histogram plugin_duration;
+	struct plugin_stats {
+		uint64_t requests, errors;
+		struct histogram duration;
+	} plugins[PLUGIN_COUNT_];
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
 	int64_t log_window; /* second in which refusals were last logged */
 	unsigned log_count; /* how many in it */
@@ -104,7 +105,9 @@ struct call {
 	unsigned rounds;
 	char *policy_id; /* owned; policy upload */
 	struct buf text; /* owned; policy upload */
-	json_t *claims;	 /* owned; resource read */
+	json_t *claims;	 /* owned; a guest's request to a plugin */
+	struct buf body; /* likewise what it came with */
+	bool timed;	 /* count the time in the plugin's metrics */
 	int64_t version; /* of a resource that is asked for; 0 the current one */
 	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
 	char request_id[REQUEST_ID_SIZE];
@@ -143,11 +146,25 @@ must_check int vault_make_token(struct call *c, const json_t *submods, const cha
 	json_t **ret_claims, struct buf *out, struct err *reterr);
 void vault_auth(struct call *c);
 void vault_attest(struct call *c, struct slice body);
-/* vault-resource.c */
-void vault_resource_get(struct call *c, struct slice bearer);
-void vault_resource_set(struct call *c, struct slice body);
-void vault_resource_delete(struct call *c);
-/* Encrypts to the guest's key, records the release, answers. */
+/* vault-plugin.c */
+/* Whether the plugin that the call asks for, if any, is configured. */
+bool vault_plugin_there(const struct call *c);
+/* A request that was admitted as far as its route says; takes over the call. */
+void vault_plugin(struct call *c, struct slice bearer, struct slice body);
+enum plugin_seal { PLUGIN_SEALED, PLUGIN_PLAIN };
+/*
+ * The answer to a guest: encrypts it to the guest's key, records the release, answers.
+ * @detail: for the audit log, at most 40 bytes; may be ""
+ */
+void vault_plugin_deliver(
+	struct call *c, struct slice plain, enum plugin_seal seal, const char *detail);
+/* Counts an error. */
+void vault_plugin_error(struct call *c);
+/* Likewise, logs it, and answers that the plugin failed; admins learn the reason. */
+void vault_plugin_fail(struct call *c, const char *reason);
+/* vault-resource.c: each takes over the call */
+void vault_resource_admin(struct call *c, struct slice body);
+void vault_resource_release(struct call *c, struct slice body);
 void vault_resource_deliver(struct call *c, struct slice plain, int64_t version);
 void vault_make_etag(int64_t version, char ret[ETAG_SIZE]);
 /* vault-backend.c: each takes over the call, whose path is valid */
@@ -257,4 +274,4 @@ void verdict_new_id(char id[STORE_ID_SIZE]);
 /* vault-metrics.c */
 void vault_metrics(struct vault *v, struct buf *out);
 /* Counts the time that a plugin took to answer. */
-void vault_metrics_plugin(struct vault *v, int64_t ms);
+void vault_metrics_plugin(struct vault *v, enum kbs_plugin plugin, int64_t ms);

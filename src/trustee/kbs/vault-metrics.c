@@ -17,8 +17,6 @@ static const char *const g_names[COUNT_MAX_] = {
 	[COUNT_RESOURCE_READS] = "kbs_resource_reads_total",
 	[COUNT_RESOURCE_WRITES] = "kbs_resource_writes_total",
 	[COUNT_RESOURCE_DELETES] = "kbs_resource_deletes_total",
-	[COUNT_PLUGIN_REQUESTS] = "kbs_plugin_requests_total{plugin_name=\"resource\"}",
-	[COUNT_PLUGIN_ERRORS] = "kbs_plugin_errors_total{plugin_name=\"resource\"}",
 	[COUNT_VERIFIER_CRASHES] = "husk_verifier_crashes_total",
 	[COUNT_COLLATERAL_FETCHES] = "husk_collateral_fetches_total",
 	[COUNT_COLLATERAL_FAILURES] = "husk_collateral_fetch_failures_total",
@@ -36,9 +34,36 @@ static void put_family(struct buf *out, const char *name, const uint64_t *values
 
 static const double g_durations[DURATION_BUCKETS] = {.001, .005, .01, .05, .1, .5, 1};
 
-void vault_metrics_plugin(struct vault *v, int64_t ms)
+void vault_metrics_plugin(struct vault *v, enum kbs_plugin plugin, int64_t ms)
 {
-	histogram_observe(&v->plugin_duration, g_durations, DURATION_BUCKETS, (double)ms / 1000);
+	histogram_observe(
+		&v->plugins[plugin].duration, g_durations, DURATION_BUCKETS, (double)ms / 1000);
+}
+
+/* Plugins that are configured, and no others: a scrape shows what this broker serves. */
+static void put_plugins(struct vault *v, struct buf *out)
+{
+	char label[64];
+
+	for (int errors = 0; errors < 2; errors++) {
+		const char *name = errors ? "kbs_plugin_errors_total" : "kbs_plugin_requests_total";
+
+		buf_printf(out, "# TYPE %s counter\n", name);
+		for (unsigned i = 0; i < PLUGIN_COUNT_; i++) {
+			if (v->config->plugins[i])
+				buf_printf(out, "%s{plugin_name=\"%s\"} %" PRIu64 "\n", name,
+					kbs_plugin_name((enum kbs_plugin)i),
+					errors ? v->plugins[i].errors : v->plugins[i].requests);
+		}
+	}
+	buf_put_str(out, "# TYPE kbs_plugin_request_duration_seconds histogram\n");
+	for (unsigned i = 0; i < PLUGIN_COUNT_; i++) {
+		snprintf(label, sizeof(label), "plugin_name=\"%s\"",
+			kbs_plugin_name((enum kbs_plugin)i));
+		if (v->config->plugins[i])
+			histogram_write(out, "kbs_plugin_request_duration_seconds", label,
+				&v->plugins[i].duration, g_durations, DURATION_BUCKETS);
+	}
 }
 
 void vault_metrics(struct vault *v, struct buf *out)
@@ -54,8 +79,7 @@ void vault_metrics(struct vault *v, struct buf *out)
 			g_names[i], v->counters[i]);
 	}
 	vault_session_counts(v, &pending, &attested);
-	histogram_write(out, "kbs_plugin_request_duration_seconds", "plugin_name=\"resource\"",
-		&v->plugin_duration, g_durations, DURATION_BUCKETS);
+	put_plugins(v, out);
 	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
 	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
 	buf_printf(out,

@@ -39,7 +39,7 @@ static json_t *make_record(const struct call *c, const char *kind, const char *s
 		json_object_set_new(record, "request", json_string(c->request_id));
 	if (c->tee[0])
 		json_object_set_new(record, "tee", json_string(c->tee));
-	if (c->target.route == ROUTE_RESOURCE_GET)
+	if (c->target.route == ROUTE_RESOURCE_GET || c->target.route == ROUTE_PLUGIN)
 		json_object_set_new(record, "resource", json_string(c->target.tail));
 	json_object_set(record, "vector", json_object_get(result, "vector"));
 	if (!json_object_get(record, "vector"))

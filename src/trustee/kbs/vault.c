@@ -49,6 +49,7 @@ void call_free(struct call *c)
 	free(c->policy_id);
 	buf_done(&c->text);
 	json_decref(c->claims);
+	buf_done(&c->body);
 	json_decref(c->work);
 	json_decref(c->values);
 	reply_done(&c->reply);
@@ -60,9 +61,8 @@ void call_answer(struct call *c)
 	struct vault *v = c->vault;
 	json_t *header;
 
-	if (c->target.route == ROUTE_RESOURCE_GET || c->target.route == ROUTE_RESOURCE_SET ||
-		c->target.route == ROUTE_RESOURCE_DELETE)
-		vault_metrics_plugin(v, now_ms(v) - c->since_ms);
+	if (c->timed)
+		vault_metrics_plugin(v, c->target.plugin_id, now_ms(v) - c->since_ms);
 	if (buf_error(&c->reply.body) < 0)
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "out of memory");
 	header = json_pack("{s:I, s:i, s:s*, s:s, s:s, s:s}", "id", (json_int_t)c->id, "status",
@@ -346,6 +346,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 			      ? (enum as_protocol)wire_int(header, "protocol")
 			      : AS_PROTOCOL_COUNT_;
 	c->text = buf_init(STORE_POLICY_MAX);
+	c->body = buf_init_secret(STORE_POLICY_MAX);
 	reply_init(&c->reply);
 	if (str_copy(c->raw_target, sizeof(c->raw_target), wire_str(header, "target")) < 0 ||
 		str_copy(c->peer, sizeof(c->peer), wire_str(header, "peer")) < 0 ||
@@ -455,9 +456,13 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 		vault_service(c, body);
 		return;
 	}
-	if (kbs_route_need(c->target.route) == NEED_ADMIN && !admit_admin(c, bearer))
+	if (!vault_plugin_there(c)) {
+		c->target.route = ROUTE_NONE;
+		c->target.need = NEED_NOTHING;
+	}
+	if (c->target.need == NEED_ADMIN && !admit_admin(c, bearer))
 		return;
-	if (kbs_route_need(c->target.route) != NEED_NOTHING || c->target.route == ROUTE_AUTH) {
+	if (c->target.need != NEED_NOTHING || c->target.route == ROUTE_AUTH) {
 		if (!admit_tenant(c))
 			return;
 	}
@@ -469,13 +474,10 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 		vault_attest(c, body);
 		break;
 	case ROUTE_RESOURCE_GET:
-		vault_resource_get(c, bearer);
-		break;
 	case ROUTE_RESOURCE_SET:
-		vault_resource_set(c, body);
-		break;
 	case ROUTE_RESOURCE_DELETE:
-		vault_resource_delete(c);
+	case ROUTE_PLUGIN:
+		vault_plugin(c, bearer, body);
 		break;
 	case ROUTE_ATTESTATION_POLICY_SET:
 	case ROUTE_RESOURCE_POLICY_SET:
