@@ -145,6 +145,32 @@ static void test_policy_versions(void **state)
 	json_decref(list);
 }
 
+static int64_t listed_size(int r, json_t *list)
+{
+	json_int_t size = json_integer_value(json_object_get(json_array_get(list, 0), "size"));
+
+	assert_int_equal(r, 0);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+	return size;
+}
+
+/* The limit is one of bytes, so that is what lists count, whatever the text is written in. */
+static void test_policy_size(void **state)
+{
+	static const char text[] = "# pr\xC3\xBC"
+				   "fe \xE2\x82\xAC \xF0\x9F\x94\x91";
+	cleanup(store_close) struct store *s = open_store();
+	json_t *list = NULL;
+	int r;
+
+	assert_int_equal(store_policy_set(s, &g_by, "p", slice_str(text), NULL, NULL), 0);
+	r = store_policy_list(s, "", &list, NULL);
+	assert_int_equal(listed_size(r, list), sizeof(text) - 1);
+	r = store_policy_history(s, "", "p", &list, NULL);
+	assert_int_equal(listed_size(r, list), sizeof(text) - 1);
+}
+
 static void test_reference_values(void **state)
 {
 	cleanup(store_close) struct store *s = open_store();
@@ -492,10 +518,11 @@ static int use_postgres(void **state)
 
 int main(void)
 {
-#define ON_BOTH                                                                                  \
-	cmocka_unit_test(test_resource), cmocka_unit_test(test_resource_limits),                 \
-		cmocka_unit_test(test_policy_versions), cmocka_unit_test(test_reference_values), \
-		cmocka_unit_test(test_verdicts_are_bounded), cmocka_unit_test(test_versions),    \
+#define ON_BOTH                                                                               \
+	cmocka_unit_test(test_resource), cmocka_unit_test(test_resource_limits),              \
+		cmocka_unit_test(test_policy_versions), cmocka_unit_test(test_policy_size),   \
+		cmocka_unit_test(test_reference_values),                                      \
+		cmocka_unit_test(test_verdicts_are_bounded), cmocka_unit_test(test_versions), \
 		cmocka_unit_test(test_tenants), cmocka_unit_test(test_audit_proofs)
 	const struct CMUnitTest embedded[] = {
 		ON_BOTH,

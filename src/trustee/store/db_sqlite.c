@@ -256,6 +256,24 @@ static int set_pragmas(struct db *db, struct err *reterr)
 		reterr);
 }
 
+/* PostgreSQL has it; SQLite from 3.43. */
+static void octet_length(sqlite3_context *call, int count, sqlite3_value **values)
+{
+	if (sqlite3_value_type(values[0]) == SQLITE_NULL)
+		sqlite3_result_null(call);
+	else
+		sqlite3_result_int64(call, sqlite3_value_bytes(values[0]));
+}
+
+static int add_functions(struct sqlite *s, struct err *reterr)
+{
+	return sqlite3_create_function(s->handle, "octet_length", 1,
+		       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, octet_length,
+		       NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : failed(s, reterr);
+}
+
 int db_sqlite_open(const char *path, struct db **ret, struct err *reterr)
 {
 	struct sqlite *s;
@@ -288,6 +306,8 @@ int db_sqlite_open(const char *path, struct db **ret, struct err *reterr)
 	sqlite3_busy_timeout(s->handle, BUSY_TIMEOUT_MS);
 	sqlite3_db_config(s->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	r = set_pragmas(&s->db, reterr);
+	if (r == 0)
+		r = add_functions(s, reterr);
 	if (r < 0) {
 		sqlite_close(&s->db);
 		return r;

@@ -112,7 +112,8 @@ static json_t *policy_row(const struct db_rows *rows)
 		db_text(rows, 3), "sha256", db_text(rows, 4), "size", (json_int_t)db_int(rows, 5));
 }
 
-#define POLICY_COLUMNS "p.id, p.version, p.created, p.actor, p.sha256, length(p.text)"
+/* length() would count characters; the limit, and whoever downloads, count bytes. */
+#define POLICY_COLUMNS "p.id, p.version, p.created, p.actor, p.sha256, octet_length(p.text)"
 
 int store_policy_list(struct store *s, const char *tenant, json_t **ret, struct err *reterr)
 {
