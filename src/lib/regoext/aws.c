@@ -4,19 +4,13 @@
  * Spec: "Create a signed AWS API request", AWS IAM user guide.
  */
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/enc.h"
-#include "crypto/hash.h"
+#include "crypto/sigv4.h"
 #include "ext.h"
 #include "rego/http_keys.h"
 #include "rego/uri.h"
 
 #define HEADERS_MAX 256
-
-struct header {
-	struct slice name, value; /* name in lower case */
-};
 
 struct signing {
 	struct rego_call *call;
@@ -24,10 +18,10 @@ struct signing {
 	struct uri url;
 	val headers; /* of the request, NULL when it has none */
 	bool unsigned_payload;
-	char stamp[17], day[9];
-	char payload_hash[65];
+	char stamp[SIGV4_STAMP_SIZE];
+	char payload_hash[SIGV4_HASH_SIZE];
 	struct buf names[HEADERS_MAX]; /* lower-case copies */
-	struct header header[HEADERS_MAX];
+	struct sigv4_header header[HEADERS_MAX];
 	size_t count;
 };
 
@@ -93,15 +87,7 @@ static bool known_request_keys(struct rego_call *call, val request, int *result)
 	return unknown.size == 0;
 }
 
-static void put_sha256(char ret[65], struct slice in)
-{
-	struct digest d;
-	ret[0] = '\0';
-	if (hash_once(HASH_SHA256, in, &d) == 0)
-		hex_str(digest_slice(&d), ret, 65);
-}
-
-static void payload_hash(struct signing *s, val request)
+static int payload_hash(struct signing *s, val request)
 {
 	cleanup_with(buf_done) struct buf body = {0};
 	val raw = rego_member(request, "raw_body"), json = rego_member(request, "body");
@@ -109,10 +95,12 @@ static void payload_hash(struct signing *s, val request)
 		buf_put_slice(&body, ext_is(raw, REGO_STRING) ? rego_text(raw) : SLICE_EMPTY);
 	else if (json)
 		ext_json(&body, json);
-	if (s->unsigned_payload)
-		snprintf(s->payload_hash, sizeof(s->payload_hash), "UNSIGNED-PAYLOAD");
-	else
-		put_sha256(s->payload_hash, buf_slice(&body));
+	if (buf_error(&body) < 0)
+		return buf_error(&body);
+	if (!s->unsigned_payload)
+		return sigv4_hash(buf_slice(&body), s->payload_hash);
+	snprintf(s->payload_hash, sizeof(s->payload_hash), "UNSIGNED-PAYLOAD");
+	return 0;
 }
 
 /* --- headers --- */
@@ -132,7 +120,7 @@ static void set_header(struct signing *s, struct slice name, struct slice value)
 	for (size_t i = 0; i < name.size; i++)
 		buf_put_u8(copy, name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 0x20
 									    : name.data[i]);
-	struct header h = {buf_slice(copy), value};
+	struct sigv4_header h = {buf_slice(copy), value};
 	for (size_t i = 0; i < s->count; i++)
 		if (slice_eq(s->header[i].name, h.name)) {
 			s->header[i].value = value;
@@ -143,14 +131,6 @@ static void set_header(struct signing *s, struct slice name, struct slice value)
 		s->header[s->count++] = h;
 	else
 		buf_done(copy);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct header *x = a, *y = b;
-	size_t n = MIN(x->name.size, y->name.size);
-	int order = n ? memcmp(x->name.data, y->name.data, n) : 0;
-	return order ? order : (x->name.size > y->name.size) - (x->name.size < y->name.size);
 }
 
 static bool wants_hash_header(const struct signing *s)
@@ -171,91 +151,25 @@ static void collect_headers(struct signing *s)
 		set_header(s, rego_text(rego_key(s->headers, i)),
 			ext_is(v, REGO_STRING) ? rego_text(v) : SLICE_EMPTY);
 	}
-	qsort(s->header, s->count, sizeof(s->header[0]), by_name);
-}
-
-static void put_names(const struct signing *s, struct buf *out)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (i)
-			buf_put_u8(out, ';');
-		buf_put_slice(out, s->header[i].name);
-	}
-}
-
-/* --- the signature --- */
-
-static void canonical_request(const struct signing *s, struct buf *out)
-{
-	buf_put_slice(out, s->method);
-	buf_put_u8(out, '\n');
-	uri_escaped_path(&s->url, out);
-	buf_put_u8(out, '\n');
-	buf_put_slice(out, buf_slice(&s->url.raw_query));
-	buf_put_u8(out, '\n');
-	for (size_t i = 0; i < s->count; i++) {
-		buf_put_slice(out, s->header[i].name);
-		buf_put_u8(out, ':');
-		buf_put_slice(out, s->header[i].value);
-		buf_put_u8(out, '\n');
-	}
-	buf_put_u8(out, '\n');
-	put_names(s, out);
-	buf_put_u8(out, '\n');
-	buf_put_str(out, s->payload_hash);
-}
-
-static void put_scope(const struct signing *s, struct buf *out)
-{
-	buf_printf(out, "%s/", s->day);
-	buf_put_slice(out, s->region);
-	buf_put_u8(out, '/');
-	buf_put_slice(out, s->service);
-	buf_put_str(out, "/aws4_request");
-}
-
-static int signature(const struct signing *s, struct digest *ret)
-{
-	cleanup_with(buf_done) struct buf request = {0}, text = {0}, key = buf_init_secret(0);
-	const struct slice part[] = {
-		slice_str(s->day), s->region, s->service, SLICE_LIT("aws4_request")};
-	char hash[65];
-	canonical_request(s, &request);
-	put_sha256(hash, buf_slice(&request));
-	buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n", s->stamp);
-	put_scope(s, &text);
-	buf_printf(&text, "\n%s", hash);
-	buf_put_str(&key, "AWS4");
-	buf_put_slice(&key, s->secret);
-	if (buf_error(&request) || buf_error(&text) || buf_error(&key))
-		return -ENOMEM;
-	int r = hmac_once(HASH_SHA256, buf_slice(&key), part[0], ret);
-	for (size_t i = 1; r == 0 && i < ARRAY_COUNT(part); i++) {
-		struct digest before = *ret;
-		r = hmac_once(HASH_SHA256, digest_slice(&before), part[i], ret);
-	}
-	struct digest signing_key = *ret;
-	if (r == 0)
-		r = hmac_once(HASH_SHA256, digest_slice(&signing_key), buf_slice(&text), ret);
-	explicit_bzero(&signing_key, sizeof(signing_key));
-	return r;
+	sigv4_sort(s->header, s->count);
 }
 
 static int authorization(const struct signing *s, struct buf *out)
 {
-	struct digest d;
-	int r = signature(s, &d);
-	if (r < 0)
-		return r;
-	buf_put_str(out, "AWS4-HMAC-SHA256 Credential=");
-	buf_put_slice(out, s->access);
-	buf_put_u8(out, '/');
-	put_scope(s, out);
-	buf_put_str(out, ",SignedHeaders=");
-	put_names(s, out);
-	buf_put_str(out, ",Signature=");
-	hex_encode(out, digest_slice(&d));
-	return buf_error(out);
+	cleanup_with(buf_done) struct buf path = {0};
+	uri_escaped_path(&s->url, &path);
+	const struct sigv4 v = {.access = s->access,
+		.secret = s->secret,
+		.region = s->region,
+		.service = s->service,
+		.stamp = s->stamp,
+		.method = s->method,
+		.path = buf_slice(&path),
+		.query = buf_slice(&s->url.raw_query),
+		.headers = s->header,
+		.header_count = s->count,
+		.payload_hash = slice_str(s->payload_hash)};
+	return buf_error(&path) < 0 ? buf_error(&path) : sigv4_authorization(&v, out);
 }
 
 /* --- the request with its new headers --- */
@@ -325,11 +239,7 @@ static bool read_request(struct signing *s, const val *arg, int *result)
 		return false;
 	}
 	int64_t second = ns / 1000000000 - (ns % 1000000000 < 0);
-	struct tm tm;
-	time_t t = second;
-	if (!gmtime_r(&t, &tm) || strftime(s->stamp, sizeof(s->stamp), "%Y%m%dT%H%M%SZ", &tm) == 0)
-		*s->stamp = '\0';
-	snprintf(s->day, sizeof(s->day), "%.8s", s->stamp);
+	sigv4_stamp(second, s->stamp);
 	if (!known_request_keys(call, arg[0], result) ||
 		!check_members(call, arg[0], 1, "request", g_required_keys, 2, false, result))
 		return false;
@@ -363,9 +273,10 @@ static int run(struct signing *s, const val *arg, val *ret)
 	if (rego_count(s->headers) > HEADERS_MAX - 8)
 		return rego_call_fail(s->call, "the request has too many headers");
 	s->unsigned_payload = rego_is_true(off);
-	payload_hash(s, arg[0]);
+	r = payload_hash(s, arg[0]);
 	collect_headers(s);
-	r = authorization(s, &auth);
+	if (r == 0)
+		r = authorization(s, &auth);
 	if (r < 0)
 		return r;
 	return ext_return(ret, with_headers(s->call, arg[0], signed_headers(s, buf_slice(&auth))));
