@@ -322,6 +322,20 @@ static void test_cookies_and_redirects(void **state)
 	http_client_free(c);
 }
 
+/* Redirects as answers: nothing goes anywhere else, whatever the method. */
+static void test_no_redirects(void **state)
+{
+	struct fixture *f = *state;
+	const struct http_client_options o = {
+		.roots_pem = buf_slice(&f->cert), .no_redirects = true};
+	struct http_client *c = NULL;
+
+	assert_int_equal(http_client_new(&o, &c, NULL), 0);
+	expect(c, "GET", at(f, true, "/redirect"), SLICE_EMPTY, 302, "gone");
+	expect(c, "GET", at(f, true, "/loop"), SLICE_EMPTY, 307, "");
+	http_client_free(c);
+}
+
 static void expect_failure(struct http_client *c, const char *url, int code, const char *text)
 {
 	struct http_call call = {.method = "GET", .url = url};
@@ -552,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_streaming),
 		cmocka_unit_test(test_upload_from_file),
 		cmocka_unit_test(test_cookies_and_redirects),
+		cmocka_unit_test(test_no_redirects),
 		cmocka_unit_test(test_tls_refusals),
 		cmocka_unit_test(test_scripted),
 		cmocka_unit_test(test_stale_connection),

@@ -34,6 +34,7 @@ struct http_client {
 	char user_agent[128];
 	uint32_t connect_timeout_ms, total_timeout_ms;
 	int redirects;
+	bool no_redirects;
 	bool has_proxy;
 	struct url proxy;
 	char **nameservers;
@@ -98,6 +99,7 @@ int http_client_new(
 	c->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	c->total_timeout_ms = o->total_timeout_ms ? o->total_timeout_ms : TOTAL_TIMEOUT_MS;
 	c->redirects = o->redirects ? o->redirects : 5;
+	c->no_redirects = o->no_redirects;
 	snprintf(c->user_agent, sizeof(c->user_agent), "%s",
 		o->user_agent ? o->user_agent : "husk/" HUSK_VERSION);
 	int r = copy_nameservers(c, o->nameservers);
@@ -389,7 +391,7 @@ int http_client_call(struct http_client *c, const struct http_call *call, struct
 			call->keep_cookies ? http_answer_header(&answer, "set-cookie") : NULL;
 		if (cookie)
 			store_cookie(c, &a.url, cookie);
-		r = follow(&a, &answer, reterr);
+		r = c->no_redirects ? 0 : follow(&a, &answer, reterr);
 		if (r > 0 && hops == c->redirects)
 			r = err_set(reterr, -EPROTO, "more than %d redirects", c->redirects);
 		if (r <= 0)

@@ -22,6 +22,7 @@ struct http_client;
  * @nameservers: literal addresses; NULL-terminated; NULL uses /etc/resolv.conf
  * @proxy: "http://host:port" for plain forwarding and CONNECT, NULL for none
  * @redirects: followed at most; 0 means 5. Authorization is dropped when the host changes.
+ * @no_redirects: hand redirects out as answers: for requests whose other headers are secrets, too
  */
 struct http_client_options {
 	struct slice roots_pem;
@@ -32,6 +33,7 @@ struct http_client_options {
 	const char *const *nameservers;
 	const char *proxy;
 	int redirects;
+	bool no_redirects;
 };
 
 /** http_client_new() - Return: 0, -EBADMSG (roots are not certificates), -ENOMEM */
