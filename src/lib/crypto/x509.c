@@ -215,11 +215,12 @@ static int fill_cert(
 		!X509_time_adj_ex(X509_getm_notAfter(x), (int)days, 0, NULL))
 		return -EIO;
 	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+	/* No CA: it signs nothing but itself, and clients built with rustls refuse a server that
+	 * shows a CA's certificate as its own, also where they trust it. */
 	if (add_extension(x, &ctx, NID_subject_key_identifier, "hash") < 0 ||
 		add_extension(x, &ctx, NID_authority_key_identifier, "keyid:always") < 0 ||
-		add_extension(x, &ctx, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") < 0 ||
-		add_extension(x, &ctx, NID_key_usage, "critical,digitalSignature,keyCertSign") <
-			0 ||
+		add_extension(x, &ctx, NID_basic_constraints, "critical,CA:FALSE") < 0 ||
+		add_extension(x, &ctx, NID_key_usage, "critical,digitalSignature") < 0 ||
 		add_extension(x, &ctx, NID_ext_key_usage, "serverAuth") < 0)
 		return -EIO;
 	return sans[0] ? add_extension(x, &ctx, NID_subject_alt_name, sans) : 0;
