@@ -110,6 +110,33 @@ static int read_key(const char *file, struct pkey **ret, struct err *reterr)
 	return r < 0 ? r : pkey_from_pem(buf_slice(&pem), ret, reterr);
 }
 
+/* kbs:///PATH, kbs+PLUGIN:///PATH?QUERY, or a resource's path alone. */
+static int put_target(struct buf *out, const char *uri, struct err *reterr)
+{
+	static const char scheme[] = "kbs+", slashes[] = ":///";
+	const char *plugin = "resource", *path = uri, *end = NULL;
+	size_t plugin_size = strlen(plugin);
+	cleanup_with(buf_done) struct buf part = buf_init(8192);
+
+	if (str_starts(uri, scheme)) {
+		plugin = uri + strlen(scheme);
+		plugin_size = strcspn(plugin, ":/?");
+		path = plugin + plugin_size;
+		if (plugin_size == 0 || !str_starts(path, slashes))
+			return err_set(reterr, -EINVAL, "%s: a URI is kbs+PLUGIN:///PATH", uri);
+		path += strlen(slashes);
+	} else if (str_starts(uri, "kbs:///")) {
+		path += strlen("kbs:///");
+	}
+	end = strchr(path, '?');
+	buf_put(&part, path, end ? (size_t)(end - path) : strlen(path));
+	buf_printf(out, "%.*s/", (int)plugin_size, plugin);
+	kbs_path_part(out, buf_str(&part));
+	if (end)
+		buf_put_str(out, end);
+	return buf_error(out);
+}
+
 static int fetch_resource(struct cli *cli, const char *path, struct secret *ret, struct err *reterr)
 {
 	cleanup(kbs_admin_free) struct kbs_admin *a = NULL;
@@ -117,8 +144,11 @@ static int fetch_resource(struct cli *cli, const char *path, struct secret *ret,
 	cleanup(json_decref) json_t *jwe = NULL;
 	cleanup_with(buf_done) struct buf token = buf_init_secret(FILE_MAX);
 	cleanup_with(buf_done) struct buf where = buf_init(8192), answer = buf_init(FILE_MAX);
+	cleanup_with(buf_done) struct buf body = buf_init(FILE_MAX);
 
-	int r = read_key(cli_opt(cli, "tee-key-file"), &key, reterr);
+	int r = put_target(&where, path, reterr);
+	if (r == 0)
+		r = read_key(cli_opt(cli, "tee-key-file"), &key, reterr);
 	if (r == 0)
 		r = file_read(cli_opt(cli, "attestation-token"), FILE_MAX, &token, reterr);
 	if (r == 0)
@@ -127,12 +157,18 @@ static int fetch_resource(struct cli *cli, const char *path, struct secret *ret,
 		return r;
 	while (token.size > 0 && strchr(" \t\r\n", token.data[token.size - 1]))
 		token.data[--token.size] = 0;
-	buf_put_str(&where, "resource/");
-	kbs_path_part(&where, path);
 	if (cli_opt(cli, "version"))
-		buf_printf(&where, "?version=%s", cli_opt(cli, "version"));
-	const struct kbs_request q = {
-		.method = "GET", .path = buf_str(&where), .bearer = buf_str(&token)};
+		buf_printf(&where, "%cversion=%s", strchr(path, '?') ? '&' : '?',
+			cli_opt(cli, "version"));
+	if (cli_opt(cli, "body"))
+		r = file_read(cli_opt(cli, "body"), FILE_MAX, &body, reterr);
+	if (r < 0)
+		return r;
+	const struct kbs_request q = {.method = "GET",
+		.path = buf_str(&where),
+		.bearer = buf_str(&token),
+		.type = body.size ? "application/octet-stream" : NULL,
+		.body = buf_slice(&body)};
 	r = kbs_admin_send(a, &q, &answer, reterr);
 	if (r == 0)
 		r = json_parse(buf_slice(&answer), FILE_MAX, &jwe, reterr);
@@ -144,12 +180,9 @@ static int run_get(struct cli *cli)
 {
 	cleanup_with(secret_done) struct secret plain = {0};
 	cleanup_with(buf_done) struct buf text = buf_init_secret(FILE_MAX);
-	const char *path = cli_arg(cli, 0);
 	struct err e = {0};
 
-	if (str_starts(path, "kbs:///"))
-		path += strlen("kbs:///");
-	int r = fetch_resource(cli, path, &plain, &e);
+	int r = fetch_resource(cli, cli_arg(cli, 0), &plain, &e);
 	if (r < 0) {
 		(void)fail(cli, r, &e);
 		return r == -EACCES ? CLI_REFUSED : CLI_FAILURE;
@@ -184,6 +217,8 @@ static const struct cli_option g_get[] = {
 	{"tee-key-file", .arg = "FILE", .complete = CLI_COMPLETE_FILE, .required = true,
 		.help = "private key, PEM, whose public half the token binds"},
 	{"version", .arg = "N", .help = "an older version, if it is kept"},
+	{"body", .arg = "FILE", .complete = CLI_COMPLETE_FILE,
+		.help = "send this along, for plugins that want it"},
 	{"out", .arg = "FILE", .complete = CLI_COMPLETE_FILE, .help = "write the bytes here"},
 	{NULL},
 };
@@ -196,8 +231,9 @@ const struct cli_command cmds_kbs_house[] = {
 		.args_min = 1,
 		.args_max = 1,
 		.details =
-			"What a guest does after its attestation: PATH is REPOSITORY/TYPE/TAG or a "
-			"kbs:/// URI. The content is printed as base64, or written to --out.",
+			"What a guest does after its attestation: PATH is REPOSITORY/TYPE/TAG, a "
+			"kbs:/// URI, or kbs+PLUGIN:///PATH for another plugin of the broker. The "
+			"content is printed as base64, or written to --out.",
 		.examples = "husk kbs get default/key/demo --attestation-token token "
 			    "--tee-key-file tee.pem",
 		.options = g_get,

@@ -14,6 +14,7 @@ const struct cli_command *const cli_tables[] = {
 	cmds_kbs_attest,
 	cmds_kbs_audit,
 	cmds_kbs_house,
+	cmds_kbs_plugin,
 	cmds_kbs_move,
 	cmds_policy,
 	cmds_verify,

@@ -10,6 +10,7 @@ extern const struct cli_command cmds_kbs[];
 extern const struct cli_command cmds_kbs_attest[];
 extern const struct cli_command cmds_kbs_audit[];
 extern const struct cli_command cmds_kbs_house[];
+extern const struct cli_command cmds_kbs_plugin[];
 extern const struct cli_command cmds_kbs_move[];
 extern const struct cli_command cmds_key[];
 extern const struct cli_command cmds_measure[];

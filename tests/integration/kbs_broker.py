@@ -179,18 +179,19 @@ class Client:
             {"version": "0.4.0", "tee": "sample", "extra-params": {}}))
         return json.loads(body)["nonce"] if status == 200 else None
 
-    def message(self, nonce):
+    def message(self, nonce, init_data=None):
         runtime = {"nonce": nonce, "tee-pubkey": self.jwk()}
         bound = dict(runtime, **{"additional-evidence": ""})
         evidence = {"svn": "1", "report_data":
                     base64.b64encode(hashlib.sha384(canonical(bound)).digest()).decode()}
-        return json.dumps({"init-data": None, "runtime-data": runtime, "tee-evidence": {
+        init = {"format": "toml", "body": init_data} if init_data else None
+        return json.dumps({"init-data": init, "runtime-data": runtime, "tee-evidence": {
             "primary_evidence": evidence, "additional_evidence": ""}})
 
-    def attest(self):
+    def attest(self, init_data=None):
         """The whole handshake. Returns the token, None when it was refused."""
         nonce = self.auth()
         if nonce is None:
             return None
-        status, _, body = self.call("POST", "/kbs/v0/attest", self.message(nonce))
+        status, _, body = self.call("POST", "/kbs/v0/attest", self.message(nonce, init_data))
         return json.loads(body)["token"] if status == 200 else None

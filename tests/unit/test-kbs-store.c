@@ -398,6 +398,65 @@ static void test_tenants(void **state)
 	assert_int_equal(get(s, "a/b/c", &got), 0);
 }
 
+static int add_item(struct store *s, const struct store_change *by, const char *plugin,
+	const char *key, const char *text)
+{
+	return store_item_add(s, by, plugin, key, slice_str(text), "test.add", NULL);
+}
+
+static void expect_item(struct store *s, const char *tenant, const char *key, const char *want)
+{
+	cleanup_with(secret_done) struct secret got = {0};
+	int r = store_item_get(s, tenant, "one", key, &got, NULL);
+
+	assert_int_equal(r, want ? 0 : -ENOENT);
+	if (want)
+		assert_true(slice_eq_str(secret_slice(&got), want));
+}
+
+/* What plugins keep: namespaces and tenants apart, never overwritten, counted, in backups. */
+static void test_items(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	cleanup(store_close) struct store *copy = NULL;
+	const struct store_quota quota = {.resources = 2, .bytes = 10};
+	json_t *doc = NULL;
+
+	assert_int_equal(add_item(s, &g_by, "one", "k", "first"), 0);
+	assert_int_equal(add_item(s, &g_by, "one", "k", "second"), -EEXIST);
+	assert_int_equal(add_item(s, &g_by, "two", "k", "other"), 0);
+	assert_int_equal(add_item(s, &g_acme, "one", "k", "x"), -ENOENT);
+	assert_int_equal(store_tenant_set(s, &g_by, "acme", &quota, NULL), 0);
+	assert_int_equal(add_item(s, &g_acme, "one", "k", "acme's"), 0);
+	assert_int_equal(add_item(s, &g_acme, "one", "l", "12345"), -EDQUOT);
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_LIT("12345"), true, NULL), -EDQUOT);
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_LIT("1"), true, NULL), 0);
+	assert_int_equal(add_item(s, &g_acme, "one", "l", ""), -EDQUOT);
+	expect_item(s, "", "k", "first");
+	expect_item(s, "acme", "k", "acme's");
+	expect_item(s, "", "l", NULL);
+	if (!g_on_postgres) {
+		assert_int_equal(store_backup(s, &g_by, &doc, NULL), 0);
+		assert_int_equal(store_open(":memory:", &copy, NULL), 0);
+		assert_int_equal(store_restore(copy, &g_by, doc, NULL), 0);
+		expect_item(copy, "acme", "k", "acme's");
+		store_close(steal_ptr(copy));
+		/* A backup of before there were plugins. */
+		json_object_del(json_object_get(doc, "tables"), "plugin_item");
+		assert_int_equal(store_open(":memory:", &copy, NULL), 0);
+		assert_int_equal(store_restore(copy, &g_by, doc, NULL), 0);
+		expect_item(copy, "", "k", NULL);
+		json_decref(doc);
+	}
+	assert_int_equal(store_item_delete(s, &g_by, "one", "k", "test.delete", NULL), 0);
+	assert_int_equal(store_item_delete(s, &g_by, "one", "k", "test.delete", NULL), -ENOENT);
+	expect_item(s, "", "k", NULL);
+	expect_item(s, "acme", "k", "acme's");
+	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), 0);
+	expect_item(s, "acme", "k", NULL);
+	assert_int_equal(add_item(s, &g_by, "one", "k", "again"), 0);
+}
+
 /* Over two stored levels: 256 leaves make a node. */
 static void test_audit_proofs(void **state)
 {
@@ -523,7 +582,8 @@ int main(void)
 		cmocka_unit_test(test_policy_versions), cmocka_unit_test(test_policy_size),   \
 		cmocka_unit_test(test_reference_values),                                      \
 		cmocka_unit_test(test_verdicts_are_bounded), cmocka_unit_test(test_versions), \
-		cmocka_unit_test(test_tenants), cmocka_unit_test(test_audit_proofs)
+		cmocka_unit_test(test_tenants), cmocka_unit_test(test_items),                 \
+		cmocka_unit_test(test_audit_proofs)
 	const struct CMUnitTest embedded[] = {
 		ON_BOTH,
 		cmocka_unit_test(test_survives_reopening),

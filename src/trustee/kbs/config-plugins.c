@@ -24,6 +24,10 @@ static const struct key g_sample[] = {
 	STR("name", plugin_name, NULL),
 	STR("item", sample.item, ""),
 };
+static const struct key g_provisioner[] = {
+	STR("name", plugin_name, NULL),
+	NUM("key_length", provisioner.key_length, 22, 4096, 32),
+};
 
 unsigned kbs_config_backends(const struct kbs_config *c)
 {
@@ -111,12 +115,18 @@ static int read_sample(const json_t *item, struct kbs_config *c, struct err *ret
 	return config_read_section(SECTION("[plugins]", g_sample), item, c, reterr);
 }
 
+static int read_provisioner(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	return config_read_section(SECTION("[plugins]", g_provisioner), item, c, reterr);
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const json_t *item, struct kbs_config *c, struct err *reterr);
 } g_plugins[PLUGIN_COUNT_] = {
 	[PLUGIN_RESOURCE] = {"resource", read_resource},
 	[PLUGIN_SAMPLE] = {"sample", read_sample},
+	[PLUGIN_PROVISIONER] = {"provisioner", read_provisioner},
 };
 
 const char *kbs_plugin_name(enum kbs_plugin plugin)

@@ -30,6 +30,7 @@ enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
 enum kbs_plugin {
 	PLUGIN_RESOURCE,
 	PLUGIN_SAMPLE,
+	PLUGIN_PROVISIONER,
 	PLUGIN_COUNT_, /* and none of them */
 };
 
@@ -172,6 +173,9 @@ struct kbs_config {
 	struct {
 		const char *item;
 	} sample;
+	struct {
+		uint32_t key_length; /* letters and digits */
+	} provisioner;
 	struct {
 		enum config_backend backend;
 		const char *name, *type;

@@ -167,6 +167,9 @@ void vault_resource_admin(struct call *c, struct slice body);
 void vault_resource_release(struct call *c, struct slice body);
 void vault_resource_deliver(struct call *c, struct slice plain, int64_t version);
 void vault_make_etag(int64_t version, char ret[ETAG_SIZE]);
+/* vault-provisioner.c: likewise */
+void vault_provisioner_admin(struct call *c, struct slice body);
+void vault_provisioner_release(struct call *c, struct slice body);
 /* vault-backend.c: each takes over the call, whose path is valid */
 void vault_backend_get(struct call *c);
 void vault_backend_put(struct call *c, const struct store_put *put);

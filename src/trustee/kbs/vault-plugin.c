@@ -26,6 +26,7 @@ static void serve_sample(struct call *c, struct slice body)
 static const struct plugin_ops g_ops[PLUGIN_COUNT_] = {
 	[PLUGIN_RESOURCE] = {vault_resource_admin, vault_resource_release},
 	[PLUGIN_SAMPLE] = {serve_sample, NULL},
+	[PLUGIN_PROVISIONER] = {vault_provisioner_admin, vault_provisioner_release},
 };
 
 static const char *name_of(const struct call *c)

@@ -34,7 +34,7 @@ static int check_precondition(
 	return 0;
 }
 
-static int check_quota(struct store *s, const struct store_change *by, const char *key, size_t size,
+int quota_check(struct store *s, const struct store_change *by, const char *key, size_t size,
 	struct err *reterr)
 {
 	cleanup(db_rows_free) struct db_rows *rows = NULL;
@@ -44,9 +44,12 @@ static int check_quota(struct store *s, const struct store_change *by, const cha
 	if (r < 0 || (quota.resources == 0 && quota.bytes == 0))
 		return r;
 	r = db_query(s->db,
-		"SELECT (SELECT count(*) FROM resource WHERE tenant = $1 AND key <> $2),"
+		"SELECT (SELECT count(*) FROM resource WHERE tenant = $1 AND key <> $2)"
+		" + (SELECT count(*) FROM plugin_item WHERE tenant = $1),"
 		" CAST((SELECT coalesce(sum(size), 0) FROM resource_version"
-		" WHERE tenant = $1 AND key <> $2 AND kept = 1) AS BIGINT)",
+		" WHERE tenant = $1 AND key <> $2 AND kept = 1)"
+		" + (SELECT coalesce(sum(length(content)), 0) FROM plugin_item"
+		" WHERE tenant = $1) AS BIGINT)",
 		DB_WITH(DB_TEXT(by->tenant), DB_TEXT(key)), &rows, reterr);
 	if (r == 0)
 		r = db_next(rows, reterr);
@@ -114,7 +117,7 @@ int store_resource_put(struct store *s, const struct store_change *by, const cha
 	if (r == 0)
 		r = check_precondition(key, current, put, reterr);
 	if (r == 0)
-		r = check_quota(s, by, key, put->content.size, reterr);
+		r = quota_check(s, by, key, put->content.size, reterr);
 	if (r == 0)
 		r = write_version(s, by, key, put, highest + 1, reterr);
 	if (r == 0) {

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /*
  * Entry n brings the schema from version n to n+1; entries are never edited after a release.
@@ -54,6 +54,10 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	 " key TEXT PRIMARY KEY, fetched @INT NOT NULL, item @BLOB NOT NULL);"),
 	/* JSON: where a value comes from, and the one that a roll-out brings. */
 	"ALTER TABLE reference_value ADD COLUMN extra TEXT NOT NULL DEFAULT '{}';",
+	/* What plugins of the broker keep, each in a namespace of its own. */
+	("CREATE TABLE plugin_item("
+	 " tenant TEXT NOT NULL, plugin TEXT NOT NULL, key TEXT NOT NULL, created @INT NOT NULL,"
+	 " content @BLOB NOT NULL, PRIMARY KEY(tenant, plugin, key));"),
 };
 
 static const char g_guard_sqlite[] = "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"

@@ -81,6 +81,26 @@ struct store_change {
 	const char *tenant;
 };
 
+/* --- what plugins keep --- */
+
+#define STORE_ITEM_MAX ((size_t)64 << 10)
+
+/**
+ * store_item_add() - keep @content under a key that has nothing yet (durable)
+ * @plugin: whose namespace
+ * @action: for the audit log
+ * It counts in the tenant's quota as a resource does.
+ * Return: 0, -EEXIST (decided atomically), -E2BIG, -EDQUOT, -ENOENT (no such tenant), -EIO and others.
+ */
+must_check int store_item_add(struct store *s, const struct store_change *by, const char *plugin,
+	const char *key, struct slice content, const char *action, struct err *reterr);
+/** store_item_get() - @ret: released with secret_done(). Return: 0, -ENOENT, -EIO. */
+must_check int store_item_get(struct store *s, const char *tenant, const char *plugin,
+	const char *key, struct secret *ret, struct err *reterr);
+/** store_item_delete() - (durable). Return: 0, -ENOENT, -EIO. */
+must_check int store_item_delete(struct store *s, const struct store_change *by, const char *plugin,
+	const char *key, const char *action, struct err *reterr);
+
 /* --- tenants --- */
 
 /** struct store_quota - at most this many; 0 is no limit */

@@ -77,6 +77,7 @@ int store_tenant_delete(
 		"DELETE FROM reference_value WHERE tenant = $1",
 		"DELETE FROM verdict WHERE tenant = $1",
 		"DELETE FROM session WHERE tenant = $1",
+		"DELETE FROM plugin_item WHERE tenant = $1",
 	};
 	uint64_t changed = 0;
 	int r = change_begin(s, reterr);
