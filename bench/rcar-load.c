@@ -5,6 +5,10 @@
  * Evidence is made by the clients on the same machine, so their signatures share its processors.
  *
  * usage: rcar-load HUSK-KBS [--tee sample|snp|tdx] [--clients N] [--seconds S] [--fresh] [--json]
+ *        rcar-load --url http[s]://127.0.0.1:PORT [--ca FILE] [--admin-token FILE] [--group PID] ...
+ *
+ * With --url the guests are those of any broker that runs on this machine already, with sample
+ * evidence; --group is the process group whose processor time and memory are counted.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -41,8 +45,16 @@ struct shared {
 
 struct options {
 	const char *program, *tee;
-	uint32_t clients, seconds;
+	const char *url, *ca, *admin_token; /* a broker that is there already */
+	uint32_t clients, seconds, group;
 	bool fresh, json;
+};
+
+/* The broker under load, one's own or another. */
+struct target {
+	struct kbs_server server;
+	char ca[128];
+	bool tls;
 };
 
 /* One of them is there, for the evidence that is asked for; made before the clients. */
@@ -134,13 +146,22 @@ static void wait_go(struct client *c)
 	}
 }
 
+static int connect_client(const struct target *t, bool admin, struct kbs_client *ret)
+{
+	int r = kbs_client_init(ret, t->server.port, t->tls ? t->ca : NULL);
+
+	if (r == 0 && admin && t->server.admin_token)
+		ret->bearer = strdup(t->server.admin_token);
+	return r;
+}
+
 static void run_client(
-	const struct kbs_server *s, const struct options *o, struct shared *m, unsigned index)
+	const struct target *t, const struct options *o, struct shared *m, unsigned index)
 {
 	struct client c = {.shared = m, .index = index, .tee = o->tee};
 	cleanup(pkey_free) struct pkey *key = NULL;
 
-	if (kbs_server_client(s, false, &c.http) < 0 || pkey_generate(KEY_P256, 0, &key) < 0)
+	if (connect_client(t, false, &c.http) < 0 || pkey_generate(KEY_P256, 0, &key) < 0)
 		_exit(1);
 	c.tee_key = kbs_tee_key(key);
 	wait_go(&c);
@@ -169,44 +190,40 @@ static int compare_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Sum of the proportional set sizes of the broker's processes, in KiB. */
-static uint64_t memory_kib(pid_t group)
+/* What @program, of awk, makes of /proc/PID/@file of all processes of a group. */
+static uint64_t sum_group(pid_t group, const char *file, const char *program)
 {
 	char command[160];
 	FILE *f;
-	unsigned long kib = 0;
+	unsigned long sum = 0;
 
+	if (group <= 0)
+		return 0;
 	snprintf(command, sizeof(command),
-		"for p in $(pgrep -g %d); do cat /proc/$p/smaps_rollup; done 2>/dev/null |"
-		" awk '/^Pss:/ { s += $2 } END { print s }'",
-		(int)group);
+		"for p in $(pgrep -g %d); do cat /proc/$p/%s; done 2>/dev/null | awk '%s'",
+		(int)group, file, program);
 	f = popen(command, "r");
 	if (f) {
-		if (fscanf(f, "%lu", &kib) != 1)
-			kib = 0;
+		if (fscanf(f, "%lu", &sum) != 1)
+			sum = 0;
 		pclose(f);
 	}
-	return kib;
+	return sum;
 }
 
-/* Processor time of the broker's processes so far, in microseconds. */
+/* Sum of the proportional set sizes, in KiB. */
+static uint64_t memory_kib(pid_t group)
+{
+	return sum_group(group, "smaps_rollup", "/^Pss:/ { s += $2 } END { print s }");
+}
+
+/* Processor time so far, in microseconds. */
 static uint64_t cpu_us(pid_t group)
 {
-	char command[160];
-	FILE *f;
-	unsigned long ticks = 0;
+	uint64_t ticks =
+		sum_group(group, "stat", "{ sub(/.*\\) /, \"\"); s += $12 + $13 } END { print s }");
 
-	snprintf(command, sizeof(command),
-		"for p in $(pgrep -g %d); do cat /proc/$p/stat; done 2>/dev/null |"
-		" sed 's/.*) //' | awk '{ s += $12 + $13 } END { print s }'",
-		(int)group);
-	f = popen(command, "r");
-	if (f) {
-		if (fscanf(f, "%lu", &ticks) != 1)
-			ticks = 0;
-		pclose(f);
-	}
-	return (uint64_t)ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+	return ticks * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 struct percentiles {
@@ -303,13 +320,13 @@ static int make_vendor(const struct options *o, char *path, char *append, size_t
 }
 
 /* What is measured is the broker's work: every guest may read, whatever its appraisal. */
-static int prepare(const struct kbs_server *s)
+static int prepare(const struct target *t)
 {
 	static const char policy[] = "package policy\nimport rego.v1\ndefault allow := false\n"
 				     "allow if data.plugin == \"resource\"\n";
 	cleanup_with(buf_done) struct buf body = buf_init(0);
 	struct kbs_client c;
-	int r = kbs_server_client(s, true, &c);
+	int r = connect_client(t, true, &c);
 
 	if (r < 0)
 		return r;
@@ -326,18 +343,18 @@ static int prepare(const struct kbs_server *s)
 	return r;
 }
 
-static int load(const struct options *o, const struct kbs_server *s, struct shared *m)
+static int load(const struct options *o, const struct target *t, struct shared *m)
 {
 	uint64_t began, wait_end = now_us() + (uint64_t)READY_WAIT_S * 1000000;
 	uint64_t kib, cpu;
 
 	for (unsigned i = 0; i < o->clients; i++) {
 		if (fork() == 0)
-			run_client(s, o, m, i);
+			run_client(t, o, m, i);
 	}
 	while (atomic_load(&m->ready) < o->clients && now_us() < wait_end)
 		usleep(5000);
-	cpu = cpu_us(s->pid);
+	cpu = cpu_us(t->server.pid);
 	began = now_us();
 	m->end = began + (uint64_t)o->seconds * 1000000;
 	atomic_store(&m->go, true);
@@ -345,17 +362,53 @@ static int load(const struct options *o, const struct kbs_server *s, struct shar
 		fprintf(stderr, "rcar-load: only %u of %u clients could connect\n",
 			atomic_load(&m->ready), o->clients);
 	sleep(o->seconds);
-	kib = memory_kib(s->pid);
+	kib = memory_kib(t->server.pid);
 	while (wait(NULL) > 0 || errno == EINTR)
 		;
-	cpu = cpu_us(s->pid) - cpu;
+	cpu = cpu_us(t->server.pid) - cpu;
 	return report(o, m, (double)(now_us() - began) / 1e6, kib, cpu);
+}
+
+/* Only loopback: what this makes is a load, not for another's machine. */
+static int find_broker(const struct options *o, struct target *t)
+{
+	static const char https[] = "https://127.0.0.1:", http[] = "http://127.0.0.1:";
+	cleanup_with(buf_done) struct buf token = buf_init_secret(8192);
+	const char *port;
+	uint32_t number;
+
+	t->tls = str_starts(o->url, https);
+	port = o->url + strlen(t->tls ? https : http);
+	if ((!t->tls && !str_starts(o->url, http)) ||
+		parse_u32(slice_of(port, strcspn(port, "/")), 1, 65535, &number) < 0 ||
+		t->tls != (o->ca != NULL))
+		return -EINVAL;
+	t->server.port = (uint16_t)number;
+	t->server.pid = (pid_t)o->group;
+	if (o->admin_token) {
+		if (file_read(o->admin_token, 8192, &token, NULL) < 0)
+			return -ENOENT;
+		t->server.admin_token = strndup(buf_str(&token), strcspn(buf_str(&token), " \r\n"));
+	}
+	return t->tls ? str_copy(t->ca, sizeof(t->ca), o->ca) : 0;
+}
+
+static int start_broker(const struct options *o, char *collateral, struct target *t)
+{
+	char append[512];
+	int r = make_vendor(o, collateral, append, sizeof(append));
+
+	if (r == 0)
+		r = kbs_server_start(&t->server, o->program, append);
+	t->tls = true;
+	snprintf(t->ca, sizeof(t->ca), "%s/tls.crt", t->server.dir);
+	return r;
 }
 
 static int run(const struct options *o)
 {
-	char collateral[] = "/tmp/husk-collateral-XXXXXX", append[512];
-	struct kbs_server s = {0};
+	char collateral[] = "/tmp/husk-collateral-XXXXXX";
+	struct target t = {0};
 	int segment = shmget(IPC_PRIVATE, sizeof(struct shared), IPC_CREAT | 0600);
 	struct shared *m = segment < 0 ? (void *)-1 : shmat(segment, NULL, 0);
 	int r;
@@ -363,25 +416,28 @@ static int run(const struct options *o)
 	if (m == (void *)-1)
 		return 1;
 	shmctl(segment, IPC_RMID, NULL); /* goes with the last process */
-	r = make_vendor(o, collateral, append, sizeof(append));
+	r = o->url ? find_broker(o, &t) : start_broker(o, collateral, &t);
 	if (r == 0)
-		r = kbs_server_start(&s, o->program, append);
-	if (r == 0)
-		r = prepare(&s);
+		r = prepare(&t);
 	if (r < 0) {
-		fprintf(stderr, "rcar-load: the broker does not start: %s\n", strerror(-r));
+		fprintf(stderr, "rcar-load: the broker %s: %s\n",
+			o->url ? "cannot be prepared" : "does not start", strerror(-r));
 	} else {
 		/* The clients are waited for apart from the broker. */
 		pid_t pid = fork();
 
 		if (pid == 0)
-			_exit(load(o, &s, m));
+			_exit(load(o, &t, m));
 		r = 1;
 		if (pid > 0 && waitpid(pid, &r, 0) == pid)
 			r = WIFEXITED(r) ? WEXITSTATUS(r) : 1;
-		kbs_server_stop(&s);
 	}
-	kbs_server_remove(&s);
+	if (o->url) {
+		free(t.server.admin_token); /* another's broker goes on */
+	} else {
+		(void)!kbs_server_stop(&t.server);
+		kbs_server_remove(&t.server);
+	}
 	unlink(collateral);
 	return r == 0 ? 0 : 1;
 }
@@ -394,6 +450,10 @@ int main(int argc, char **argv)
 		{"seconds", required_argument, NULL, 's'},
 		{"fresh", no_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'j'},
+		{"url", required_argument, NULL, 'u'},
+		{"ca", required_argument, NULL, 'a'},
+		{"admin-token", required_argument, NULL, 'k'},
+		{"group", required_argument, NULL, 'g'},
 		{0},
 	};
 	struct options o = {.tee = "sample", .clients = 4, .seconds = 5};
@@ -413,15 +473,28 @@ int main(int argc, char **argv)
 			o.fresh = true;
 		else if (opt == 'j')
 			o.json = true;
+		else if (opt == 'u')
+			o.url = optarg;
+		else if (opt == 'a')
+			o.ca = optarg;
+		else if (opt == 'k')
+			o.admin_token = optarg;
+		else if (opt == 'g')
+			good &= parse_u32(slice_str(optarg), 2, INT32_MAX, &o.group) == 0;
 		else
 			good = false;
 	}
-	if (!good || optind + 1 != argc) {
+	/* Only a broker of one's own trusts a vendor of one's own. */
+	if (o.url && !streq(o.tee, "sample"))
+		good = false;
+	if (!good || optind + (o.url ? 0 : 1) != argc) {
 		fprintf(stderr, "usage: rcar-load HUSK-KBS [--tee sample|snp|tdx] [--clients N] "
-				"[--seconds S] [--fresh] [--json]\n");
+				"[--seconds S] [--fresh] [--json]\n"
+				"       rcar-load --url http[s]://127.0.0.1:PORT [--ca FILE] "
+				"[--admin-token FILE] [--group PID] [--clients N] ...\n");
 		return 2;
 	}
-	o.program = argv[optind];
+	o.program = o.url ? NULL : argv[optind];
 	signal(SIGPIPE, SIG_IGN);
 	return run(&o);
 }
