@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/disk_sync.h"
 #include "base/enc.h"
+#include "base/enc_b64.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -253,6 +254,63 @@ static void check_b64(const char *plain, const char *std, const char *url)
 	assert_string_equal(buf_str(&b), plain);
 }
 
+/* Bytes of every size, into exactly as much memory as they take. */
+static void check_b64_sizes(enum b64_variant variant)
+{
+	for (size_t size = 0; size < 200; size++) {
+		cleanup_with(buf_done) struct buf plain = buf_init(0), text = buf_init(0),
+						  back = buf_init(0);
+		for (size_t i = 0; i < size; i++)
+			buf_put_u8(&plain, (uint8_t)(i * 101 + size * 7));
+		b64_encode(&text, buf_slice(&plain), variant);
+		assert_int_equal(b64_decode(&back, buf_slice(&text), variant), 0);
+		assert_true(slice_eq(buf_slice(&back), buf_slice(&plain)));
+		bool bad = true;
+		uint8_t *exact = malloc(size / 3 * 3 + !size);
+		assert_non_null(exact);
+		size_t done = b64_groups_wide(text.data, size / 3, exact, variant != B64_STD, &bad);
+		assert_false(bad);
+		assert_true(done <= size / 3);
+		assert_memory_equal(exact, plain.data, 3 * done);
+		free(exact);
+	}
+}
+
+/* Every byte at every place: accepted when the alphabet has it, and then as what it is. */
+static void check_b64_characters(enum b64_variant variant, const char *alphabet)
+{
+	char text[64 + 1];
+
+	for (size_t at = 0; at < 64; at++) {
+		for (unsigned c = 0; c < 256; c++) {
+			cleanup_with(buf_done) struct buf out = buf_init(0), again = buf_init(0);
+			memset(text, 'A', 64);
+			text[at] = (char)c;
+			int r = b64_decode(&out, slice_of(text, 64), variant);
+			bool padding = variant == B64_STD && c == '=' && at == 63;
+			assert_int_equal(
+				r, (c && strchr(alphabet, (int)c)) || padding ? 0 : -EBADMSG);
+			if (r < 0)
+				continue;
+			text[64] = 0;
+			b64_encode(&again, buf_slice(&out), variant);
+			assert_string_equal(buf_str(&again), text);
+		}
+	}
+}
+
+static void test_b64_wide(void **state)
+{
+	static const char std[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char url[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	check_b64_sizes(B64_STD);
+	check_b64_sizes(B64_URL);
+	check_b64_characters(B64_STD, std);
+	check_b64_characters(B64_URL, url);
+}
+
 static void test_enc(void **state)
 {
 	/* RFC 4648 section 10, and bytes that use the last two letters of each alphabet. */
@@ -430,6 +488,7 @@ int main(void)
 		cmocka_unit_test(test_str),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_enc),
+		cmocka_unit_test(test_b64_wide),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_log),

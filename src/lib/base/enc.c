@@ -1,19 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/enc.h"
 
+#include "base/enc_b64.h"
+
 static const char g_hex[] = "0123456789abcdef";
 static const char g_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char g_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Both digits of every byte; made once. */
+static void hex_digits(void *to, struct slice in)
+{
+	static char pairs[256][2];
+	char *p = to;
+
+	for (unsigned i = 0; pairs[255][0] == 0 && i < 256; i++) {
+		pairs[i][0] = g_hex[i >> 4];
+		pairs[i][1] = g_hex[i & 15];
+	}
+	for (size_t i = 0; i < in.size; i++)
+		memcpy(p + 2 * i, pairs[in.data[i]], 2);
+}
 
 void hex_encode(struct buf *out, struct slice in)
 {
 	uint8_t *p = in.size > SIZE_MAX / 2 ? NULL : buf_reserve(out, in.size * 2);
 	if (!p)
 		return;
-	for (size_t i = 0; i < in.size; i++) {
-		p[2 * i] = (uint8_t)g_hex[in.data[i] >> 4];
-		p[2 * i + 1] = (uint8_t)g_hex[in.data[i] & 15];
-	}
+	hex_digits(p, in);
 	buf_commit(out, in.size * 2);
 }
 
@@ -24,10 +37,7 @@ const char *hex_str(struct slice in, char *dst, size_t dst_size)
 	dst[0] = 0;
 	if (in.size > (dst_size - 1) / 2)
 		return dst;
-	for (size_t i = 0; i < in.size; i++) {
-		dst[2 * i] = g_hex[in.data[i] >> 4];
-		dst[2 * i + 1] = g_hex[in.data[i] & 15];
-	}
+	hex_digits(dst, in);
 	dst[2 * in.size] = 0;
 	return dst;
 }
@@ -101,12 +111,19 @@ void b64_encode(struct buf *out, struct slice in, enum b64_variant variant)
 
 #define B64_NONE 0x80
 
-/* Values of all characters in an alphabet; evidence is kilobytes of them. */
-static void b64_table(const char *alphabet, uint8_t table[256])
+/* Values of all characters in an alphabet; made once. */
+static const uint8_t *b64_table_of(bool url)
 {
-	memset(table, B64_NONE, 256);
-	for (uint8_t i = 0; i < 64; i++)
-		table[(uint8_t)alphabet[i]] = i;
+	static uint8_t both[2][256];
+	uint8_t *table = both[url];
+	const char *alphabet = url ? g_url : g_std;
+
+	if (table[0] != B64_NONE) {
+		memset(table, B64_NONE, 256);
+		for (uint8_t i = 0; i < 64; i++)
+			table[(uint8_t)alphabet[i]] = i;
+	}
+	return table;
 }
 
 /* Whole groups of four. Return: false when a character is none of the alphabet. */
@@ -138,10 +155,11 @@ int b64_decode(struct buf *out, struct slice in, enum b64_variant variant)
 	uint8_t *p = buf_reserve(out, in.size / 4 * 3 + (tail ? tail - 1 : 0));
 	if (!p)
 		return buf_error(out);
-	uint8_t table[256];
+	const uint8_t *table = b64_table_of(variant != B64_STD);
 	size_t groups = in.size / 4, n = groups * 3;
-	b64_table(variant == B64_STD ? g_std : g_url, table);
-	if (!b64_groups(in.data, groups, table, p))
+	bool bad = false;
+	size_t wide = b64_groups_wide(in.data, groups, p, variant != B64_STD, &bad);
+	if (bad || !b64_groups(in.data + 4 * wide, groups - wide, table, p + 3 * wide))
 		return -EBADMSG;
 	if (tail) {
 		const uint8_t *q = in.data + groups * 4;
@@ -224,9 +242,8 @@ static int b64_quantum(struct slice in, const uint8_t table[256], bool padded, s
 
 int b64_decode_lenient(struct buf *out, struct slice in, enum b64_variant variant, size_t *ret_bad)
 {
-	uint8_t table[256];
+	const uint8_t *table = b64_table_of(variant != B64_STD);
 	size_t at = 0, size = out->size;
-	b64_table(variant == B64_STD ? g_std : g_url, table);
 	for (bool end = false; !end;) {
 		uint8_t v[4] = {0};
 		int n = b64_quantum(in, table, variant != B64_URL, &at, v, &end);
