@@ -186,6 +186,28 @@ static const struct {
 	{KEY_ED25519, SIG_EDDSA},
 };
 
+static void check_verify(const struct pkey *pub, enum sig_alg alg, struct buf *sig)
+{
+	const struct slice message = SLICE_LIT("message");
+
+	assert_int_equal(pkey_verify(pub, alg, message, buf_slice(sig)), 0);
+	assert_int_equal(
+		pkey_verify(pub, alg, SLICE_LIT("messagf"), buf_slice(sig)), -EKEYREJECTED);
+	for (size_t n = 0; n < sig->size; n++) {
+		assert_int_equal(pkey_verify(pub, alg, message, slice_cut(buf_slice(sig), 0, n)),
+			-EKEYREJECTED);
+		sig->data[n] ^= 1;
+		assert_int_equal(pkey_verify(pub, alg, message, buf_slice(sig)), -EKEYREJECTED);
+		sig->data[n] ^= 1;
+	}
+	/* The same signature never verifies under another algorithm, in either direction. */
+	for (size_t j = 0; j < ARRAY_COUNT(g_pairs); j++) {
+		if (g_pairs[j].alg != alg)
+			assert_true(pkey_verify(pub, g_pairs[j].alg, message, buf_slice(sig)) < 0);
+	}
+	assert_int_equal(pkey_verify(pub, alg, message, buf_slice(sig)), 0);
+}
+
 static void test_sign(void **state)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(g_pairs); i++) {
@@ -197,22 +219,10 @@ static void test_sign(void **state)
 		assert_int_equal(pkey_from_spki(buf_slice(&spki), &pub, NULL), 0);
 		assert_true(pkey_is_private(k) && !pkey_is_private(pub) && pkey_equal(k, pub));
 		assert_int_equal(pkey_sign(k, g_pairs[i].alg, SLICE_LIT("message"), &sig), 0);
-		assert_int_equal(
-			pkey_verify(pub, g_pairs[i].alg, SLICE_LIT("message"), buf_slice(&sig)), 0);
-		assert_int_equal(
-			pkey_verify(pub, g_pairs[i].alg, SLICE_LIT("messagf"), buf_slice(&sig)),
-			-EKEYREJECTED);
-		for (size_t n = 0; n < sig.size; n++)
-			assert_int_equal(pkey_verify(pub, g_pairs[i].alg, SLICE_LIT("message"),
-						 slice_cut(buf_slice(&sig), 0, n)),
-				-EKEYREJECTED);
-		/* The same signature never verifies under another algorithm, in either direction.
-		 */
-		for (size_t j = 0; j < ARRAY_COUNT(g_pairs); j++) {
-			if (g_pairs[j].alg != g_pairs[i].alg)
-				assert_true(pkey_verify(pub, g_pairs[j].alg, SLICE_LIT("message"),
-						    buf_slice(&sig)) < 0);
-		}
+		check_verify(pub, g_pairs[i].alg, &sig);
+		bool is_ecdsa = g_pairs[i].alg <= SIG_ES512;
+		assert_int_equal(pkey_prepare(pub, g_pairs[i].alg), is_ecdsa ? 0 : -EINVAL);
+		check_verify(pub, g_pairs[i].alg, &sig);
 		buf_clear(&sig);
 		assert_int_equal(pkey_sign(pub, g_pairs[i].alg, SLICE_LIT("m"), &sig), -EINVAL);
 		assert_int_equal(pkey_to_pem_private(k, &pem), 0);

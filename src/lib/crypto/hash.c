@@ -49,23 +49,14 @@ struct hash {
 	bool failed;
 };
 
-static const EVP_MD *builtin_md(enum hash_alg alg)
+/* Fetched once: the library's own short names are looked up each time they are used. */
+static const EVP_MD *md_of(enum hash_alg alg)
 {
-	switch (alg) {
-	case HASH_SHA1:
-		return EVP_sha1();
-	case HASH_SHA256:
-		return EVP_sha256();
-	case HASH_SHA384:
-		return EVP_sha384();
-	case HASH_SHA512:
-		return EVP_sha512();
-	case HASH_SM3:
-		return EVP_sm3();
-	case HASH_NONE:
-		break;
-	}
-	return NULL;
+	static EVP_MD *known_mds[ARRAY_COUNT(g_algs)];
+
+	if (!known_mds[alg])
+		known_mds[alg] = EVP_MD_fetch(NULL, g_algs[alg].openssl, NULL);
+	return known_mds[alg];
 }
 
 int hash_new(enum hash_alg alg, struct hash **ret)
@@ -77,7 +68,7 @@ int hash_new(enum hash_alg alg, struct hash **ret)
 		return -ENOMEM;
 	h->size = g_algs[alg].size;
 	h->ctx = EVP_MD_CTX_new();
-	if (!h->ctx || EVP_DigestInit_ex(h->ctx, builtin_md(alg), NULL) != 1)
+	if (!h->ctx || EVP_DigestInit_ex(h->ctx, md_of(alg), NULL) != 1)
 		return -ENOMEM;
 	*ret = steal_ptr(h);
 	return 0;

@@ -87,7 +87,7 @@ int pkey_adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr)
 		EVP_PKEY_free(p);
 		return -ENOMEM;
 	}
-	*k = (struct pkey){p, type, has_private_part(p, type)};
+	*k = (struct pkey){.p = p, .type = type, .is_private = has_private_part(p, type)};
 	*ret = k;
 	return 0;
 }
@@ -96,6 +96,7 @@ void pkey_free(struct pkey *k)
 {
 	if (!k)
 		return;
+	EVP_PKEY_CTX_free(k->ready);
 	EVP_PKEY_free(k->p);
 	free(k);
 }

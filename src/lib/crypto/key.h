@@ -80,6 +80,12 @@ must_check int pkey_sign(const struct pkey *k, enum sig_alg alg, struct slice in
 must_check int pkey_verify(
 	const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig);
 /**
+ * pkey_prepare() - make pkey_verify() by @alg (one of ES*) cheaper, for a key that is to be used often
+ * What the library looks up for each signature is looked up once.
+ * Return: 0, -EINVAL (key does not fit @alg), -EIO.
+ */
+must_check int pkey_prepare(struct pkey *k, enum sig_alg alg);
+/**
  * pkey_verify_ecdsa() - raw r||s with @hash, whatever the curve of @k: COSE does not tie them
  * Return: as pkey_verify(); -EINVAL when @k is no EC key or @hash not SHA-2.
  */

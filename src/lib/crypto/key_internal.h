@@ -9,6 +9,8 @@ struct pkey {
 	EVP_PKEY *p;
 	enum key_type type;
 	bool is_private;
+	EVP_PKEY_CTX *ready; /* of pkey_prepare(), for @ready_alg */
+	enum sig_alg ready_alg;
 };
 
 struct curve_info {

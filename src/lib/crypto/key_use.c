@@ -117,6 +117,38 @@ static int verify_native(
 	return r;
 }
 
+int pkey_prepare(struct pkey *k, enum sig_alg alg)
+{
+	const struct sig_info *info = info_for(k, alg);
+	EVP_PKEY_CTX *ctx = NULL;
+
+	if (!info || info->kind != KIND_ECDSA)
+		return -EINVAL;
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->p, NULL);
+	if (!ctx || EVP_PKEY_verify_init(ctx) != 1) {
+		EVP_PKEY_CTX_free(ctx);
+		ERR_clear_error();
+		return -EIO;
+	}
+	EVP_PKEY_CTX_free(k->ready);
+	k->ready = ctx;
+	k->ready_alg = alg;
+	return 0;
+}
+
+static int verify_ready(
+	const struct pkey *k, const struct sig_info *info, struct slice in, struct slice sig)
+{
+	struct digest d;
+
+	int r = hash_once(info->hash, in, &d);
+	if (r < 0)
+		return r;
+	r = EVP_PKEY_verify(k->ready, sig.data, sig.size, d.bytes, d.size) == 1 ? 0 : -EKEYREJECTED;
+	ERR_clear_error();
+	return r;
+}
+
 int pkey_sign_der(const struct pkey *k, enum sig_alg alg, struct slice in, struct buf *out)
 {
 	const struct sig_info *info = info_for(k, alg);
@@ -188,7 +220,11 @@ static int verify_raw(
 		return -EKEYREJECTED;
 	cleanup_with(buf_done) struct buf der = buf_init(1024);
 	int r = ecdsa_raw_to_der(sig, size, &der);
-	return r < 0 ? r : verify_native(k, info, in, buf_slice(&der));
+	if (r < 0)
+		return r;
+	return k->ready && info == info_for(k, k->ready_alg)
+		       ? verify_ready(k, info, in, buf_slice(&der))
+		       : verify_native(k, info, in, buf_slice(&der));
 }
 
 int pkey_verify(const struct pkey *k, enum sig_alg alg, struct slice in, struct slice sig)

@@ -252,6 +252,8 @@ static int read_vek(const struct inputs *in, const struct chain *c, struct snp_v
 			"the report is signed by a %s, but the certificate is for a %s",
 			in->kind == SNP_KEY_VLEK ? "VLEK" : "VCEK",
 			v->kind == SNP_KEY_VLEK ? "VLEK" : "VCEK");
+	if (r == 0)
+		r = pkey_prepare(v->key, SIG_ES384);
 	v->product = in->hint;
 	return check_errno(result, "signing certificate", r, &e);
 }
