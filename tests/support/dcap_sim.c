@@ -115,15 +115,19 @@ int dcap_sim_new_platform(struct dcap_sim *s)
 	return s->pck ? 0 : -EIO;
 }
 
+void dcap_sim_change(struct dcap_sim *s, const struct dcap_sim_options *o)
+{
+	s->o = *o;
+	if (s->o.now == 0)
+		s->o.now = DCAP_SIM_NOW;
+}
+
 struct dcap_sim *dcap_sim_new(const struct dcap_sim_options *o)
 {
 	struct dcap_sim *s = calloc(1, sizeof(*s));
 	if (!s)
 		return NULL;
-	if (o)
-		s->o = *o;
-	if (s->o.now == 0)
-		s->o.now = DCAP_SIM_NOW;
+	dcap_sim_change(s, o ? o : &(struct dcap_sim_options){0});
 	s->pck_serial = SERIAL_PCK - 1;
 	memset(s->mr_signer, 0xA5, sizeof(s->mr_signer));
 	if (make_authorities(s) < 0 || dcap_sim_new_platform(s) < 0) {

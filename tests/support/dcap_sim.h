@@ -33,6 +33,8 @@ struct dcap_sim;
 /** dcap_sim_new() - a new world with new keys; NULL on failure. @o may be NULL. */
 struct dcap_sim *dcap_sim_new(const struct dcap_sim_options *o);
 void dcap_sim_free(struct dcap_sim *s);
+/** dcap_sim_change() - publish according to @o from now on; certificates stay as they were made */
+void dcap_sim_change(struct dcap_sim *s, const struct dcap_sim_options *o);
 DEFINE_CLEANUP(struct dcap_sim *, dcap_sim_free);
 /** dcap_sim_new_platform() - another machine of the same vendor: new PCK certificate and keys */
 must_check int dcap_sim_new_platform(struct dcap_sim *s);

@@ -495,6 +495,49 @@ static void test_caches(void **state)
 }
 
 /* The cached platform is checked against the list of the day. */
+/* Claims are remembered with a platform: other collateral and other rows must make other claims. */
+static void test_claims_follow_collateral(void **state)
+{
+	static const struct {
+		struct dcap_sim_options o;
+		uint8_t module_svn;
+		const char *status;
+		size_t advisories;
+		json_int_t number;
+	} steps[] = {
+		{{0}, 5, "UpToDate", 0, 18},
+		{{.advisory = "INTEL-SA-1", .tcb_status = "SWHardeningNeeded"}, 5,
+			"SWHardeningNeeded", 1, 18},
+		{{0}, 5, "UpToDate", 0, 18},
+		{{0}, 3, "OutOfDate", 1, 18},
+		{{0}, 5, "UpToDate", 0, 18},
+		{{.extra_number = 4}, 5, "UpToDate", 0, 22},
+	};
+	struct world w = new_world(NULL);
+
+	for (size_t round = 0; round < 3; round++) {
+		for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
+			struct dcap_sim_report r = report_of(4, 2);
+			struct evidence_result result = {0};
+			r.module_svn = steps[i].module_svn;
+			dcap_sim_change(w.sim, &steps[i].o);
+			assert_int_equal(dcap_sim_publish(w.sim, w.store), 0);
+			assert_int_equal(verify(&w, &r, SLICE_EMPTY, &result), EVIDENCE_ACCEPT);
+			assert_string_equal(claim(&result, "tcb_status"), steps[i].status);
+			assert_int_equal(
+				json_array_size(json_object_get(result.claims, "advisory_ids")),
+				steps[i].advisories);
+			assert_int_equal(
+				json_integer_value(json_object_get(result.claims, "tcb_eval_num")),
+				steps[i].number);
+			/* What a caller does with its claims is not seen by the next. */
+			assert_int_equal(json_object_clear(result.claims), 0);
+			evidence_result_done(&result);
+		}
+	}
+	world_done(&w);
+}
+
 static void test_revocation_after_caching(void **state)
 {
 	struct world later = new_world(&(struct dcap_sim_options){.revoked_pck = true});
@@ -636,6 +679,7 @@ int main(void)
 		cmocka_unit_test(test_flips_in_chain),
 		cmocka_unit_test(test_flips_in_collateral),
 		cmocka_unit_test(test_caches),
+		cmocka_unit_test(test_claims_follow_collateral),
 		cmocka_unit_test(test_revocation_after_caching),
 		cmocka_unit_test(test_event_logs),
 		cmocka_unit_test(test_agent_log_forms),

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/enc.h"
 #include "evidence/dcap_internal.h"
-#include "fmt/json.h"
 
 /* SHA-256 of the SubjectPublicKeyInfo of "Intel SGX Root CA", the production key. */
 static const struct digest g_intel_root = {
@@ -248,63 +247,10 @@ int dcap_check_collateral(struct dcap *d, const struct dcap_collateral *c,
 		r = check_level(p, s, &out->quote, result, &out->match);
 	if (r < 0)
 		return r;
+	out->said = &p->said;
+	out->statement_id = s->id;
 	out->root_crl_number = s->root_crl_number;
 	out->pck_crl_number = s->pck_crl_number;
 	out->evaluation_number = MIN(s->info->evaluation_number, s->identity->evaluation_number);
 	return 0;
-}
-
-static int put_date(json_t *o, const char *name, int64_t at)
-{
-	char text[RFC3339_SIZE];
-	return json_set_str(o, name, rfc3339_format(at, text));
-}
-
-static int put_platform(const struct dcap_outcome *o, json_t *claims)
-{
-	static const char *const types[] = {"Standard", "Scalable", "Scalable with Integrity"};
-	const struct pck_info *p = o->pck;
-
-	int r = json_set_hex(claims, "platform_provider_id", slice_of(p->ppid, sizeof(p->ppid)));
-	if (r == 0)
-		r = json_set_str(claims, "sgx_type",
-			p->sgx_type < ARRAY_COUNT(types) ? types[p->sgx_type] : "Unknown");
-	if (r == 0 && p->has_platform_instance)
-		r = json_set_hex(claims, "platform_instance_id",
-			slice_of(p->platform_instance, sizeof(p->platform_instance)));
-	if (r == 0 && p->sgx_type > 0 && p->has_configuration) {
-		r = json_set_bool(claims, "is_dynamic_platform", p->dynamic_platform);
-		if (r == 0)
-			r = json_set_bool(claims, "is_cached_keys", p->cached_keys);
-		if (r == 0)
-			r = json_set_bool(claims, "is_smt_enabled", p->smt_enabled);
-	}
-	return r == 0 ? json_set_hex(claims, "root_key_id", digest_slice(&o->root_key_id)) : r;
-}
-
-int dcap_claims(const struct dcap_outcome *o, json_t *claims)
-{
-	const struct tcb_level *level = o->match.tdx_level ? o->match.tdx_level : o->match.platform;
-
-	int r = json_set_str(claims, "tcb_status", tcb_status_name(o->match.status));
-	/* Expired collateral never gets here. */
-	if (r == 0)
-		r = json_set_str(claims, "collateral_expiration_status", "0");
-	if (r == 0)
-		r = json_set_take(claims, "advisory_ids", tcb_advisories(&o->match));
-	if (r == 0 && level)
-		r = put_date(claims, "tcb_date", level->date);
-	if (r == 0)
-		r = put_date(claims, "earliest_issue_date", o->earliest_issue);
-	if (r == 0)
-		r = put_date(claims, "latest_issue_date", o->latest_issue);
-	if (r == 0)
-		r = put_date(claims, "earliest_expiration_date", o->earliest_expiration);
-	if (r == 0)
-		r = json_set_int(claims, "pck_crl_num", o->pck_crl_number);
-	if (r == 0)
-		r = json_set_int(claims, "root_ca_crl_num", o->root_crl_number);
-	if (r == 0)
-		r = json_set_int(claims, "tcb_eval_num", o->evaluation_number);
-	return r == 0 ? put_platform(o, claims) : r;
 }

@@ -49,6 +49,7 @@ struct dcap_options {
 	size_t root_count;
 };
 
+struct dcap_said;
 /** struct dcap_outcome - what a good quote says; views live until the next call on the verifier */
 struct dcap_outcome {
 	struct sgx_quote quote; /* borrowed from the input */
@@ -57,6 +58,8 @@ struct dcap_outcome {
 	int64_t earliest_issue, latest_issue, earliest_expiration;
 	int64_t root_crl_number, pck_crl_number, evaluation_number;
 	struct digest root_key_id; /* SHA-384 of the root's public point */
+	struct dcap_said *said;	   /* claims made before about this platform, by which collateral */
+	uint64_t statement_id;
 };
 
 /* A verifier with its caches. For one thread. */
@@ -93,5 +96,10 @@ must_check int dcap_check_parsed(struct dcap *d, const struct sgx_quote *quote,
 must_check int dcap_check_collateral(struct dcap *d, const struct dcap_collateral *c,
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_outcome *outcome);
 
-/** dcap_claims() - add the claims that SGX and TDX share, e.g. tcb_status. Return: 0, -ENOMEM. */
+/**
+ * dcap_claims() - add the claims that SGX and TDX share, e.g. tcb_status
+ * @o: of dcap_check_collateral()
+ * @claims: takes references to values that others hold, too: add and remove members, but change none
+ * Return: 0, -ENOMEM.
+ */
 must_check int dcap_claims(const struct dcap_outcome *o, json_t *claims);

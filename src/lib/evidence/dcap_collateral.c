@@ -247,7 +247,7 @@ int dcap_statement_get(struct dcap *d, const struct dcap_collateral *c,
 	cleanup(dcap_statement_free) struct dcap_statement *s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->used = ++d->clock;
+	s->id = s->used = ++d->clock;
 	int r = check_tcb_info(s, c, result);
 	if (r == 0)
 		r = check_identity(s, c, result);

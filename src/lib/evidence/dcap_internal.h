@@ -28,6 +28,18 @@ struct dcap_authority {
 	struct dcap_period ca_period, root_period;
 };
 
+/**
+ * struct dcap_said - claims that were made about a platform: they follow from its certificate, from
+ * the collateral and from the rows of it that matched, so that most quotes repeat those of the last
+ * @claims: NULL before the first; the values are shared with all who asked
+ */
+struct dcap_said {
+	uint64_t statement_id;
+	struct tcb_match match;
+	json_t *claims;
+};
+void dcap_said_done(struct dcap_said *s);
+
 /** struct dcap_platform - the checked QE part of quotes: chain, QE report, bound attestation key */
 struct dcap_platform {
 	uint8_t *bytes; /* what was checked: QE part, then the separate PCK chain */
@@ -38,6 +50,7 @@ struct dcap_platform {
 	enum dcap_ca ca_kind;
 	struct pck_info info;
 	struct dcap_period periods[3];
+	struct dcap_said said;
 	uint64_t used; /* for eviction */
 };
 
@@ -50,6 +63,7 @@ struct dcap_signer {
 
 /** struct dcap_statement - checked collateral */
 struct dcap_statement {
+	uint64_t id;	  /* never given to another */
 	struct buf bytes; /* what was checked, all members one after the other with their sizes */
 	struct dcap_signer tcb_signer, qe_signer;
 	struct tcb_info *info;
@@ -63,6 +77,8 @@ struct dcap_statement {
 
 struct dcap {
 	struct dcap_platform *platforms[DCAP_PLATFORMS_MAX];
+	uint64_t platform_tags
+		[DCAP_PLATFORMS_MAX]; /* how their bytes begin: all must be looked at */
 	struct dcap_statement *statements[DCAP_STATEMENTS_MAX];
 	struct dcap_authority authorities[DCAP_AUTHORITIES_MAX];
 	size_t next_authority; /* overwritten in turn: there are two CAs in the world */

@@ -13,6 +13,7 @@ void dcap_platform_free(struct dcap_platform *p)
 	cert_free(p->ca);
 	cert_free(p->root);
 	pkey_free(p->attestation_key);
+	dcap_said_done(&p->said);
 	free(p);
 }
 
@@ -20,6 +21,14 @@ static bool same_bytes(const struct dcap_platform *p, const struct sgx_quote *q,
 {
 	return slice_eq(slice_of(p->bytes, p->qe_size), q->qe_part) &&
 	       slice_eq(slice_of(p->bytes + p->qe_size, p->chain_size), chain);
+}
+
+/* The QE part begins with the attestation key. */
+static uint64_t tag_of(const struct sgx_quote *q)
+{
+	uint64_t tag = 0;
+	memcpy(&tag, q->qe_part.data, MIN(q->qe_part.size, sizeof(tag)));
+	return tag;
 }
 
 static int check_qe_signature(
@@ -59,7 +68,8 @@ static int check_key(struct dcap_platform *p, const struct sgx_quote *q)
 {
 	uint8_t point[65] = {4};
 	memcpy(point + 1, q->attestation_key.data, 64);
-	return pkey_from_ec_point(KEY_P256, slice_of(point, sizeof(point)), &p->attestation_key);
+	int r = pkey_from_ec_point(KEY_P256, slice_of(point, sizeof(point)), &p->attestation_key);
+	return r == 0 ? pkey_prepare(p->attestation_key, SIG_ES256) : r;
 }
 
 static int check_platform(struct dcap *d, struct dcap_platform *p, const struct sgx_quote *q,
@@ -96,14 +106,14 @@ static int note_known(
 }
 
 /* A free place, or that of the platform which was not seen for longest. */
-static struct dcap_platform **place_for(struct dcap *d)
+static size_t place_for(const struct dcap *d)
 {
-	struct dcap_platform **oldest = &d->platforms[0];
+	size_t oldest = 0;
 	for (size_t i = 0; i < DCAP_PLATFORMS_MAX; i++) {
 		if (!d->platforms[i])
-			return &d->platforms[i];
-		if (d->platforms[i]->used < (*oldest)->used)
-			oldest = &d->platforms[i];
+			return i;
+		if (d->platforms[i]->used < d->platforms[oldest]->used)
+			oldest = i;
 	}
 	return oldest;
 }
@@ -119,20 +129,23 @@ static int remember(
 		memcpy(p->bytes + q->qe_part.size, chain.data, chain.size);
 	p->qe_size = q->qe_part.size;
 	p->chain_size = chain.size;
-	struct dcap_platform **place = place_for(d);
-	if (d->current == *place)
+	size_t place = place_for(d);
+	if (d->current == d->platforms[place])
 		d->current = NULL;
-	dcap_platform_free(*place);
-	*place = p;
+	dcap_platform_free(d->platforms[place]);
+	d->platforms[place] = p;
+	d->platform_tags[place] = tag_of(q);
 	return 0;
 }
 
 int dcap_platform_get(struct dcap *d, const struct sgx_quote *q, struct slice pck_chain,
 	const struct dcap_options *o, struct evidence_result *result, struct dcap_platform **ret)
 {
+	uint64_t tag = tag_of(q);
+
 	for (size_t i = 0; i < DCAP_PLATFORMS_MAX; i++) {
 		struct dcap_platform *p = d->platforms[i];
-		if (!p || !same_bytes(p, q, pck_chain))
+		if (!p || d->platform_tags[i] != tag || !same_bytes(p, q, pck_chain))
 			continue;
 		p->used = ++d->clock;
 		*ret = p;

@@ -7,7 +7,11 @@
 #define REPORT_DATA_MIN 32
 #define REPORT_DATA_MAX 64
 
-#define PASSED_NOTES 128
+#define PASSED_NOTES_BITS 8
+#define PASSED_NOTES (1u << PASSED_NOTES_BITS)
+#define NOTE_PLACES 4 /* that are looked at for one */
+#define NOTE_NAME_MAX 64
+#define NOTE_TEXT_MAX 64
 #define CHECK_BYTES_MAX 256 /* bytes that a note shows */
 
 static const struct evidence_tee g_tees[] = {
@@ -52,49 +56,86 @@ void evidence_result_done(struct evidence_result *r)
 }
 
 /*
- * {"name": @name, "ok": true}: most notes of most verifications. They are shared and never changed.
- * Return: a new reference; NULL on ENOMEM.
+ * Most notes of most verifications are of checks that passed, and say the same each time. They are
+ * made once, shared, and never changed. What is different in every session (report data) is longer
+ * than NOTE_TEXT_MAX; should a place be taken by another note, this one is made anew.
  */
-static json_t *passed_note(const char *name)
-{
-	static struct {
-		char name[64];
-		json_t *note;
-	} known[PASSED_NOTES];
-	size_t at = 0;
+struct passed_note {
+	char name[NOTE_NAME_MAX], expected[NOTE_TEXT_MAX], actual[NOTE_TEXT_MAX];
+	bool has_expected, has_actual;
+	json_t *note;
+};
 
-	for (const char *p = name; *p; p++)
-		at = at * 31 + (uint8_t)*p;
-	for (size_t i = 0; i < PASSED_NOTES; i++) {
-		size_t k = (at + i) % PASSED_NOTES;
-		if (!known[k].note) {
-			if (str_copy(known[k].name, sizeof(known[k].name), name) < 0)
-				break;
-			known[k].note = json_pack("{s:s, s:b}", "name", name, "ok", 1);
-			return json_incref(known[k].note);
-		}
-		if (streq(known[k].name, name))
-			return json_incref(known[k].note);
+static bool is_note(
+	const struct passed_note *k, const char *name, const char *expected, const char *actual)
+{
+	return k->note && k->has_expected == !!expected && k->has_actual == !!actual &&
+	       streq(k->name, name) && (!expected || streq(k->expected, expected)) &&
+	       (!actual || streq(k->actual, actual));
+}
+
+/* Return: false, and @k is as it was, when a text is too long to be kept. */
+static bool keep_note(struct passed_note *k, const char *name, const char *expected,
+	const char *actual, json_t *note)
+{
+	struct passed_note fresh = {.has_expected = expected, .has_actual = actual};
+
+	if (str_copy(fresh.name, sizeof(fresh.name), name) < 0 ||
+		str_copy(fresh.expected, sizeof(fresh.expected), expected ? expected : "") < 0 ||
+		str_copy(fresh.actual, sizeof(fresh.actual), actual ? actual : "") < 0)
+		return false;
+	json_decref(k->note);
+	*k = fresh;
+	k->note = json_incref(note);
+	return true;
+}
+
+static json_t *make_note(
+	const char *name, bool ok, const char *expected, const char *actual, const char *detail)
+{
+	json_t *note = json_object();
+	int e = json_set_str(note, "name", name);
+	if (e == 0)
+		e = json_set_bool(note, "ok", ok);
+	if (e == 0 && expected)
+		e = json_set_str(note, "expected", expected);
+	if (e == 0 && actual)
+		e = json_set_str(note, "actual", actual);
+	if (e == 0 && detail)
+		e = json_set_str(note, "detail", detail);
+	if (e == 0)
+		return note;
+	json_decref(note);
+	return NULL;
+}
+
+/* Return: a new reference; NULL on ENOMEM. */
+static json_t *passed_note(const char *name, const char *expected, const char *actual)
+{
+	static struct passed_note known[PASSED_NOTES];
+	/* Nearly all names are literals, so that their addresses tell them apart. */
+	size_t at = (uint32_t)((uintptr_t)name * 0x9E3779B1u) >> (32 - PASSED_NOTES_BITS);
+	struct passed_note *place = &known[at];
+
+	for (size_t i = 0; i < NOTE_PLACES; i++) {
+		place = &known[(at + i) % PASSED_NOTES];
+		if (is_note(place, name, expected, actual))
+			return json_incref(place->note);
+		if (!place->note)
+			break;
 	}
-	return json_pack("{s:s, s:b}", "name", name, "ok", 1);
+	json_t *note = make_note(name, true, expected, actual, NULL);
+	if (note)
+		(void)keep_note(place, name, expected, actual, note);
+	return note;
 }
 
 int check_note(struct evidence_result *r, const char *name, bool ok, const char *expected,
 	const char *actual, const char *detail)
 {
-	if (ok && !expected && !actual && !detail)
-		return json_array_append_new(r->checks, passed_note(name)) < 0 ? -ENOMEM : 0;
-	json_t *check = json_object();
-	int e = json_set_str(check, "name", name);
-	if (e == 0)
-		e = json_set_bool(check, "ok", ok);
-	if (e == 0 && expected)
-		e = json_set_str(check, "expected", expected);
-	if (e == 0 && actual)
-		e = json_set_str(check, "actual", actual);
-	if (e == 0 && detail)
-		e = json_set_str(check, "detail", detail);
-	if (json_array_append_new(r->checks, check) < 0 || e < 0)
+	json_t *note = ok && !detail ? passed_note(name, expected, actual)
+				     : make_note(name, ok, expected, actual, detail);
+	if (json_array_append_new(r->checks, note) < 0)
 		return -ENOMEM;
 	if (!ok && r->reason[0] == 0)
 		snprintf(r->reason, sizeof(r->reason), "%s: %s", name,
@@ -107,7 +148,7 @@ int check_passed(struct evidence_result *r, const char *const *names, size_t cou
 	if (!*cache) {
 		json_t *notes = json_array();
 		for (size_t i = 0; i < count; i++) {
-			if (json_array_append_new(notes, passed_note(names[i])) < 0) {
+			if (json_array_append_new(notes, passed_note(names[i], NULL, NULL)) < 0) {
 				json_decref(notes);
 				return -ENOMEM;
 			}

@@ -141,6 +141,7 @@ static int put_quote(json_t *claims, const struct sgx_quote *q)
 	return r;
 }
 
+/* Of the few combinations there are, each is one object, which is shared and never changed. */
 static int put_attributes(json_t *claims, const struct td_report *td)
 {
 	static const struct {
@@ -153,11 +154,21 @@ static int put_attributes(json_t *claims, const struct td_report *td)
 		{"key_locker", TD_ATTRIBUTE_KL},
 		{"perfmon", TD_ATTRIBUTE_PERFMON},
 	};
-	json_t *o = json_object();
-	int r = json_set_take(claims, "td_attributes", o);
-	for (size_t i = 0; r == 0 && i < ARRAY_COUNT(bits); i++)
-		r = json_set_bool(o, bits[i].name, sgx_bit(td->td_attributes, bits[i].bit));
-	return r;
+	static json_t *known[1 << ARRAY_COUNT(bits)];
+	size_t which = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(bits); i++)
+		which |= (size_t)sgx_bit(td->td_attributes, bits[i].bit) << i;
+	if (!known[which]) {
+		cleanup(json_decref) json_t *o = json_object();
+		for (size_t i = 0; r == 0 && i < ARRAY_COUNT(bits); i++)
+			r = json_set_bool(o, bits[i].name, which >> i & 1);
+		if (r < 0)
+			return r;
+		known[which] = steal_ptr(o);
+	}
+	return json_set_take(claims, "td_attributes", json_incref(known[which]));
 }
 
 int tdx_claims(const struct dcap_outcome *o, json_t *claims)
