@@ -22,6 +22,17 @@ static void evaluate(struct slice in)
 		abort();
 }
 
+static void plugin(struct slice in)
+{
+	cleanup_with(buf_done) struct buf body = buf_init(0);
+	int32_t status = 0;
+	bool flag = false;
+
+	(void)!proto_read_plugin_answer(in, &status, &body, NULL);
+	(void)!proto_read_plugin_admin(in, &flag, NULL);
+	(void)!proto_read_plugin_encrypted(in, &flag, NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice in = slice_of(data + 1, size ? size - 1 : 0);
@@ -30,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 8) {
+	switch (data[0] % 9) {
 	case 0:
 		evaluate(in);
 		break;
@@ -51,6 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 6:
 		(void)!proto_read_value(in, &j, NULL);
+		break;
+	case 7:
+		plugin(in);
 		break;
 	default:
 		(void)!proto_read_token(in, &text, NULL);

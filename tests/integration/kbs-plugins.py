@@ -14,6 +14,7 @@ import uuid
 try:
     import cryptography  # noqa: F401, kbs_broker needs it
     import kbs_broker
+    from plugin_broker import ALLOW, actions, guest_of, metric, refused, set_policy, start
 except ImportError:
     kbs_broker = None
 
@@ -22,45 +23,6 @@ import services
 RESOURCE = '[[plugins]]\nname = "resource"\n'
 SAMPLE = '[[plugins]]\nname = "sample"\nitem = "x"\n'
 PATH = "/kbs/v0/resource/a/b/c"
-ALLOW = "package policy\nallow = true\n"
-
-
-def start(plugins, policy=ALLOW):
-    """With the sections @plugins instead of init's."""
-    broker = kbs_broker.Broker(sys.argv[1], sys.argv[2])
-
-    def edit(text):
-        old = re.search(r'\[\[plugins\]\]\n(?:[^\[\n].*\n)*', text)
-        return text.replace(old.group(0), plugins + "\n").replace(
-            'type = "coco_as_builtin"\n',
-            'type = "coco_as_builtin"\ninsecure_accept_sample = true\n')
-    broker.edit(edit)
-    broker.start()
-    set_policy(broker, policy)
-    return broker
-
-
-def set_policy(broker, text):
-    status, _, answer = kbs_broker.Client(broker, admin=True).call(
-        "POST", "/kbs/v0/resource-policy",
-        json.dumps({"policy": services.b64url(text.encode())}))
-    assert status == 200, answer
-
-
-def guest_of(broker, init_data=None, prefix=""):
-    guest = kbs_broker.Client(broker, prefix=prefix)
-    assert guest.attest(init_data), "not attested"
-    return guest
-
-
-def metric(broker, name):
-    _, _, text = kbs_broker.Client(broker).call("GET", "/metrics")
-    found = re.findall(r"^%s (\d+)$" % re.escape(name), text.decode(), re.M)
-    return int(found[0]) if found else None
-
-
-def refused(answer, status, variant):
-    assert answer[0] == status and variant in answer[2], answer
 
 
 def test_what_is_configured():
@@ -117,11 +79,6 @@ def provision(broker, message, prefix=""):
     status, _, answer = admin.call("POST", "/kbs/v0/provisioner/provision", json.dumps(message))
     assert status == 200, answer
     return json.loads(answer)
-
-
-def actions(broker):
-    _, _, answer = kbs_broker.Client(broker, admin=True).call("GET", "/kbs/v0/admin/audit")
-    return [e["action"] for e in json.loads(answer)]
 
 
 def test_provisioner():

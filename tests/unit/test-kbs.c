@@ -169,7 +169,8 @@ static void test_openapi(void **state)
 	static const char *const needs[] = {[NEED_NOTHING] = "",
 		[NEED_SESSION] = "session",
 		[NEED_TOKEN] = "session",
-		[NEED_ADMIN] = "admin"};
+		[NEED_ADMIN] = "admin",
+		[NEED_PLUGIN] = "admin"};
 	struct slice text = kbs_openapi();
 	json_t *doc = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
 	const json_t *paths = json_object_get(doc, "paths");
@@ -514,6 +515,8 @@ static void test_pool(void **state)
 #define CONFIG_VAULT                                                          \
 	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
 		      "vault_url = \"https://vault.example:8200\"\n"
+#define CONFIG_EXTERNAL "[[plugins]]\nname = \"external\"\n"
+#define CONFIG_B(name, endpoint) "{name = \"" name "\", endpoint = \"" endpoint "\"}"
 #define CONFIG_POSTGRES                                    \
 	"[storage_backend]\nstorage_type = \"Postgres\"\n" \
 	"[storage_backend.backends.postgres]\ndb = \"husk\"\nusername = \"husk\"\n"
@@ -567,6 +570,26 @@ static void test_config(void **state)
 		{CONFIG_BASE "[[plugins]]\nname = \"sample\"\nitems = \"x\"\n", -EINVAL,
 			"not a known key"},
 		{CONFIG_BASE "[[plugins]]\nname = \"vault\"", -EOPNOTSUPP, "vault"},
+		{CONFIG_BASE CONFIG_EXTERNAL "", -EINVAL, "at least one"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = {}", -EINVAL, "array of tables"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [1]", -EINVAL, "array of tables"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [" CONFIG_B("a", "http://x:1") "]", 0,
+			NULL},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [" CONFIG_B(
+			 "a", "http://x:1") "," CONFIG_B("a", "http://y:1") "]",
+			-EINVAL, "twice"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [" CONFIG_B("a/b", "http://x:1") "]",
+			-EINVAL, "A-Za-z"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [" CONFIG_B("a", "https://x:1") "]",
+			-EINVAL, "ca_cert_path"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [" CONFIG_B("a", "unix:x") "]", -EINVAL,
+			"endpoint"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [{name = \"a\"}]", -EINVAL, "endpoint"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [{tls_mode = \"x\"}]", -EINVAL,
+			"not a known key"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [{timeout_ms = 30000}]", -EINVAL,
+			"from 1 to 25000"},
+		{CONFIG_BASE CONFIG_EXTERNAL "backends = [{name = 1}]", -EINVAL, "string"},
 		{CONFIG_BASE "[[plugins]]\nname = \"provisioner\"", 0, NULL},
 		{CONFIG_BASE "[[plugins]]\nname = \"provisioner\"\nkey_length = 8", -EINVAL,
 			"from 22"},

@@ -189,6 +189,42 @@ static void test_small_messages(void **state)
 	assert_int_equal(proto_read_token(SLICE_LIT("\x08\x01"), &text, NULL), -EBADMSG);
 }
 
+static void test_plugin(void **state)
+{
+	cleanup_with(buf_done) struct buf bytes = buf_init(0), body = buf_init(0);
+	json_t *path = json_pack("[s, s]", "a", "b"), *query = json_pack("{s:s}", "k", "v");
+	static const char golden_request[] = "\x0a\x02\x00\xff\x12\x06\x0a\x01k\x12\x01v\x1a\x01"
+					     "a\x1a\x01"
+					     "b\x22\x04POST";
+	static const uint8_t answer[] = "\x0a\x03"
+					"abc\x10\xc8\x01\x1a\x04text";
+	struct slice whole = slice_of(answer, sizeof(answer) - 1);
+	int32_t status = -1;
+	bool flag = false;
+
+	assert_int_equal(proto_put_plugin(&bytes, "POST", path, query, slice_of("\0\xff", 2)), 0);
+	assert_int_equal(bytes.size, sizeof(golden_request) - 1);
+	assert_memory_equal(bytes.data, golden_request, bytes.size);
+	json_decref(path);
+	json_decref(query);
+	assert_int_equal(proto_read_plugin_answer(whole, &status, &body, NULL), 0);
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_str(&body), "abc");
+	/* Every truncation is malformed, or ends between two fields. */
+	for (size_t n = 0; n < whole.size; n++) {
+		int r = proto_read_plugin_answer(slice_cut(whole, 0, n), &status, &body, NULL);
+
+		assert_int_equal(r, n == 0 || n == 5 || n == 8 ? 0 : -EBADMSG);
+	}
+	assert_int_equal(proto_read_plugin_admin(SLICE_EMPTY, &flag, NULL), 0);
+	assert_false(flag);
+	assert_int_equal(proto_read_plugin_admin(SLICE_LIT("\x08\x01"), &flag, NULL), 0);
+	assert_true(flag);
+	assert_int_equal(proto_read_plugin_encrypted(SLICE_LIT("\x08\x02"), &flag, NULL), 0);
+	assert_true(flag);
+	assert_int_equal(proto_read_plugin_encrypted(SLICE_LIT("\x08"), &flag, NULL), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_value),
 		cmocka_unit_test(test_small_messages),
+		cmocka_unit_test(test_plugin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

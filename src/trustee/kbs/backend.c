@@ -14,7 +14,6 @@
 #include "fmt/json.h"
 #include "net/http_client.h"
 #include "net/ipc.h"
-#include "net/sandbox.h"
 #include "trustee/kbs/kv.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
@@ -84,14 +83,9 @@ static int read_roots(const struct kbs_config *c, struct buf *out, struct err *r
 	return r < 0 ? r : buf_error(out);
 }
 
-/* Names are looked up and roots of trust read when a connection is made. */
 static int start(struct backend *b, const struct kbs_config *c, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf roots = buf_init(PEM_MAX);
-	static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/ssl",
-		"/usr/lib/ssl", "/usr/share/ca-certificates"};
-	struct sandbox_path paths[ARRAY_COUNT(files)];
-	size_t count = 0;
 	int r = read_roots(c, &roots, reterr);
 	const struct http_client_options o = {.roots_pem = buf_slice(&roots),
 		.insecure_skip_tls_verify = !c->resource.verify_ssl,
@@ -100,14 +94,7 @@ static int start(struct backend *b, const struct kbs_config *c, struct err *rete
 
 	if (r == 0)
 		r = http_client_new(&o, &b->http, reterr);
-	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
-		if (access(files[i], R_OK) == 0)
-			paths[count++] = (struct sandbox_path){files[i], SANDBOX_READ};
-	}
-	return r == 0 ? role_confine(c, "backend", paths, count,
-				SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES,
-				reterr)
-		      : r;
+	return r == 0 ? role_confine_network(c, "backend", reterr) : r;
 }
 
 int role_backend(const struct kbs_config *c)

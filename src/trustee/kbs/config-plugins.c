@@ -28,6 +28,11 @@ static const struct key g_provisioner[] = {
 	STR("name", plugin_name, NULL),
 	NUM("key_length", provisioner.key_length, 22, 4096, 32),
 };
+static const struct key g_external[] = {
+	STR("name", plugin_name, NULL),
+	NUM("connections", external.connections, 1, CONFIG_EXTERNAL_MAX, 4),
+	TABLES("backends"),
+};
 
 unsigned kbs_config_backends(const struct kbs_config *c)
 {
@@ -120,6 +125,81 @@ static int read_provisioner(const json_t *item, struct kbs_config *c, struct err
 	return config_read_section(SECTION("[plugins]", g_provisioner), item, c, reterr);
 }
 
+#define NAME_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+static int check_external(
+	const struct kbs_config *c, const struct config_external *b, struct err *reterr)
+{
+	bool tls = b->endpoint && str_starts(b->endpoint, "https://");
+
+	if (!b->name || !b->name[0] || b->name[strspn(b->name, NAME_CHARS)])
+		return config_bad(
+			reterr, "[plugins.backends]", "name", "must be there, of [A-Za-z0-9_.-]");
+	for (const struct config_external *other = c->external.backends; other < b; other++) {
+		if (streq(other->name, b->name))
+			return err_set(
+				reterr, -EINVAL, "[[plugins.backends]] %s is there twice", b->name);
+	}
+	if (!b->endpoint || (!tls && !str_starts(b->endpoint, "http://")))
+		return config_bad(reterr, "[plugins.backends]", "endpoint",
+			"must be http://HOST:PORT or https://HOST:PORT");
+	/* As upstream: who certifies a plugin is said, the system's roots do not count. */
+	if (tls != (b->ca_cert_path != NULL))
+		return config_bad(reterr, "[plugins.backends]", "ca_cert_path",
+			"is needed for https:// and out of place for http://");
+	return 0;
+}
+
+static int read_external_backend(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	struct config_external *b = &c->external.backends[c->external.count];
+	const char *name;
+	json_t *value;
+
+	if (c->external.count == CONFIG_EXTERNAL_MAX)
+		return err_set(
+			reterr, -EINVAL, "[[plugins.backends]] more than %d", CONFIG_EXTERNAL_MAX);
+	if (!json_is_object(item))
+		return config_bad(reterr, "[plugins]", "backends", "must be an array of tables");
+	b->timeout_ms = 10000;
+	json_object_foreach ((json_t *)(uintptr_t)item, name, value) {
+		const char **text = streq(name, "name")		  ? &b->name
+				    : streq(name, "endpoint")	  ? &b->endpoint
+				    : streq(name, "ca_cert_path") ? &b->ca_cert_path
+								  : NULL;
+		json_int_t ms = json_integer_value(value);
+
+		if (text) {
+			*text = json_string_value(value);
+			if (!*text)
+				return config_bad(
+					reterr, "[plugins.backends]", name, "must be a string");
+		} else if (!streq(name, "timeout_ms")) {
+			return config_bad(reterr, "[plugins.backends]", name,
+				"is not a known key: see husk-kbs(5) for the list");
+		} else if (ms < 1 || ms > 25000) {
+			return config_bad(reterr, "[plugins.backends]", name,
+				"must be a number from 1 to 25000");
+		} else {
+			b->timeout_ms = (uint32_t)ms;
+		}
+	}
+	c->external.count++;
+	return check_external(c, b, reterr);
+}
+
+static int read_external(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	const json_t *list = json_object_get(item, "backends");
+	int r = config_read_section(SECTION("[plugins]", g_external), item, c, reterr);
+
+	if (r == 0 && json_array_size(list) == 0)
+		return config_bad(reterr, "[plugins]", "backends", "must name at least one");
+	for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
+		r = read_external_backend(json_array_get(list, i), c, reterr);
+	return r;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const json_t *item, struct kbs_config *c, struct err *reterr);
@@ -127,6 +207,7 @@ static const struct {
 	[PLUGIN_RESOURCE] = {"resource", read_resource},
 	[PLUGIN_SAMPLE] = {"sample", read_sample},
 	[PLUGIN_PROVISIONER] = {"provisioner", read_provisioner},
+	[PLUGIN_EXTERNAL] = {"external", read_external},
 };
 
 const char *kbs_plugin_name(enum kbs_plugin plugin)

@@ -63,6 +63,10 @@ static int read_key(const struct section *sec, const struct key *k, const json_t
 		if (!json_is_object(value))
 			return config_bad(reterr, sec->name, k->name, "must be a table");
 		return 0;
+	case KEY_TABLES:
+		if (!json_is_array(value))
+			return config_bad(reterr, sec->name, k->name, "must be an array of tables");
+		return 0;
 	case KEY_UNSUPPORTED:
 		return err_at(reterr, -EOPNOTSUPP, ERR_NO_OFFSET, k->name,
 			"[%s] %s is not supported: %s", sec->name, k->name, k->text);

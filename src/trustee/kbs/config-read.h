@@ -5,7 +5,7 @@
  */
 #include "trustee/kbs/config.h"
 
-enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_UNSUPPORTED };
+enum key_type { KEY_STR, KEY_BOOL, KEY_U32, KEY_LIST, KEY_TABLE, KEY_TABLES, KEY_UNSUPPORTED };
 
 struct key {
 	const char *name;
@@ -42,6 +42,11 @@ struct section {
 #define TABLE(n)                             \
 	{                                    \
 		.name = n, .type = KEY_TABLE \
+	}
+/* An array of tables, which its reader looks into. */
+#define TABLES(n)                             \
+	{                                     \
+		.name = n, .type = KEY_TABLES \
 	}
 #define UNSUPPORTED(n, why)                                     \
 	{                                                       \

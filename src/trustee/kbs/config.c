@@ -311,6 +311,25 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 	return r < 0 ? r : read_rvps(rvps, c, reterr);
 }
 
+unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
+{
+	switch (kind) {
+	case WORKER_VERIFIER:
+		return c->husk.verifiers;
+	case WORKER_REMOTE:
+		return kbs_config_remotes(c);
+	case WORKER_BACKEND:
+		return kbs_config_backends(c);
+	case WORKER_EXTERNAL:
+		return c->plugins[PLUGIN_EXTERNAL] ? c->external.connections : 0;
+	case WORKER_FETCHER:
+		return c->collateral.fetch ? 1 : 0;
+	case WORKER_KINDS_:
+		break;
+	}
+	return 0;
+}
+
 unsigned kbs_config_remotes(const struct kbs_config *c)
 {
 	bool needed = c->as.mode != AS_BUILTIN || c->as.rvps_address;

@@ -25,12 +25,24 @@ enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
 
 #define CONFIG_REMOTES_MAX 16
 #define CONFIG_BACKENDS_MAX 16
+#define CONFIG_EXTERNAL_MAX 16 /* services, and processes that call them */
+
+/* Processes that work for the vault. They are numbered through, in this order. */
+enum worker_kind {
+	WORKER_VERIFIER,
+	WORKER_REMOTE,
+	WORKER_BACKEND,
+	WORKER_EXTERNAL,
+	WORKER_FETCHER,
+	WORKER_KINDS_,
+};
 
 /* What can be served below /kbs/v0/NAME; names and keys are in config-plugins.c. */
 enum kbs_plugin {
 	PLUGIN_RESOURCE,
 	PLUGIN_SAMPLE,
 	PLUGIN_PROVISIONER,
+	PLUGIN_EXTERNAL,
 	PLUGIN_COUNT_, /* and none of them */
 };
 
@@ -177,6 +189,16 @@ struct kbs_config {
 		uint32_t key_length; /* letters and digits */
 	} provisioner;
 	struct {
+		struct config_external {
+			const char *name;     /* in paths */
+			const char *endpoint; /* http:// or https:// */
+			const char *ca_cert_path;
+			uint32_t timeout_ms;
+		} backends[CONFIG_EXTERNAL_MAX];
+		size_t count;
+		uint32_t connections;
+	} external;
+	struct {
 		enum config_backend backend;
 		const char *name, *type;
 		const char *vault_url; /* without a slash at its end */
@@ -236,6 +258,8 @@ must_check int kbs_config_parse(struct slice toml, struct kbs_config *ret, struc
 /** kbs_config_from_json() - likewise from the parsed tree; takes its own reference on @root */
 must_check int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reterr);
 void kbs_config_done(struct kbs_config *c);
+/** kbs_config_workers() - how many processes of a kind there are */
+unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind);
 /** kbs_config_remotes() - how many processes talk to remote services; 0: there is none */
 unsigned kbs_config_remotes(const struct kbs_config *c);
 /** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */

@@ -15,7 +15,6 @@
 #include "net/grpc_client.h"
 #include "net/http_client.h"
 #include "net/ipc.h"
-#include "net/sandbox.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 #include "trustee/proto/proto.h"
@@ -255,22 +254,6 @@ static int set_up(struct remote *m, struct err *reterr)
 	return r;
 }
 
-/* Names are looked up and roots of trust read when a connection is made. */
-static int confine(const struct kbs_config *c, struct err *reterr)
-{
-	static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/ssl",
-		"/usr/lib/ssl", "/usr/share/ca-certificates"};
-	struct sandbox_path paths[ARRAY_COUNT(files)];
-	size_t count = 0;
-
-	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
-		if (access(files[i], R_OK) == 0)
-			paths[count++] = (struct sandbox_path){files[i], SANDBOX_READ};
-	}
-	return role_confine(c, "remote", paths, count,
-		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES, reterr);
-}
-
 int role_remote(const struct kbs_config *c)
 {
 	struct remote m = {.config = c, .out = buf_init_secret(WIRE_BODY_MAX)};
@@ -281,7 +264,7 @@ int role_remote(const struct kbs_config *c)
 	signal(SIGPIPE, SIG_IGN);
 	r = set_up(&m, &e);
 	if (r == 0)
-		r = confine(c, &e);
+		r = role_confine_network(c, "remote", &e);
 	while (r == 0) {
 		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
 		if (r == 0)

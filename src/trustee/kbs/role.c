@@ -35,6 +35,41 @@ int role_confine(const struct kbs_config *c, const char *role, const struct sand
 	return sandbox_calls(groups, reterr);
 }
 
+/* Names are looked up and roots of trust read when a connection is made. */
+int role_confine_network(const struct kbs_config *c, const char *role, struct err *reterr)
+{
+	static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/ssl",
+		"/usr/lib/ssl", "/usr/share/ca-certificates"};
+	struct sandbox_path paths[ARRAY_COUNT(files)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+		if (access(files[i], R_OK) == 0)
+			paths[count++] = (struct sandbox_path){files[i], SANDBOX_READ};
+	}
+	return role_confine(c, role, paths, count,
+		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES, reterr);
+}
+
+const char *role_worker_name(const struct kbs_config *c, unsigned index)
+{
+	static const char *const names[WORKER_KINDS_] = {[WORKER_VERIFIER] = "verifier",
+		[WORKER_REMOTE] = "remote",
+		[WORKER_BACKEND] = "backend",
+		[WORKER_EXTERNAL] = "external",
+		[WORKER_FETCHER] = "fetcher"};
+	int kind = 0;
+
+	for (; kind < WORKER_FETCHER; kind++) {
+		unsigned count = kbs_config_workers(c, (enum worker_kind)kind);
+
+		if (index < count)
+			break;
+		index -= count;
+	}
+	return names[kind];
+}
+
 int role_ready(void)
 {
 	const uint32_t tag = CONTROL_READY;
@@ -112,6 +147,7 @@ int role_main(const char *role)
 		{"remote", role_remote},
 		{"fetcher", role_fetcher},
 		{"backend", role_backend},
+		{"external", role_external},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
@@ -162,6 +198,12 @@ void role_warn(const struct kbs_config *c)
 			LOG_STR("option", c->resource.verify_ssl ? "vault_url" : "verify_ssl"),
 			LOG_STR("effect",
 				"Vault's token and secrets go to whoever poses as Vault"));
+	for (size_t i = 0; i < c->external.count; i++) {
+		if (str_starts(c->external.backends[i].endpoint, "http://"))
+			log_warn("kbs.insecure", LOG_STR("option", "endpoint"),
+				LOG_STR("backend", c->external.backends[i].name),
+				LOG_STR("effect", "what the plugin gives travels in the clear"));
+	}
 	if (c->husk.insecure_no_sandbox)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
 			LOG_STR("effect", "a break-in into one process is not contained"));

@@ -9,6 +9,7 @@
  *   verifier    evidence and policies; nothing else at all
  *   fetcher     asks vendors for collateral, when it is to; nothing but the network
  *   backend     resources that are in Vault KV; the network and Vault's token
+ *   external    calls to plugins that are other programs; the network
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
  * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
@@ -23,23 +24,17 @@ enum role_fd {
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-/* Workers of the vault: verifiers first, then remotes, then backends, then the fetcher. */
-#define WORKERS_MAX (64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + 1)
+#define WORKERS_MAX (64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + CONFIG_EXTERNAL_MAX + 1)
 static inline unsigned role_workers(const struct kbs_config *c)
 {
-	return c->husk.verifiers + kbs_config_remotes(c) + kbs_config_backends(c) +
-	       (c->collateral.fetch ? 1 : 0);
+	unsigned n = 0;
+
+	for (int kind = 0; kind < WORKER_KINDS_; kind++)
+		n += kbs_config_workers(c, (enum worker_kind)kind);
+	return n;
 }
-static inline const char *role_worker_name(const struct kbs_config *c, unsigned index)
-{
-	if (index < c->husk.verifiers)
-		return "verifier";
-	index -= c->husk.verifiers;
-	if (index < kbs_config_remotes(c))
-		return "remote";
-	index -= kbs_config_remotes(c);
-	return index < kbs_config_backends(c) ? "backend" : "fetcher";
-}
+/** role_worker_name() - the role of worker @index */
+const char *role_worker_name(const struct kbs_config *c, unsigned index);
 
 #define CONTROL_READY 0xFFFFFFFFu  /* "tag" of the message that says a role is up */
 #define CONTROL_RELOAD 0xFFFFFFFEu /* with a descriptor of a struct reload's JSON */
@@ -51,6 +46,7 @@ int role_verifier(const struct kbs_config *c);
 int role_remote(const struct kbs_config *c);
 int role_fetcher(const struct kbs_config *c);
 int role_backend(const struct kbs_config *c);
+int role_external(const struct kbs_config *c);
 /* @path: where the configuration is read again from, on SIGHUP */
 /* @path: what is read again on SIGHUP; NULL: nothing, a change takes a restart */
 int role_supervisor(const struct kbs_config *c, const char *path);
@@ -66,6 +62,9 @@ void role_warn(const struct kbs_config *c);
 struct sandbox_path;
 must_check int role_confine(const struct kbs_config *c, const char *role,
 	const struct sandbox_path *paths, size_t count, unsigned groups, struct err *reterr);
+/** role_confine_network() - likewise, of a role that connects to servers and looks up their names */
+must_check int role_confine_network(
+	const struct kbs_config *c, const char *role, struct err *reterr);
 /** role_log() - log as the configuration says, under the name of @program */
 void role_log(const struct kbs_config *c, const char *program);
 

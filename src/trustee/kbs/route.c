@@ -28,6 +28,10 @@ static const struct row g_rows[] = {
 	{"POST", "provisioner/provision", ROUTE_PLUGIN, NEED_ADMIN, false},
 	{"DELETE", "provisioner/provision/", ROUTE_PLUGIN, NEED_ADMIN, false},
 	{"GET", "provisioner/", ROUTE_PLUGIN, NEED_TOKEN, false},
+	{"GET", "external/", ROUTE_PLUGIN, NEED_PLUGIN, false},
+	{"POST", "external/", ROUTE_PLUGIN, NEED_PLUGIN, false},
+	{"PUT", "external/", ROUTE_PLUGIN, NEED_PLUGIN, false},
+	{"DELETE", "external/", ROUTE_PLUGIN, NEED_PLUGIN, false},
 	{"GET", "admin/why/", ROUTE_ADMIN_WHY, NEED_ADMIN, false},
 	{"GET", "admin/verdicts", ROUTE_ADMIN_VERDICTS, NEED_ADMIN, false},
 	{"GET", "admin/resources", ROUTE_ADMIN_RESOURCES, NEED_ADMIN, false},
@@ -182,6 +186,7 @@ static void match_kbs(const char *method, const char *path, struct kbs_target *t
 		}
 		t->route = g_rows[i].route;
 		t->need = g_rows[i].need;
+		(void)!str_copy(t->method, sizeof(t->method), method);
 		/* What a plugin is asked for is all that follows its name. */
 		if (t->route == ROUTE_PLUGIN) {
 			tail = path + strcspn(path, "/");

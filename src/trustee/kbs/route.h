@@ -66,6 +66,7 @@ enum route_need {
 	NEED_SESSION, /* the cookie of auth */
 	NEED_TOKEN,   /* attested session or bearer attestation token */
 	NEED_ADMIN,
+	NEED_PLUGIN, /* what the plugin says that this request needs: an admin or a token */
 };
 
 #define ROUTE_TARGET_MAX 4096
@@ -77,6 +78,7 @@ enum route_need {
  * struct kbs_target - a request target taken apart
  * @tenant: from the prefix /tenants/NAME before /kbs/v0/; "" for the default tenant
  * @need: what a caller must show
+ * @method: of a request to a plugin
  * @plugin: first element of the path below /kbs/v0/
  * @plugin_id: PLUGIN_COUNT_ when it is no plugin's name
  * @tail: percent-decoded rest of the path after the route's own part, of ROUTE_PLUGIN after the
@@ -87,6 +89,7 @@ struct kbs_target {
 	enum kbs_route route;
 	enum route_need need;
 	enum kbs_plugin plugin_id;
+	char method[8];
 	char plugin[64];
 	char tenant[ROUTE_TENANT_SIZE];
 	char tail[ROUTE_TAIL_MAX];

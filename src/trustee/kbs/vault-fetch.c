@@ -440,29 +440,12 @@ void fetch_tick(struct vault *v)
 	}
 }
 
-static int fetcher_send(void *cookie, unsigned index, const json_t *header, struct slice body)
-{
-	struct vault *v = cookie;
-
-	return v->ops.to_verifier(v->ops.cookie,
-		v->verifier_count + v->remote_count + v->backend_count + index, header, body);
-}
-
-/* It knows its configuration. */
-static int fetcher_init(void *cookie, unsigned index)
-{
-	return 0;
-}
-
 int fetch_new(struct vault *v)
 {
-	const struct pool_ops ops = {fetcher_send, fetcher_init, v};
-
 	if (!v->config->collateral.fetch)
 		return 0;
 	v->fetch = calloc(1, sizeof(*v->fetch));
-	v->fetchers = pool_new(1, &ops);
-	if (!v->fetch || !v->fetchers)
+	if (!v->fetch)
 		return -ENOMEM;
 	v->fetch->vault = v;
 	return 0;

@@ -49,6 +49,13 @@ struct vault_se {
 };
 void vault_se_done(struct vault_se *s);
 
+/* Processes of one kind; see enum worker_kind. */
+struct worker_group {
+	struct vault *vault;
+	struct pool *pool;     /* owned; NULL when there are none */
+	unsigned first, count; /* of all workers' numbers */
+};
+
 struct vault {
 	const struct kbs_config *config;
 	struct vault_ops ops;
@@ -56,13 +63,10 @@ struct vault {
 	struct session_table *sessions;
 	struct admin *admin;
 	struct token_keys *keys;
-	struct pool *pool;
-	unsigned verifier_count, remote_count; /* as started: a reload does not change them */
-	struct pool *fetchers;		       /* one; NULL when nothing is to be fetched */
-	struct pool *remotes;		       /* owned; NULL when there is no remote service */
-	json_t *anchors;		       /* owned; PEM texts of those whose manifests count */
-	struct pool *backends;		       /* owned; NULL when resources are in the store */
-	unsigned backend_count;
+	struct worker_group groups[WORKER_KINDS_]; /* as started: a reload does not change them */
+	/* Their pools; NULL when there are no such processes. */
+	struct pool *pool, *remotes, *backends, *externals, *fetchers;
+	json_t *anchors;    /* owned; PEM texts of those whose manifests count */
 	json_t *names;	    /* owned; object of reference values that policies asked for */
 	json_t *tenants;    /* owned; object whose names they are */
 	int64_t generation; /* of the store, that verifiers know */
@@ -103,12 +107,12 @@ struct call {
 	json_t *values; /* owned; what is known by name */
 	pool_done_fn work_done;
 	unsigned rounds;
-	char *policy_id; /* owned; policy upload */
-	struct buf text; /* owned; policy upload */
-	json_t *claims;	 /* owned; a guest's request to a plugin */
-	struct buf body; /* likewise what it came with */
-	bool timed;	 /* count the time in the plugin's metrics */
-	int64_t version; /* of a resource that is asked for; 0 the current one */
+	char *policy_id;	 /* owned; policy upload */
+	struct buf text;	 /* owned; policy upload */
+	json_t *claims;		 /* owned; a guest's request to a plugin */
+	struct buf body, bearer; /* likewise what it came with, while others are asked */
+	bool timed;		 /* count the time in the plugin's metrics */
+	int64_t version;	 /* of a resource that is asked for; 0 the current one */
 	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
 	char request_id[REQUEST_ID_SIZE];
 	struct call *next; /* in vault.waiting */
@@ -167,6 +171,16 @@ void vault_resource_admin(struct call *c, struct slice body);
 void vault_resource_release(struct call *c, struct slice body);
 void vault_resource_deliver(struct call *c, struct slice plain, int64_t version);
 void vault_make_etag(int64_t version, char ret[ETAG_SIZE]);
+/* An admin's change is in the audit log before it is answered. */
+void vault_plugin_note(struct call *c, const char *action, const char *detail);
+/* The guest's way: its token and the policy, then the plugin. The call's body is kept already. */
+void vault_plugin_guest(struct call *c, struct slice bearer);
+/* True when the call may go on; otherwise it has been answered. */
+must_check bool vault_admit_admin(struct call *c, struct slice bearer);
+/* vault-external.c: each takes over the call, whose body is kept in it */
+void vault_external_ask(struct call *c, struct slice bearer);
+void vault_external_admin(struct call *c, struct slice body);
+void vault_external_release(struct call *c, struct slice body);
 /* vault-provisioner.c: likewise */
 void vault_provisioner_admin(struct call *c, struct slice body);
 void vault_provisioner_release(struct call *c, struct slice body);

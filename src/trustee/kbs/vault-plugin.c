@@ -26,6 +26,7 @@ static void serve_sample(struct call *c, struct slice body)
 static const struct plugin_ops g_ops[PLUGIN_COUNT_] = {
 	[PLUGIN_RESOURCE] = {vault_resource_admin, vault_resource_release},
 	[PLUGIN_SAMPLE] = {serve_sample, NULL},
+	[PLUGIN_EXTERNAL] = {vault_external_admin, vault_external_release},
 	[PLUGIN_PROVISIONER] = {vault_provisioner_admin, vault_provisioner_release},
 };
 
@@ -102,6 +103,18 @@ void vault_plugin_deliver(
 	if (c->target.plugin_id == PLUGIN_RESOURCE)
 		c->vault->counters[COUNT_RESOURCE_READS]++;
 	call_answer_durably(c);
+}
+
+void vault_plugin_note(struct call *c, const char *action, const char *detail)
+{
+	struct store_change by = vault_change(c);
+	struct err e = {0};
+	int r = store_audit_note(c->vault->store, &by, action, c->target.tail, detail, &e);
+
+	if (r < 0)
+		call_unavailable(c, r, &e);
+	else
+		call_answer_durably(c);
 }
 
 /* --- guests --- */
@@ -199,7 +212,7 @@ static void ask_policy(struct call *c, json_t *query)
 	}
 }
 
-static void serve_guest(struct call *c, struct slice bearer, struct slice body)
+void vault_plugin_guest(struct call *c, struct slice bearer)
 {
 	json_t *claims = claims_of(c, bearer);
 	json_t *query = NULL;
@@ -207,14 +220,10 @@ static void serve_guest(struct call *c, struct slice bearer, struct slice body)
 	if (!claims)
 		return; /* and the call is gone */
 	c->claims = claims;
-	buf_put_slice(&c->body, body);
-	if (buf_error(&c->body) < 0) {
-		vault_plugin_fail(c, "the body is too large to be kept");
-	} else if (kbs_query_map(c->target.query, &query) < 0) {
+	if (kbs_query_map(c->target.query, &query) < 0)
 		vault_plugin_fail(c, "the query is malformed");
-	} else {
+	else
 		ask_policy(c, query);
-	}
 }
 
 bool vault_plugin_there(const struct call *c)
@@ -232,10 +241,17 @@ void vault_plugin(struct call *c, struct slice bearer, struct slice body)
 
 	c->vault->plugins[c->target.plugin_id].requests++;
 	c->timed = true;
-	if (c->target.need == NEED_ADMIN && ops->admin)
+	if (c->target.need == NEED_ADMIN && ops->admin) {
 		ops->admin(c, body);
+		return;
+	}
+	buf_put_slice(&c->body, body);
+	if (buf_error(&c->body) < 0)
+		vault_plugin_fail(c, "the body is too large to be kept");
+	else if (c->target.need == NEED_PLUGIN)
+		vault_external_ask(c, bearer);
 	else if (c->target.need == NEED_TOKEN && ops->guest)
-		serve_guest(c, bearer, body);
+		vault_plugin_guest(c, bearer);
 	else
 		vault_plugin_fail(c, "the plugin has no such request");
 }

@@ -50,6 +50,7 @@ void call_free(struct call *c)
 	buf_done(&c->text);
 	json_decref(c->claims);
 	buf_done(&c->body);
+	buf_done(&c->bearer);
 	json_decref(c->work);
 	json_decref(c->values);
 	reply_done(&c->reply);
@@ -157,36 +158,45 @@ void vault_synced(struct vault *v, int error)
 		vault_flush(v);
 }
 
-static int pool_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+static int worker_send(void *cookie, unsigned index, const json_t *header, struct slice body)
 {
-	struct vault *v = cookie;
+	const struct worker_group *g = cookie;
+	struct vault *v = g->vault;
 
-	return v->ops.to_verifier(v->ops.cookie, index, header, body);
+	return v->ops.to_verifier(v->ops.cookie, g->first + index, header, body);
 }
 
-static int remote_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+static int worker_init(void *cookie, unsigned index)
 {
-	struct vault *v = cookie;
+	const struct worker_group *g = cookie;
 
-	return v->ops.to_verifier(v->ops.cookie, v->verifier_count + index, header, body);
+	/* Others know nothing that could be old. */
+	return g == &g->vault->groups[WORKER_VERIFIER] ? vault_push_state(g->vault, index) : 0;
 }
 
-static int backend_send(void *cookie, unsigned index, const json_t *header, struct slice body)
+static int make_pools(struct vault *v)
 {
-	struct vault *v = cookie;
+	unsigned first = 0;
 
-	return v->ops.to_verifier(
-		v->ops.cookie, v->verifier_count + v->remote_count + index, header, body);
-}
+	for (int i = 0; i < WORKER_KINDS_; i++) {
+		struct worker_group *g = &v->groups[i];
+		const struct pool_ops ops = {worker_send, worker_init, g};
 
-static int remote_init(void *cookie, unsigned index)
-{
-	return 0; /* they know nothing that could be old */
-}
-
-static int pool_init(void *cookie, unsigned index)
-{
-	return vault_push_state(cookie, index);
+		*g = (struct worker_group){.vault = v,
+			.first = first,
+			.count = kbs_config_workers(v->config, (enum worker_kind)i)};
+		first += g->count;
+		if (g->count > 0)
+			g->pool = pool_new(g->count, &ops);
+		if (g->count > 0 && !g->pool)
+			return -ENOMEM;
+	}
+	v->pool = v->groups[WORKER_VERIFIER].pool;
+	v->remotes = v->groups[WORKER_REMOTE].pool;
+	v->backends = v->groups[WORKER_BACKEND].pool;
+	v->externals = v->groups[WORKER_EXTERNAL].pool;
+	v->fetchers = v->groups[WORKER_FETCHER].pool;
+	return 0;
 }
 
 int vault_open_store(const struct kbs_config *c, struct store **ret, struct err *reterr)
@@ -213,9 +223,6 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	struct err *reterr)
 {
 	cleanup(vault_free) struct vault *v = calloc(1, sizeof(*v));
-	struct pool_ops pool_ops = {.send = pool_send, .init = pool_init, .cookie = v};
-	struct pool_ops remote_ops = {.send = remote_send, .init = remote_init, .cookie = v};
-	struct pool_ops backend_ops = {.send = backend_send, .init = remote_init, .cookie = v};
 	int r;
 
 	if (!v)
@@ -224,17 +231,8 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	v->ops = *ops;
 	v->sessions = session_table_new(c->husk.sessions_pending_max, c->husk.sessions_attested_max,
 		(int64_t)c->as.timeout_min * 60);
-	v->pool = pool_new(c->husk.verifiers, &pool_ops);
 	v->names = json_object();
-	v->verifier_count = c->husk.verifiers;
-	v->remote_count = kbs_config_remotes(c);
-	if (v->remote_count > 0)
-		v->remotes = pool_new(v->remote_count, &remote_ops);
-	v->backend_count = kbs_config_backends(c);
-	if (v->backend_count > 0)
-		v->backends = pool_new(v->backend_count, &backend_ops);
-	if (!v->sessions || !v->pool || (!v->remotes && v->remote_count > 0) ||
-		(!v->backends && v->backend_count > 0))
+	if (!v->sessions || make_pools(v) < 0)
 		return -ENOMEM;
 	r = vault_open_store(c, &v->store, reterr);
 	if (r == 0)
@@ -313,10 +311,8 @@ void vault_free(struct vault *v)
 		return;
 	drop_all(v->waiting);
 	drop_all(v->syncing);
-	pool_free(v->pool);
-	pool_free(v->remotes);
-	pool_free(v->backends);
-	pool_free(v->fetchers);
+	for (int i = 0; i < WORKER_KINDS_; i++)
+		pool_free(v->groups[i].pool);
 	json_decref(v->names);
 	json_decref(v->anchors);
 	session_table_free(v->sessions);
@@ -346,7 +342,8 @@ static struct call *call_new(struct vault *v, const json_t *header)
 			      ? (enum as_protocol)wire_int(header, "protocol")
 			      : AS_PROTOCOL_COUNT_;
 	c->text = buf_init(STORE_POLICY_MAX);
-	c->body = buf_init_secret(STORE_POLICY_MAX);
+	c->body = buf_init_secret(WIRE_BODY_MAX);
+	c->bearer = buf_init_secret(WIRE_HEADER_MAX);
 	reply_init(&c->reply);
 	if (str_copy(c->raw_target, sizeof(c->raw_target), wire_str(header, "target")) < 0 ||
 		str_copy(c->peer, sizeof(c->peer), wire_str(header, "peer")) < 0 ||
@@ -394,8 +391,7 @@ static bool admit_tenant(struct call *c)
 	return false;
 }
 
-/* True when the call may go on; otherwise it has been answered. */
-static bool admit_admin(struct call *c, struct slice bearer)
+bool vault_admit_admin(struct call *c, struct slice bearer)
 {
 	struct err e = {0};
 
@@ -460,7 +456,7 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 		c->target.route = ROUTE_NONE;
 		c->target.need = NEED_NOTHING;
 	}
-	if (c->target.need == NEED_ADMIN && !admit_admin(c, bearer))
+	if (c->target.need == NEED_ADMIN && !vault_admit_admin(c, bearer))
 		return;
 	if (c->target.need != NEED_NOTHING || c->target.route == ROUTE_AUTH) {
 		if (!admit_tenant(c))
@@ -517,16 +513,12 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 /* Whose worker that is, and its number there. NULL: nobody's. */
 static struct pool *pool_of(struct vault *v, unsigned *index)
 {
-	if (*index < v->verifier_count)
-		return v->pool;
-	*index -= v->verifier_count;
-	if (*index < v->remote_count)
-		return v->remotes;
-	*index -= v->remote_count;
-	if (*index < v->backend_count)
-		return v->backends;
-	*index -= v->backend_count;
-	return v->fetchers;
+	for (int i = 0; i < WORKER_KINDS_; i++) {
+		if (*index < v->groups[i].count)
+			return v->groups[i].pool;
+		*index -= v->groups[i].count;
+	}
+	return NULL;
 }
 
 void vault_verifier_up(struct vault *v, unsigned index)
@@ -557,12 +549,9 @@ void vault_tick(struct vault *v)
 {
 	vault_session_tick(v);
 	fetch_tick(v);
-	pool_expire(v->pool, now_ms(v));
-	if (v->remotes)
-		pool_expire(v->remotes, now_ms(v));
-	if (v->backends)
-		pool_expire(v->backends, now_ms(v));
-	if (v->fetchers)
-		pool_expire(v->fetchers, now_ms(v));
+	for (int i = 0; i < WORKER_KINDS_; i++) {
+		if (v->groups[i].pool)
+			pool_expire(v->groups[i].pool, now_ms(v));
+	}
 	vault_flush(v);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trustee/proto/proto.h"
+#include "trustee/proto/proto-internal.h"
 
 #include "attestation.pb-c.h"
 #include "base/str.h"
@@ -32,7 +32,7 @@ static void budget_free(void *cookie, void *p)
 	free(p);
 }
 
-static ProtobufCMessage *unpack(
+ProtobufCMessage *proto_unpack(
 	const ProtobufCMessageDescriptor *type, struct slice in, struct err *reterr)
 {
 	static const uint8_t none[1];
@@ -46,15 +46,14 @@ static ProtobufCMessage *unpack(
 	return m;
 }
 
-static void message_free(ProtobufCMessage *m)
+void proto_message_free(ProtobufCMessage *m)
 {
 	ProtobufCAllocator allocator = {budget_alloc, budget_free, NULL};
 
 	protobuf_c_message_free_unpacked(m, &allocator);
 }
-DEFINE_CLEANUP(ProtobufCMessage *, message_free);
 
-static void pack(struct buf *out, const ProtobufCMessage *m)
+void proto_pack(struct buf *out, const ProtobufCMessage *m)
 {
 	size_t size = protobuf_c_message_get_packed_size(m);
 	uint8_t *room = buf_reserve(out, size);
@@ -136,8 +135,8 @@ static int read_individual(
 
 int proto_read_evaluate(struct slice in, json_t **ret, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&attestation__attestation_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&attestation__attestation_request__descriptor, in, reterr);
 	const Attestation__AttestationRequest *q = (const void *)m;
 	cleanup(json_decref) json_t *root = json_object();
 	json_t *list = json_array(), *ids = json_array();
@@ -168,8 +167,8 @@ int proto_read_evaluate(struct slice in, json_t **ret, struct err *reterr)
 
 int proto_read_policy(struct slice in, json_t **ret, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&attestation__set_policy_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&attestation__set_policy_request__descriptor, in, reterr);
 	const Attestation__SetPolicyRequest *q = (const void *)m;
 	cleanup(json_decref) json_t *o = json_object();
 
@@ -185,8 +184,8 @@ int proto_read_policy(struct slice in, json_t **ret, struct err *reterr)
 
 int proto_read_challenge(struct slice in, json_t **ret, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&attestation__challenge_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&attestation__challenge_request__descriptor, in, reterr);
 	const Attestation__ChallengeRequest *q = (const void *)m;
 	cleanup(json_decref) json_t *o = json_object();
 	int r = m ? 0 : -EBADMSG;
@@ -216,8 +215,8 @@ static int take_text(const char *value, const char *name, struct buf *out, struc
 
 int proto_read_query(struct slice in, struct buf *id, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&reference__reference_value_query_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&reference__reference_value_query_request__descriptor, in, reterr);
 
 	return m ? take_text(((const Reference__ReferenceValueQueryRequest *)(const void *)m)
 				     ->reference_value_id,
@@ -227,8 +226,8 @@ int proto_read_query(struct slice in, struct buf *id, struct err *reterr)
 
 int proto_read_register(struct slice in, struct buf *message, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&reference__reference_value_register_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&reference__reference_value_register_request__descriptor, in, reterr);
 
 	return m ? take_text(((const Reference__ReferenceValueRegisterRequest *)(const void *)m)
 				     ->message,
@@ -238,8 +237,8 @@ int proto_read_register(struct slice in, struct buf *message, struct err *reterr
 
 int proto_read_health(struct slice in, struct buf *service, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&grpc__health__v1__health_check_request__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&grpc__health__v1__health_check_request__descriptor, in, reterr);
 
 	return m ? take_text(
 			   ((const Grpc__Health__V1__HealthCheckRequest *)(const void *)m)->service,
@@ -252,7 +251,7 @@ void proto_put_token(struct buf *out, const char *token)
 	Attestation__AttestationResponse m = ATTESTATION__ATTESTATION_RESPONSE__INIT;
 
 	m.attestation_token = text(token);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_challenge(struct buf *out, const char *challenge)
@@ -260,7 +259,7 @@ void proto_put_challenge(struct buf *out, const char *challenge)
 	Attestation__ChallengeResponse m = ATTESTATION__CHALLENGE_RESPONSE__INIT;
 
 	m.attestation_challenge = text(challenge);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_value(struct buf *out, const char *value)
@@ -272,7 +271,7 @@ void proto_put_value(struct buf *out, const char *value)
 			REFERENCE__REFERENCE_VALUE_QUERY_RESPONSE__FOUND_REFERENCE_VALUE_RESULTS;
 		m.reference_value_results = text(value);
 	}
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_health(struct buf *out, bool serving)
@@ -281,7 +280,7 @@ void proto_put_health(struct buf *out, bool serving)
 
 	m.status = serving ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 			   : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 /* --- the other direction --- */
@@ -354,7 +353,7 @@ int proto_put_evaluate(struct buf *out, const json_t *request, struct err *reter
 	m.policy_ids = names;
 	m.n_policy_ids = id_count;
 	if (r == 0)
-		pack(out, &m.base);
+		proto_pack(out, &m.base);
 	for (size_t i = 0; items && i < count; i++)
 		free(items[i].structured);
 	return r < 0 ? r : buf_error(out);
@@ -366,7 +365,7 @@ void proto_put_policy(struct buf *out, const char *id, const char *policy)
 
 	m.policy_id = text(id);
 	m.policy = text(policy);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_query(struct buf *out, const char *id)
@@ -374,7 +373,7 @@ void proto_put_query(struct buf *out, const char *id)
 	Reference__ReferenceValueQueryRequest m = REFERENCE__REFERENCE_VALUE_QUERY_REQUEST__INIT;
 
 	m.reference_value_id = text(id);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_register(struct buf *out, struct slice message)
@@ -384,7 +383,7 @@ void proto_put_register(struct buf *out, struct slice message)
 	cleanup(free_ptr) char *copy = slice_strdup(message);
 
 	m.message = text(copy);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 void proto_put_challenge_request(struct buf *out, const char *tee, const char *params)
@@ -402,13 +401,13 @@ void proto_put_challenge_request(struct buf *out, const char *tee, const char *p
 	entries[1].value = text(params);
 	m.inner = list;
 	m.n_inner = ARRAY_COUNT(list);
-	pack(out, &m.base);
+	proto_pack(out, &m.base);
 }
 
 int proto_read_token(struct slice in, struct buf *token, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&attestation__attestation_response__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&attestation__attestation_response__descriptor, in, reterr);
 
 	return m ? take_text(((const Attestation__AttestationResponse *)(const void *)m)
 				     ->attestation_token,
@@ -418,8 +417,8 @@ int proto_read_token(struct slice in, struct buf *token, struct err *reterr)
 
 int proto_read_challenge_answer(struct slice in, struct buf *text_out, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&attestation__challenge_response__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&attestation__challenge_response__descriptor, in, reterr);
 
 	return m ? take_text(((const Attestation__ChallengeResponse *)(const void *)m)
 				     ->attestation_challenge,
@@ -429,8 +428,8 @@ int proto_read_challenge_answer(struct slice in, struct buf *text_out, struct er
 
 int proto_read_value(struct slice in, json_t **ret, struct err *reterr)
 {
-	cleanup(message_free) ProtobufCMessage *m =
-		unpack(&reference__reference_value_query_response__descriptor, in, reterr);
+	cleanup(proto_message_free) ProtobufCMessage *m =
+		proto_unpack(&reference__reference_value_query_response__descriptor, in, reterr);
 	const Reference__ReferenceValueQueryResponse *q = (const void *)m;
 
 	*ret = NULL;

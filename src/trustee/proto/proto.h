@@ -17,6 +17,7 @@
 #define PROTO_AS "/attestation.AttestationService/"
 #define PROTO_RVPS "/reference.ReferenceValueProviderService/"
 #define PROTO_HEALTH "/grpc.health.v1.Health/"
+#define PROTO_PLUGIN "/kbs.plugin.v1.KbsPlugin/"
 
 /* Requests in. Return of all: 0, -EBADMSG (with the field), -ENOMEM. @ret: new reference. */
 
@@ -55,3 +56,20 @@ must_check int proto_read_token(struct slice in, struct buf *token, struct err *
 must_check int proto_read_challenge_answer(struct slice in, struct buf *text, struct err *reterr);
 /** proto_read_value() - the value as JSON; NULL in @ret when there is none */
 must_check int proto_read_value(struct slice in, json_t **ret, struct err *reterr);
+
+/* Plugins of the broker that are programs of their own. */
+
+/**
+ * proto_put_plugin() - PluginRequest, of all three calls
+ * @path: array of strings
+ * @query: object of strings
+ */
+must_check int proto_put_plugin(struct buf *out, const char *method, const json_t *path,
+	const json_t *query, struct slice body);
+/** proto_read_plugin_answer() - status as of HTTP (0: 200), and the body appended to @body */
+must_check int proto_read_plugin_answer(
+	struct slice in, int32_t *ret_status, struct buf *body, struct err *reterr);
+/** proto_read_plugin_admin() - whether an admin must ask */
+must_check int proto_read_plugin_admin(struct slice in, bool *ret, struct err *reterr);
+/** proto_read_plugin_encrypted() - whether the answer is to be encrypted to the guest */
+must_check int proto_read_plugin_encrypted(struct slice in, bool *ret, struct err *reterr);
