@@ -13,10 +13,11 @@ lib/crypto: base fmt
 lib/rego: base
 lib/regoext: base crypto rego
 lib/net: base fmt crypto
+lib/cloud: base fmt crypto net
 lib/oci: base fmt crypto net
 lib/evidence: base fmt crypto
 lib/collateral: base fmt crypto net evidence
-trustee: base fmt crypto rego regoext net oci evidence collateral
+trustee: base fmt crypto rego regoext net cloud oci evidence collateral
 guest: base fmt crypto rego net oci evidence
 host: base fmt crypto rego net oci evidence
 firmware:
