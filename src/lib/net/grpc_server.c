@@ -413,6 +413,13 @@ int grpc_server_new(struct event_base *base, const struct grpc_server_options *o
 	return r;
 }
 
+int grpc_server_set_tls(struct grpc_server *s, const struct tls_pem *pem, struct err *reterr)
+{
+	if (!s->tls)
+		return err_set(reterr, -EINVAL, "this server speaks plaintext");
+	return tls_server_set_pem(s->tls, pem, reterr);
+}
+
 void grpc_server_free(struct grpc_server *s)
 {
 	struct grpc_peer *next;

@@ -19,6 +19,7 @@
 #include "net/grpc.h"
 
 struct event_base;
+struct tls_pem;
 struct grpc_server;
 struct grpc_call;
 
@@ -52,6 +53,9 @@ typedef void (*grpc_handler_fn)(void *cookie, struct grpc_call *call);
 /** grpc_server_new() - Return: 0, -EBADMSG (certificate or key unusable), -ENOMEM, errno */
 must_check int grpc_server_new(struct event_base *base, const struct grpc_server_options *options,
 	grpc_handler_fn handler, void *cookie, struct grpc_server **ret, struct err *reterr);
+/** grpc_server_set_tls() - as http_server_set_tls() */
+must_check int grpc_server_set_tls(
+	struct grpc_server *s, const struct tls_pem *pem, struct err *reterr);
 /** grpc_server_free() - stop listening and drop connections; calls not answered yet are released */
 void grpc_server_free(struct grpc_server *s);
 DEFINE_CLEANUP(struct grpc_server *, grpc_server_free);

@@ -176,12 +176,11 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 	return 0;
 }
 
-int http_server_set_tls(
-	struct http_server *s, struct slice certificate, struct slice key, struct err *reterr)
+int http_server_set_tls(struct http_server *s, const struct tls_pem *pem, struct err *reterr)
 {
 	if (!s->tls)
 		return err_set(reterr, -EINVAL, "this server speaks plain HTTP");
-	return tls_server_set_pem(s->tls, certificate, key, reterr);
+	return tls_server_set_pem(s->tls, pem, reterr);
 }
 
 void http_server_free(struct http_server *s)

@@ -10,6 +10,7 @@
 #include "base/slice.h"
 
 struct event_base;
+struct tls_pem;
 struct http_server;
 struct http_request;
 
@@ -40,11 +41,11 @@ typedef void (*http_handler_fn)(void *cookie, struct http_request *request);
 must_check int http_server_new(struct event_base *base, const struct http_server_options *options,
 	http_handler_fn handler, void *cookie, struct http_server **ret, struct err *reterr);
 /**
- * http_server_set_tls() - another certificate and key, PEM text, for connections from now on
+ * http_server_set_tls() - as tls_server_set_pem()
  * Return: 0, -EBADMSG (unusable; the old ones stay), -EINVAL (plain HTTP), -ENOMEM.
  */
 must_check int http_server_set_tls(
-	struct http_server *s, struct slice certificate, struct slice key, struct err *reterr);
+	struct http_server *s, const struct tls_pem *pem, struct err *reterr);
 /** http_server_free() - stop listening and drop connections */
 void http_server_free(struct http_server *s);
 DEFINE_CLEANUP(struct http_server *, http_server_free);

@@ -17,7 +17,8 @@ static int tls_error(struct err *reterr, const char *what, const char *path)
 
 	ERR_error_string_n(code, text, sizeof(text));
 	ERR_clear_error();
-	return err_set(reterr, -EBADMSG, "%s %s: %s", what, path, text);
+	return err_set(reterr, -EBADMSG, "%s%s%s: %s", what, *path ? " " : "", path,
+		code ? text : "it holds none");
 }
 
 /* RFC 7301: no protocol in common ends the handshake. */
@@ -57,7 +58,9 @@ static int load_files(SSL_CTX *ctx, const struct tls_server_options *o, struct e
 	}
 	SSL_CTX_set_client_CA_list(ctx, names);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	return 0;
+	/* A session that is resumed shows no certificate: whoever was let in once would stay in. */
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	return SSL_CTX_set_num_tickets(ctx, 0) == 1 ? 0 : -ENOMEM;
 }
 
 int tls_server_new(const struct tls_server_options *o, struct ssl_ctx_st **ret, struct err *reterr)
@@ -122,25 +125,73 @@ static int use_key(SSL_CTX *ctx, struct slice pem)
 	return good;
 }
 
-static int use_pem(SSL_CTX *ctx, struct slice certificate, struct slice key, struct err *reterr)
+/* Return: 1 like OpenSSL when good. */
+static int add_client_ca(X509_STORE *store, STACK_OF(X509_NAME) * names, X509 *cert)
 {
-	if (use_certificates(ctx, certificate) != 1)
+	X509_NAME *name = X509_NAME_dup(X509_get_subject_name(cert));
+
+	if (!name || sk_X509_NAME_push(names, name) == 0) {
+		X509_NAME_free(name);
+		return 0;
+	}
+	return X509_STORE_add_cert(store, cert);
+}
+
+static int use_client_ca(SSL_CTX *ctx, struct slice pem)
+{
+	BIO *in = BIO_new_mem_buf(pem.data, (int)pem.size);
+	X509_STORE *store = X509_STORE_new();
+	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+	int good = in && store && names;
+	X509 *cert;
+
+	while (good == 1 && (cert = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+		good = add_client_ca(store, names, cert);
+		X509_free(cert);
+	}
+	/* The end of the text is an error to PEM_read; text without a certificate is one to us. */
+	if (good == 1 && sk_X509_NAME_num(names) > 0)
+		ERR_clear_error();
+	else
+		good = 0;
+	if (good == 1)
+		good = (int)SSL_CTX_set1_verify_cert_store(ctx, store);
+	if (good == 1)
+		SSL_CTX_set_client_CA_list(ctx, names);
+	else
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+	X509_STORE_free(store);
+	BIO_free(in);
+	return good;
+}
+
+static int use_pem(SSL_CTX *ctx, const struct tls_pem *pem, struct err *reterr)
+{
+	if (use_certificates(ctx, pem->certificate) != 1)
 		return tls_error(reterr, "TLS certificate", "");
-	if (use_key(ctx, key) != 1)
+	if (use_key(ctx, pem->private_key) != 1)
 		return tls_error(reterr, "TLS private key", "");
 	if (SSL_CTX_check_private_key(ctx) != 1)
 		return tls_error(reterr, "TLS private key does not fit", "");
+	if (pem->client_ca.size > 0 && use_client_ca(ctx, pem->client_ca) != 1)
+		return tls_error(reterr, "client CA", "");
 	return 0;
 }
 
-int tls_server_set_pem(
-	struct ssl_ctx_st *ctx, struct slice certificate, struct slice key, struct err *reterr)
+int tls_server_check_pem(const struct tls_pem *pem, struct err *reterr)
 {
 	SSL_CTX *trial = SSL_CTX_new(TLS_server_method());
-	int r = trial ? use_pem(trial, certificate, key, reterr) : -ENOMEM;
+	int r = trial ? use_pem(trial, pem, reterr) : -ENOMEM;
 
 	SSL_CTX_free(trial);
-	return r < 0 ? r : use_pem(ctx, certificate, key, reterr);
+	return r;
+}
+
+int tls_server_set_pem(struct ssl_ctx_st *ctx, const struct tls_pem *pem, struct err *reterr)
+{
+	int r = tls_server_check_pem(pem, reterr);
+
+	return r < 0 ? r : use_pem(ctx, pem, reterr);
 }
 
 int listen_address(

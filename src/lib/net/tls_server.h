@@ -24,11 +24,21 @@ struct tls_server_options {
 must_check int tls_server_new(
 	const struct tls_server_options *o, struct ssl_ctx_st **ret, struct err *reterr);
 /**
- * tls_server_set_pem() - another certificate (leaf first) and key for connections from now on
+ * struct tls_pem - what struct tls_server_options names, as PEM text
+ * @certificate: leaf first
+ * @client_ca: empty: whom clients must be certified by stays as it is
+ */
+struct tls_pem {
+	struct slice certificate, private_key, client_ca;
+};
+/** tls_server_check_pem() - Return: 0, -EBADMSG (unusable), -ENOMEM */
+must_check int tls_server_check_pem(const struct tls_pem *pem, struct err *reterr);
+/**
+ * tls_server_set_pem() - another certificate, key and client CA for connections from now on
  * Return: 0, -EBADMSG (unusable: the old ones stay), -ENOMEM.
  */
 must_check int tls_server_set_pem(
-	struct ssl_ctx_st *ctx, struct slice certificate, struct slice key, struct err *reterr);
+	struct ssl_ctx_st *ctx, const struct tls_pem *pem, struct err *reterr);
 
 /** listen_address() - "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
 must_check int listen_address(

@@ -257,6 +257,12 @@ must_check int kbs_config_load(const char *path, struct kbs_config *ret, struct 
 must_check int kbs_config_parse(struct slice toml, struct kbs_config *ret, struct err *reterr);
 /** kbs_config_from_json() - likewise from the parsed tree; takes its own reference on @root */
 must_check int kbs_config_from_json(json_t *root, struct kbs_config *ret, struct err *reterr);
+/**
+ * kbs_config_may_reload() - whether running processes can go from @now to @next
+ * Return: 0, -EINVAL: @reterr names what takes a restart.
+ */
+must_check int kbs_config_may_reload(
+	const struct kbs_config *now, const struct kbs_config *next, struct err *reterr);
 void kbs_config_done(struct kbs_config *c);
 /** kbs_config_workers() - how many processes of a kind there are */
 unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind);

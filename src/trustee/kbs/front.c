@@ -6,34 +6,25 @@
  * malformed handshake requests. All else goes to the vault with what the client showed (cookie,
  * bearer token, body), unjudged.
  */
-#include <event2/event.h>
-#include <signal.h>
-#include <sys/resource.h>
-
 #include "base/clock.h"
 #include "base/enc.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "crypto/hash.h"
 #include "net/http_server.h"
-#include "net/ipc.h"
-#include "net/sandbox.h"
 #include "trustee/kbs/console.h"
+#include "trustee/kbs/front-core.h"
 #include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/openapi.h"
 #include "trustee/kbs/ratelimit.h"
 #include "trustee/kbs/rcar.h"
 #include "trustee/kbs/reply.h"
-#include "trustee/kbs/role.h"
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/wire.h"
 
 #define HEADER_MAX ((size_t)160 << 10) /* bearer tokens carry evidence */
 #define IDLE_S 15
 #define REQUEST_S 60
-#define ANSWER_WAIT_MS 30000
-#define VAULT_QUEUE_MAX ((size_t)128 << 20)
-#define FDS_OWN 32
 
 struct pending {
 	struct http_request *request; /* NULL: the slot is free */
@@ -44,19 +35,17 @@ struct pending {
 	char id[REQUEST_ID_SIZE];
 };
 
+struct limits {
+	struct ratelimit *handshakes, *requests;
+};
+
 struct front {
-	const struct kbs_config *config;
-	struct reload reload; /* owns config after a reload */
-	struct event_base *base;
+	struct front_core core;
 	struct http_server *server;
-	struct ipc *vault;
-	struct ratelimit *limit; /* of handshakes */
-	struct ratelimit *request_limit;
+	struct limits limits, prepared;
 	struct http_metrics metrics;
 	struct pending *pending; /* one slot per connection: HTTP/1.1 answers in order */
 	uint32_t pending_count;
-	bool stopping;
-	int exit_code;
 };
 
 /* Headers of an answer; NULL and "" leave one out. */
@@ -159,52 +148,31 @@ static void finish(struct front *f, struct pending *p, int status, const struct 
 		LOG_STR("target", http_request_target(request)), LOG_I64("status", status),
 		LOG_I64("ms", (int64_t)clock_mono_ms() - p->since_ms));
 	send_reply(request, status, &h, body);
-	if (f->stopping && http_server_open_requests(f->server) == 0)
-		event_base_loopexit(f->base, NULL);
+	front_answered(&f->core);
 }
 
-static void on_vault_message(void *cookie, struct slice message)
+/* A late answer to a request that timed out finds another generation. */
+static void answer(
+	void *cookie, uint32_t index, uint32_t generation, const json_t *header, struct slice body)
 {
 	struct front *f = cookie;
 	cleanup_with(buf_done) struct buf metrics = buf_init(REPLY_BODY_MAX);
-	json_t *header = NULL;
-	struct slice body;
-	uint64_t id;
-	uint32_t index;
+	const struct answer h = {.type = wire_str(header, "type"),
+		.cookie = wire_str(header, "cookie"),
+		.etag = wire_str(header, "etag"),
+		.content_type = wire_str(header, "content_type")};
+	struct pending *p;
 
-	if (wire_unpack(message, &header, &body) < 0) {
-		log_error("front.vault.protocol", LOG_U64("size", message.size));
-		f->exit_code = 1;
-		event_base_loopbreak(f->base);
+	if (index >= f->pending_count || !f->pending[index].request ||
+		f->pending[index].generation != generation)
 		return;
+	p = &f->pending[index];
+	if (p->metrics) {
+		buf_put_slice(&metrics, body);
+		http_metrics_write(&f->metrics, &metrics);
+		body = buf_slice(&metrics);
 	}
-	id = (uint64_t)wire_int(header, "id");
-	index = (uint32_t)id;
-	/* A late answer to a request that timed out finds another generation. */
-	if (index < f->pending_count && f->pending[index].request &&
-		f->pending[index].generation == (uint32_t)(id >> 32)) {
-		struct pending *p = &f->pending[index];
-
-		if (p->metrics) {
-			buf_put_slice(&metrics, body);
-			http_metrics_write(&f->metrics, &metrics);
-			body = buf_slice(&metrics);
-		}
-		const struct answer h = {.type = wire_str(header, "type"),
-			.cookie = wire_str(header, "cookie"),
-			.etag = wire_str(header, "etag"),
-			.content_type = wire_str(header, "content_type")};
-
-		finish(f, p, (int)wire_int(header, "status"), &h, body);
-	}
-	json_decref(header);
-}
-
-static void on_vault_closed(void *cookie)
-{
-	struct front *f = cookie;
-
-	event_base_loopbreak(f->base);
+	finish(f, p, (int)wire_int(header, "status"), &h, body);
 }
 
 static const char *header_of(const struct http_request *request, const char *name)
@@ -214,30 +182,21 @@ static const char *header_of(const struct http_request *request, const char *nam
 	return value ? value : "";
 }
 
-static int forward(struct front *f, struct http_request *request, const char *tee,
-	enum as_protocol protocol, unsigned hashes, uint64_t id, const char *request_id)
+static json_t *header_for(struct http_request *request, const char *tee, enum as_protocol protocol,
+	unsigned hashes, const char *request_id)
 {
-	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
 	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
 	char cookie[SESSION_ID_SIZE];
-	json_t *header;
-	int r;
 
 	rcar_cookie(http_request_header(request, "Cookie"), cookie);
-	header = json_pack("{s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}",
-		"id", (json_int_t)id, "protocol", (int)protocol, "hashes", (int)hashes, "method",
+	/* NULL for a header that is not UTF-8. */
+	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}",
+		"protocol", (int)protocol, "hashes", (int)hashes, "method",
 		http_request_method(request), "target", http_request_target(request), "peer",
 		http_request_peer(request), "cookie", cookie, "bearer",
 		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee, "type",
 		header_of(request, "Content-Type"), "if_match", header_of(request, "If-Match"),
 		"if_none_match", header_of(request, "If-None-Match"), "request", request_id);
-	if (!header)
-		return -EBADMSG; /* a header that is not UTF-8 */
-	r = wire_pack(&out, header, http_request_body(request));
-	json_decref(header);
-	if (r == 0 && ipc_pending(f->vault) > VAULT_QUEUE_MAX)
-		r = -EAGAIN;
-	return r < 0 ? r : ipc_send(f->vault, buf_slice(&out));
 }
 
 /* Return: true when the request was answered here. */
@@ -267,14 +226,14 @@ static bool answer_locally(struct front *f, struct http_request *request,
 		answer_text(request, "text/html; charset=utf-8", kbs_console_csp(), kbs_console());
 		return true;
 	case ROUTE_AUTH:
-		if (!ratelimit_take(
-			    f->limit, http_request_peer(request), (int64_t)clock_mono_ms())) {
+		if (!ratelimit_take(f->limits.handshakes, http_request_peer(request),
+			    (int64_t)clock_mono_ms())) {
 			answer_error(request, REPLY_TOO_MANY,
 				"too many handshakes from this address, try again later");
 			return true;
 		}
-		r = rcar_read_auth(http_request_body(request), f->config->husk.protocol_min, tee,
-			protocol, hashes, &e);
+		r = rcar_read_auth(http_request_body(request), f->core.config->husk.protocol_min,
+			tee, protocol, hashes, &e);
 		if (r == 0)
 			return false;
 		snprintf(detail, sizeof(detail),
@@ -300,7 +259,7 @@ static void on_request(void *cookie, struct http_request *request)
 	kbs_route_parse(
 		http_request_method(request), slice_str(http_request_target(request)), &target);
 	if (!ratelimit_take(
-		    f->request_limit, http_request_peer(request), (int64_t)clock_mono_ms())) {
+		    f->limits.requests, http_request_peer(request), (int64_t)clock_mono_ms())) {
 		answer_error(request, REPLY_TOO_MANY, "too many requests from this address");
 		return;
 	}
@@ -317,8 +276,8 @@ static void on_request(void *cookie, struct http_request *request)
 	p->metrics = target.route == ROUTE_METRICS;
 	f->metrics.active += p->counted;
 	make_request_id(request, p->id);
-	r = forward(
-		f, request, tee, protocol, hashes, (uint64_t)p->generation << 32 | index, p->id);
+	r = front_forward(&f->core, header_for(request, tee, protocol, hashes, p->id), index,
+		p->generation, http_request_body(request));
 	if (r < 0) {
 		struct answer h = {0};
 		struct reply reply;
@@ -333,7 +292,7 @@ static void on_request(void *cookie, struct http_request *request)
 	}
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *cookie)
+static void tick(void *cookie)
 {
 	struct front *f = cookie;
 	int64_t now = (int64_t)clock_mono_ms();
@@ -344,77 +303,62 @@ static void on_tick(evutil_socket_t fd, short what, void *cookie)
 					   "kbs/errors/ServiceUnavailable\",\"detail\":\"no answer "
 					   "in time\"}";
 
-		if (p->request && now - p->since_ms > ANSWER_WAIT_MS)
+		if (p->request && now - p->since_ms > FRONT_ANSWER_WAIT_MS)
 			finish(f, p, 503, &(struct answer){.type = REPLY_JSON}, slice_str(late));
 	}
 }
 
-static void on_term(evutil_socket_t fd, short what, void *cookie)
+static void pause_accepting(void *cookie)
 {
 	struct front *f = cookie;
-	const struct timeval grace = {3, 0};
 
-	f->stopping = true;
 	http_server_pause(f->server);
-	event_base_loopexit(f->base, http_server_open_requests(f->server) ? &grace : NULL);
 }
 
-static int apply_reload(struct front *f, struct reload *fresh, struct err *reterr)
+static size_t open_requests(const void *cookie)
 {
-	const struct kbs_config *c = fresh->config;
-	struct ratelimit *limit = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
-	struct ratelimit *request_limit =
-		ratelimit_new(c->husk.request_rate, c->husk.request_burst);
-	int r = limit && request_limit ? 0 : -ENOMEM;
+	const struct front *f = cookie;
 
-	if (r == 0 && fresh->certificate && fresh->certificate[0])
-		r = http_server_set_tls(f->server, slice_str(fresh->certificate),
-			slice_str(fresh->private_key), reterr);
-	if (r < 0) {
-		ratelimit_free(limit);
-		ratelimit_free(request_limit);
-		return r;
-	}
-	ratelimit_free(f->limit);
-	ratelimit_free(f->request_limit);
-	f->limit = limit;
-	f->request_limit = request_limit;
-	role_log(c, "husk-kbs-front");
-	role_reload_done(&f->reload);
-	f->reload = *fresh;
-	f->config = fresh->config;
-	return 0;
+	return http_server_open_requests(f->server);
 }
 
-static void on_control(evutil_socket_t sock, short what, void *cookie)
+static int set_tls(void *cookie, const struct tls_pem *pem, struct err *reterr)
 {
 	struct front *f = cookie;
-	struct reload fresh = {0};
-	struct err e = {0};
-	uint32_t tag = 0;
-	int fd = -1;
-	int r = ipc_recv_fd(sock, &fd, &tag);
 
-	if (r == -EAGAIN)
-		return;
-	if (r < 0) {
-		event_base_loopbreak(f->base); /* the supervisor is gone */
-		return;
-	}
-	r = role_reload_read(fd, &fresh, &e);
-	if (r == 0)
-		r = apply_reload(f, &fresh, &e);
-	if (r < 0) {
-		role_reload_done(&fresh);
-		log_error("front.reload.refused", LOG_STR("reason", err_text(&e, r)));
-	} else {
-		log_info("front.reload", LOG_STR("effect", "certificate and limits are in use"));
-	}
+	return http_server_set_tls(f->server, pem, reterr);
 }
 
-static int listen_all(struct front *f, struct err *reterr)
+static void limits_done(struct limits *l)
 {
-	const struct kbs_config *c = f->config;
+	ratelimit_free(l->handshakes);
+	ratelimit_free(l->requests);
+	*l = (struct limits){0};
+}
+
+static int prepare_limits(void *cookie, const struct kbs_config *c, struct err *reterr)
+{
+	struct front *f = cookie;
+
+	limits_done(&f->prepared);
+	f->prepared.handshakes = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
+	f->prepared.requests = ratelimit_new(c->husk.request_rate, c->husk.request_burst);
+	return f->prepared.handshakes && f->prepared.requests ? 0 : -ENOMEM;
+}
+
+static void use_limits(void *cookie)
+{
+	struct front *f = cookie;
+
+	limits_done(&f->limits);
+	f->limits = f->prepared;
+	f->prepared = (struct limits){0};
+}
+
+static int listen_all(void *cookie, struct err *reterr)
+{
+	struct front *f = cookie;
+	const struct kbs_config *c = f->core.config;
 	const struct http_server_options options = {
 		.certificate = c->http.certificate,
 		.private_key = c->http.private_key,
@@ -426,8 +370,15 @@ static int listen_all(struct front *f, struct err *reterr)
 		/* Unfinished requests take a quarter of what the front may have at most. */
 		.buffered_max = ((size_t)c->husk.memory_max_mib << 20) / 4,
 	};
-	int r = http_server_new(f->base, &options, on_request, f, &f->server, reterr);
+	int r = prepare_limits(f, c, reterr);
 
+	if (r < 0)
+		return r;
+	use_limits(f);
+	f->pending_count = c->husk.connections_max;
+	f->pending = calloc(f->pending_count, sizeof(*f->pending));
+	r = f->pending ? http_server_new(f->core.base, &options, on_request, f, &f->server, reterr)
+		       : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < c->http.sockets.count; i++) {
 		uint16_t port = 0;
 
@@ -440,66 +391,20 @@ static int listen_all(struct front *f, struct err *reterr)
 	return r;
 }
 
-/* Accepting stops at this many descriptors; the listener then waits for one to become free. */
-static int limit_connections(const struct kbs_config *c, struct err *reterr)
-{
-	const rlim_t want = (rlim_t)c->husk.connections_max + FDS_OWN;
-	struct rlimit limit = {want, want};
-	struct rlimit now;
-
-	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max < want)
-		limit = (struct rlimit){now.rlim_max, now.rlim_max};
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return err_set(reterr, -errno, "cannot limit descriptors: %m");
-	return 0;
-}
-
-static int start(struct front *f, struct err *reterr)
-{
-	static const struct timeval tick = {1, 0};
-	const struct kbs_config *c = f->config;
-	struct event *timer, *term, *control;
-	int r;
-
-	f->base = event_base_new();
-	f->limit = ratelimit_new(c->husk.auth_rate, c->husk.auth_burst);
-	f->request_limit = ratelimit_new(c->husk.request_rate, c->husk.request_burst);
-	f->pending_count = c->husk.connections_max;
-	f->pending = calloc(f->pending_count, sizeof(*f->pending));
-	if (!f->base || !f->limit || !f->request_limit || !f->pending)
-		return -ENOMEM;
-	f->vault = ipc_new(
-		f->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_vault_message, on_vault_closed, f);
-	timer = event_new(f->base, -1, EV_PERSIST, on_tick, f);
-	term = evsignal_new(f->base, SIGTERM, on_term, f);
-	control = event_new(f->base, ROLE_FD_CONTROL, EV_READ | EV_PERSIST, on_control, f);
-	if (!f->vault || !timer || !term || !control)
-		return -ENOMEM;
-	event_add(timer, &tick);
-	event_add(term, NULL);
-	event_add(control, NULL);
-	r = listen_all(f, reterr);
-	if (r == 0)
-		r = limit_connections(c, reterr);
-	if (r == 0)
-		r = role_confine(c, "front", NULL, 0, SANDBOX_EVENTS | SANDBOX_SOCKETS, reterr);
-	return r;
-}
-
 int role_front(const struct kbs_config *c)
 {
-	struct front f = {.config = c};
-	struct err e = {0};
-	int r;
+	static const struct front_ops ops = {
+		.listen = listen_all,
+		.answer = answer,
+		.tick = tick,
+		.pause = pause_accepting,
+		.open = open_requests,
+		.set_tls = set_tls,
+		.prepare = prepare_limits,
+		.commit = use_limits,
+		.reloaded = "certificate and limits are in use",
+	};
+	struct front f = {.core = {.config = c, .ops = &ops, .cookie = &f}};
 
-	signal(SIGPIPE, SIG_IGN);
-	r = start(&f, &e);
-	if (r == 0)
-		r = role_ready();
-	if (r < 0) {
-		log_error("front.start", LOG_STR("reason", err_text(&e, r)));
-		return 1;
-	}
-	event_base_dispatch(f.base);
-	return f.exit_code;
+	return front_run(&f.core);
 }

@@ -140,6 +140,11 @@ static int run_init(const struct arguments *a)
 	return 0;
 }
 
+static int load_again(const void *cookie, struct kbs_config *ret, struct err *reterr)
+{
+	return kbs_config_load(cookie, ret, reterr);
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
@@ -175,7 +180,8 @@ int main(int argc, char **argv)
 		printf("%s is good\n", a.config_file);
 		return 0;
 	}
-	role_log(&config, "husk-kbs");
+	role_log(&config, NULL);
 	role_warn(&config);
-	return role_supervisor(&config, a.config_file);
+	const struct role_source source = {load_again, a.config_file, a.config_file};
+	return role_supervisor(&config, &source);
 }

@@ -70,22 +70,33 @@ const char *role_worker_name(const struct kbs_config *c, unsigned index)
 	return names[kind];
 }
 
-int role_ready(void)
+static int tell_supervisor(uint32_t tag)
 {
-	const uint32_t tag = CONTROL_READY;
-
 	return send(ROLE_FD_CONTROL, &tag, sizeof(tag), MSG_NOSIGNAL) == sizeof(tag) ? 0 : -errno;
 }
 
-void role_log(const struct kbs_config *c, const char *program)
+int role_ready(void)
+{
+	return tell_supervisor(CONTROL_READY);
+}
+
+int role_answer(int result)
+{
+	return tell_supervisor(result == 0 ? CONTROL_READY : CONTROL_REFUSED);
+}
+
+void role_log(const struct kbs_config *c, const char *role)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
+	static char program[64]; /* for the life of the process */
 	enum log_level level = LOG_LEVEL_INFO;
 
 	for (size_t i = 0; i < ARRAY_COUNT(levels); i++) {
 		if (c->husk.log_level && streq(levels[i], c->husk.log_level))
 			level = (enum log_level)i;
 	}
+	snprintf(program, sizeof(program), "husk-%s%s%s", c->husk.service_name, role ? "-" : "",
+		role ? role : "");
 	log_setup(program, level, c->husk.log_json, 2);
 }
 
@@ -108,6 +119,11 @@ int role_reload_read(int fd, struct reload *ret, struct err *reterr)
 	}
 	ret->certificate = json_string_value(json_object_get(ret->root, "certificate"));
 	ret->private_key = json_string_value(json_object_get(ret->root, "private_key"));
+	ret->client_ca = json_string_value(json_object_get(ret->root, "client_ca"));
+	if (!ret->certificate || !ret->private_key || !ret->client_ca) {
+		role_reload_done(ret);
+		return err_set(reterr, -EPROTO, "the supervisor's message lacks a member");
+	}
 	return 0;
 }
 
@@ -167,12 +183,7 @@ int role_main(const char *role)
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
 		if (streq(roles[i].name, role)) {
-			/* For the life of the process. */
-			static char program[64];
-
-			snprintf(program, sizeof(program), "husk-%s-%s", config.husk.service_name,
-				role);
-			role_log(&config, program);
+			role_log(&config, role);
 			return roles[i].run(&config);
 		}
 	}

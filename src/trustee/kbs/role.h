@@ -36,8 +36,10 @@ static inline unsigned role_workers(const struct kbs_config *c)
 /** role_worker_name() - the role of worker @index */
 const char *role_worker_name(const struct kbs_config *c, unsigned index);
 
-#define CONTROL_READY 0xFFFFFFFFu  /* "tag" of the message that says a role is up */
-#define CONTROL_RELOAD 0xFFFFFFFEu /* with a descriptor of a struct reload's JSON */
+#define CONTROL_READY 0xFFFFFFFFu   /* "tag" of the message that says a role is up */
+#define CONTROL_RELOAD 0xFFFFFFFEu  /* with a descriptor of a struct reload's JSON */
+#define CONTROL_CHECK 0xFFFFFFFDu   /* likewise, for the front: would it? */
+#define CONTROL_REFUSED 0xFFFFFFFCu /* the answer to these, when it is not CONTROL_READY */
 
 /* Each returns the exit code of its process. */
 int role_front(const struct kbs_config *c);
@@ -47,14 +49,22 @@ int role_remote(const struct kbs_config *c);
 int role_fetcher(const struct kbs_config *c);
 int role_backend(const struct kbs_config *c);
 int role_external(const struct kbs_config *c);
-/* @path: where the configuration is read again from, on SIGHUP */
-/* @path: what is read again on SIGHUP; NULL: nothing, a change takes a restart */
-int role_supervisor(const struct kbs_config *c, const char *path);
+/**
+ * struct role_source - what is read again on SIGHUP
+ * @load: as kbs_config_load()
+ * @name: for the log
+ */
+struct role_source {
+	int (*load)(const void *cookie, struct kbs_config *ret, struct err *reterr);
+	const void *cookie;
+	const char *name;
+};
+int role_supervisor(const struct kbs_config *c, const struct role_source *source);
 
 /** role_main() - play the role of that name, as the supervisor's child. Return: the exit code. */
 int role_main(const char *role);
-/** role_log() - set the log up as configured */
-void role_log(const struct kbs_config *c, const char *program);
+/** role_log() - log as configured, under the name husk-SERVICE-@role; NULL: the supervisor's */
+void role_log(const struct kbs_config *c, const char *role);
 /** role_warn() - log what the configuration makes unsafe */
 void role_warn(const struct kbs_config *c);
 
@@ -65,21 +75,21 @@ must_check int role_confine(const struct kbs_config *c, const char *role,
 /** role_confine_network() - likewise, of a role that connects to servers and looks up their names */
 must_check int role_confine_network(
 	const struct kbs_config *c, const char *role, struct err *reterr);
-/** role_log() - log as the configuration says, under the name of @program */
-void role_log(const struct kbs_config *c, const char *program);
 
 /**
  * struct reload - what the supervisor sends on SIGHUP
  * @config: checked by the supervisor
- * @certificate, @private_key: PEM text, for the front only; "" for plain HTTP
+ * @certificate, @private_key, @client_ca: PEM text, for the front only; "" where there is none
  */
 struct reload {
 	struct kbs_config *config; /* owned */
 	json_t *root;		   /* owned */
-	const char *certificate, *private_key;
+	const char *certificate, *private_key, *client_ca;
 };
 /** role_reload_read() - from the descriptor that came with CONTROL_RELOAD, which is consumed */
 must_check int role_reload_read(int fd, struct reload *ret, struct err *reterr);
 void role_reload_done(struct reload *r);
 /** role_ready() - tell the supervisor that this role serves */
 must_check int role_ready(void);
+/** role_answer() - tell the supervisor whether its last message was followed; @result: 0 or errno */
+must_check int role_answer(int result);

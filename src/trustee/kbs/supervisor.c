@@ -28,6 +28,7 @@
 #define STOP_WAIT_MS 5000
 #define RESTART_DELAY_MS 100
 #define START_WAIT_MS 30000
+#define RELOAD_WAIT_MS 15000 /* the vault may wait for its database meanwhile */
 
 struct child {
 	pid_t pid;
@@ -36,7 +37,7 @@ struct child {
 
 struct supervisor {
 	const struct kbs_config *config;
-	const char *path;
+	const struct role_source *source;
 	int config_fd;		 /* of the vault */
 	int public_fd;		 /* of the others: without the password of the database */
 	int backend_fd;		 /* of backends: Vault's token and no other secret */
@@ -104,15 +105,23 @@ static int start_worker(struct supervisor *s, unsigned index)
 	return r;
 }
 
-static int wait_ready(int control, const char *role, struct err *reterr)
+/* Return: 0, -EACCES (it refuses), -ECHILD (no answer). */
+static int wait_tag(int control, int timeout_ms)
 {
 	struct pollfd p = {.fd = control, .events = POLLIN};
 	uint32_t tag = 0;
 	ssize_t n = 0;
 
-	if (poll(&p, 1, START_WAIT_MS) == 1)
+	if (poll(&p, 1, timeout_ms) == 1)
 		n = recv(control, &tag, sizeof(tag), 0);
-	if (n == sizeof(tag) && tag == CONTROL_READY)
+	if (n != sizeof(tag))
+		return -ECHILD;
+	return tag == CONTROL_READY ? 0 : -EACCES;
+}
+
+static int wait_ready(int control, const char *role, struct err *reterr)
+{
+	if (wait_tag(control, START_WAIT_MS) == 0)
 		return 0;
 	return err_set(reterr, -ECHILD, "the %s did not start: see the message above", role);
 }
@@ -327,18 +336,18 @@ static int seal_config(struct supervisor *s, const struct kbs_config *c)
 	return 0;
 }
 
-/* @root is consumed. */
-static int send_reload(int control, json_t *root, const char *certificate, const char *private_key)
-{
-	cleanup(json_decref) json_t *message = json_object();
-	cleanup_fd int fd = -1;
+/* --- reload --- */
 
-	if (json_set_take(message, "config", root) < 0 ||
-		json_set_str(message, "certificate", certificate) < 0 ||
-		json_set_str(message, "private_key", private_key) < 0)
-		return -ENOMEM;
-	fd = seal(message);
-	return fd < 0 ? fd : ipc_send_fd(control, fd, CONTROL_RELOAD);
+/* PEM texts of the front's files. */
+struct front_files {
+	struct buf certificate, private_key, client_ca;
+};
+
+static void front_files_done(struct front_files *f)
+{
+	buf_done(&f->certificate);
+	buf_done(&f->private_key);
+	buf_done(&f->client_ca);
 }
 
 static int read_pem(const char *path, struct buf *out, struct err *reterr)
@@ -346,59 +355,84 @@ static int read_pem(const char *path, struct buf *out, struct err *reterr)
 	return path ? file_read(path, CONFIG_FILE_MAX, out, reterr) : 0;
 }
 
-static int reload_from(struct supervisor *s, const struct kbs_config *c, struct err *reterr)
+static int read_files(const struct kbs_config *c, struct front_files *f, struct err *reterr)
 {
-	cleanup_with(buf_done) struct buf certificate = buf_init(CONFIG_FILE_MAX);
-	cleanup_with(buf_done) struct buf key = buf_init_secret(CONFIG_FILE_MAX);
-	int r = read_pem(c->http.certificate, &certificate, reterr);
+	int r = read_pem(c->http.certificate, &f->certificate, reterr);
 
 	if (r == 0)
-		r = read_pem(c->http.private_key, &key, reterr);
+		r = read_pem(c->http.private_key, &f->private_key, reterr);
 	if (r == 0)
-		r = seal_config(s, c);
-	if (r == 0)
-		r = send_reload(s->vault_control, without_token(c->root), "", "");
-	if (r == 0)
-		r = send_reload(s->front_control, without_secrets(without_token(c->root)),
-			buf_str(&certificate), buf_str(&key));
+		r = read_pem(c->husk.client_ca, &f->client_ca, reterr);
 	return r;
 }
 
-static bool same_plugins(const struct kbs_config *a, const struct kbs_config *b)
+/* An answer that came too late for the last question is none to this one. */
+static void drop_answers(int control)
 {
-	const json_t *x = json_object_get(a->root, "plugins");
-	const json_t *y = json_object_get(b->root, "plugins");
+	uint32_t tag;
 
-	return x && y ? json_equal(x, y) : x == y;
+	while (recv(control, &tag, sizeof(tag), MSG_DONTWAIT) > 0)
+		;
 }
 
-/* A configuration that is wrong changes nothing. */
+/* @root is consumed. @files NULL: none. Return: 0 once @role follows it. */
+static int send_reload(int control, const char *role, uint32_t tag, json_t *root,
+	const struct front_files *files, struct err *reterr)
+{
+	cleanup(json_decref) json_t *message = json_object();
+	cleanup_fd int fd = -1;
+	int r = json_set_take(message, "config", root);
+
+	if (r == 0)
+		r = json_set_str(message, "certificate", files ? buf_str(&files->certificate) : "");
+	if (r == 0)
+		r = json_set_str(message, "private_key", files ? buf_str(&files->private_key) : "");
+	if (r == 0)
+		r = json_set_str(message, "client_ca", files ? buf_str(&files->client_ca) : "");
+	fd = r == 0 ? seal(message) : r;
+	if (fd < 0)
+		return fd;
+	drop_answers(control);
+	r = ipc_send_fd(control, fd, tag);
+	if (r == 0)
+		r = wait_tag(control, RELOAD_WAIT_MS);
+	if (r == -EACCES)
+		return err_set(reterr, r, "the %s refuses: see the message above", role);
+	return r < 0 ? err_set(reterr, r, "the %s does not answer", role) : 0;
+}
+
+/* First the front says whether it could, so that the vault does not change alone. */
+static int reload_from(struct supervisor *s, const struct kbs_config *c, struct err *reterr)
+{
+	cleanup_with(front_files_done) struct front_files files = {buf_init(CONFIG_FILE_MAX),
+		buf_init_secret(CONFIG_FILE_MAX), buf_init(CONFIG_FILE_MAX)};
+	int r = read_files(c, &files, reterr);
+
+	if (r == 0)
+		r = send_reload(s->front_control, "front", CONTROL_CHECK,
+			without_secrets(without_token(c->root)), &files, reterr);
+	if (r == 0)
+		r = send_reload(s->vault_control, "vault", CONTROL_RELOAD, without_token(c->root),
+			NULL, reterr);
+	if (r == 0)
+		r = seal_config(s, c);
+	if (r == 0)
+		r = send_reload(s->front_control, "front", CONTROL_RELOAD,
+			without_secrets(without_token(c->root)), &files, reterr);
+	return r;
+}
+
+/* A configuration that is wrong, or that running processes cannot follow, changes nothing. */
 static void reload(struct supervisor *s)
 {
 	struct kbs_config c = {0};
 	struct err e = {0};
 	int r;
 
-	if (!s->path) {
-		log_warn("kbs.reload.ignored", LOG_STR("effect", "it takes a restart"));
-		return;
-	}
 	notify("RELOADING=1");
-	r = kbs_config_load(s->path, &c, &e);
-	if (r == 0 && kbs_config_remotes(&c) != kbs_config_remotes(s->config))
-		r = err_set(&e, -EINVAL,
-			"another attestation service, or another number of connections, takes a "
-			"restart");
-	if (r == 0 && !same_plugins(&c, s->config))
-		r = err_set(&e, -EINVAL, "a change of [[plugins]] takes a restart");
-	if (r == 0 && c.husk.verifiers != s->config->husk.verifiers)
-		log_warn("kbs.reload.ignored", LOG_STR("option", "verifiers"),
-			LOG_STR("effect", "it takes a restart"));
-	c.husk.verifiers = s->config->husk.verifiers;
-	if (r == 0 && c.collateral.fetch != s->config->collateral.fetch)
-		log_warn("kbs.reload.ignored", LOG_STR("option", "fetch"),
-			LOG_STR("effect", "it takes a restart"));
-	c.collateral.fetch = s->config->collateral.fetch;
+	r = s->source->load(s->source->cookie, &c, &e);
+	if (r == 0)
+		r = kbs_config_may_reload(s->config, &c, &e);
 	if (r == 0)
 		r = reload_from(s, &c, &e);
 	if (r < 0) {
@@ -408,7 +442,8 @@ static void reload(struct supervisor *s)
 		kbs_config_done(&s->fresh);
 		s->fresh = c;
 		s->config = &s->fresh;
-		log_info("kbs.reload", LOG_STR("file", s->path));
+		role_log(s->config, NULL);
+		log_info("kbs.reload", LOG_STR("file", s->source->name));
 	}
 	notify("READY=1");
 }
@@ -433,10 +468,10 @@ static int run(struct supervisor *s)
 	}
 }
 
-int role_supervisor(const struct kbs_config *c, const char *path)
+int role_supervisor(const struct kbs_config *c, const struct role_source *source)
 {
 	struct supervisor s = {.config = c,
-		.path = path,
+		.source = source,
 		.config_fd = -1,
 		.public_fd = -1,
 		.backend_fd = -1,

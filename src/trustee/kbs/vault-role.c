@@ -162,7 +162,7 @@ static void on_verifier_closed(void *cookie)
 	verifier_gone(link);
 }
 
-static void reload(struct vault_process *p, int fd)
+static int reload(struct vault_process *p, int fd)
 {
 	struct reload fresh = {0};
 	struct err e = {0};
@@ -173,13 +173,14 @@ static void reload(struct vault_process *p, int fd)
 	if (r < 0) {
 		role_reload_done(&fresh);
 		log_error("vault.reload.refused", LOG_STR("reason", err_text(&e, r)));
-		return;
+		return r;
 	}
-	role_log(fresh.config, "husk-kbs-vault");
+	role_log(fresh.config, "vault");
 	role_reload_done(&p->reload);
 	p->reload = fresh;
 	log_info("vault.reload",
 		LOG_STR("effect", "admins, keys, collateral and limits are in use"));
+	return 0;
 }
 
 /* The supervisor passes the socket of each verifier it starts. */
@@ -194,7 +195,8 @@ static void on_control(evutil_socket_t fd, short what, void *cookie)
 	if (r == -EAGAIN)
 		return;
 	if (r == 0 && index == CONTROL_RELOAD) {
-		reload(p, sock);
+		if (role_answer(reload(p, sock)) < 0)
+			event_base_loopbreak(p->base);
 		return;
 	}
 	if (r < 0 || index >= p->verifier_count) {

@@ -3,26 +3,18 @@
  * The front of husk-as and husk-rvps: gRPC and REST in, messages to the vault, answers out. It
  * parses frames and protocol buffers, holds no key but TLS's own, and opens no file.
  */
-#include <event2/event.h>
-#include <signal.h>
-#include <sys/resource.h>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
 #include "net/ipc.h"
-#include "net/sandbox.h"
-#include "trustee/kbs/role.h"
+#include "trustee/kbs/front-core.h"
 #include "trustee/kbs/wire.h"
 #include "trustee/service/front-grpc.h"
 
 #define HEADER_MAX ((size_t)16 << 10)
-#define IDLE_S 60 /* relying parties keep their connections */
-#define ANSWER_WAIT_MS 30000
-#define VAULT_QUEUE_MAX ((size_t)128 << 20)
-#define FDS_OWN 32
+#define IDLE_S 60				      /* relying parties keep their connections */
 #define REST_ERROR "An internal error occured: \n0: " /* as Trustee's REST clients know it */
 
 struct pending {
@@ -34,20 +26,16 @@ struct pending {
 };
 
 struct front {
-	const struct kbs_config *config;
-	struct event_base *base;
+	struct front_core core;
 	struct grpc_server *grpc;
 	struct http_server *rest; /* NULL when there is no REST socket */
-	struct ipc *vault;
 	struct pending *pending;
 	uint32_t pending_count;
-	bool stopping;
-	int exit_code;
 };
 
 static bool with_as(const struct front *f)
 {
-	return f->config->husk.service == SERVICE_AS;
+	return f->core.config->husk.service == SERVICE_AS;
 }
 
 /* --- answers --- */
@@ -96,8 +84,10 @@ static void answer_grpc(struct pending *p, int status, const char *type, struct 
 		grpc_call_fail(p->call, code, text);
 }
 
-static size_t open_calls(const struct front *f)
+static size_t open_calls(const void *cookie)
 {
+	const struct front *f = cookie;
+
 	return grpc_server_open_calls(f->grpc) + (f->rest ? http_server_open_requests(f->rest) : 0);
 }
 
@@ -111,8 +101,7 @@ static void finish(
 	p->call = NULL;
 	p->request = NULL;
 	p->generation++;
-	if (f->stopping && open_calls(f) == 0)
-		event_base_loopexit(f->base, NULL);
+	front_answered(&f->core);
 }
 
 static bool in_use(const struct pending *p)
@@ -120,52 +109,19 @@ static bool in_use(const struct pending *p)
 	return p->call || p->request;
 }
 
-static void on_vault_message(void *cookie, struct slice message)
+/* A late answer to a request that timed out finds another generation. */
+static void answer(
+	void *cookie, uint32_t index, uint32_t generation, const json_t *header, struct slice body)
 {
 	struct front *f = cookie;
-	json_t *header = NULL;
-	struct slice body;
-	uint64_t id;
-	uint32_t index;
 
-	if (wire_unpack(message, &header, &body) < 0) {
-		log_error("front.vault.protocol", LOG_U64("size", message.size));
-		f->exit_code = 1;
-		event_base_loopbreak(f->base);
-		return;
-	}
-	id = (uint64_t)wire_int(header, "id");
-	index = (uint32_t)id;
-	/* A late answer to a request that timed out finds another generation. */
 	if (index < f->pending_count && in_use(&f->pending[index]) &&
-		f->pending[index].generation == (uint32_t)(id >> 32))
+		f->pending[index].generation == generation)
 		finish(f, &f->pending[index], (int)wire_int(header, "status"),
 			wire_str(header, "type"), body);
-	json_decref(header);
-}
-
-static void on_vault_closed(void *cookie)
-{
-	struct front *f = cookie;
-
-	event_base_loopbreak(f->base);
 }
 
 /* --- requests --- */
-
-static int forward(struct front *f, uint64_t id, const char *method, const char *target,
-	const char *peer, struct slice body)
-{
-	cleanup_with(buf_done) struct buf out = buf_init_secret(IPC_MESSAGE_MAX);
-	json_t *header = json_pack("{s:I, s:s, s:s, s:s}", "id", (json_int_t)id, "method", method,
-		"target", target, "peer", peer);
-	int r = header ? wire_pack(&out, header, body) : -EBADMSG;
-
-	json_decref(header);
-	if (r == 0 && ipc_pending(f->vault) > VAULT_QUEUE_MAX)
-		r = -EAGAIN;
-	return r < 0 ? r : ipc_send(f->vault, buf_slice(&out));
-}
 
 static void submit(struct front *f, const struct pending *what, const char *method,
 	const char *target, const char *peer, struct slice body)
@@ -186,7 +142,9 @@ static void submit(struct front *f, const struct pending *what, const char *meth
 	copy.generation = p->generation;
 	copy.since_ms = (int64_t)clock_mono_ms();
 	*p = copy;
-	r = forward(f, (uint64_t)p->generation << 32 | i, method, target, peer, body);
+	r = front_forward(&f->core,
+		json_pack("{s:s, s:s, s:s}", "method", method, "target", target, "peer", peer), i,
+		p->generation, body);
 	if (r < 0)
 		finish(f, p, r == -EBADMSG ? 401 : 503, "", slice_str(bad));
 }
@@ -221,7 +179,7 @@ static void on_call(void *cookie, struct grpc_call *call)
 		submit(f, &p, method, buf_str(&target), grpc_call_peer(call), buf_slice(&body));
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *cookie)
+static void tick(void *cookie)
 {
 	static const char late[] = "{\"detail\":\"no answer in time\"}";
 	struct front *f = cookie;
@@ -230,21 +188,26 @@ static void on_tick(evutil_socket_t fd, short what, void *cookie)
 	for (uint32_t i = 0; i < f->pending_count; i++) {
 		struct pending *p = &f->pending[i];
 
-		if (in_use(p) && now - p->since_ms > ANSWER_WAIT_MS)
+		if (in_use(p) && now - p->since_ms > FRONT_ANSWER_WAIT_MS)
 			finish(f, p, 503, "", slice_str(late));
 	}
 }
 
-static void on_term(evutil_socket_t fd, short what, void *cookie)
+static void pause_accepting(void *cookie)
 {
 	struct front *f = cookie;
-	const struct timeval grace = {3, 0};
 
-	f->stopping = true;
 	grpc_server_pause(f->grpc);
 	if (f->rest)
 		http_server_pause(f->rest);
-	event_base_loopexit(f->base, open_calls(f) ? &grace : NULL);
+}
+
+static int set_tls(void *cookie, const struct tls_pem *pem, struct err *reterr)
+{
+	struct front *f = cookie;
+	int r = grpc_server_set_tls(f->grpc, pem, reterr);
+
+	return r == 0 && f->rest ? http_server_set_tls(f->rest, pem, reterr) : r;
 }
 
 /* --- start --- */
@@ -253,12 +216,12 @@ static void log_listen(const struct front *f, const char *address, uint16_t port
 {
 	log_info("service.listen", LOG_STR("address", address), LOG_U64("port", port),
 		LOG_STR("protocol", what),
-		LOG_STR("tls", f->config->http.certificate ? "yes" : "no"));
+		LOG_STR("tls", f->core.config->http.certificate ? "yes" : "no"));
 }
 
 static int listen_grpc(struct front *f, struct err *reterr)
 {
-	const struct kbs_config *c = f->config;
+	const struct kbs_config *c = f->core.config;
 	const struct grpc_server_options options = {
 		.certificate = c->http.certificate,
 		.private_key = c->http.private_key,
@@ -267,7 +230,7 @@ static int listen_grpc(struct front *f, struct err *reterr)
 		.connections_max = c->husk.connections_max / 2,
 		.idle_s = IDLE_S,
 	};
-	int r = grpc_server_new(f->base, &options, on_call, f, &f->grpc, reterr);
+	int r = grpc_server_new(f->core.base, &options, on_call, f, &f->grpc, reterr);
 
 	for (size_t i = 0; r == 0 && i < c->husk.grpc_sockets.count; i++) {
 		uint16_t port = 0;
@@ -281,7 +244,7 @@ static int listen_grpc(struct front *f, struct err *reterr)
 
 static int listen_rest(struct front *f, struct err *reterr)
 {
-	const struct kbs_config *c = f->config;
+	const struct kbs_config *c = f->core.config;
 	const struct http_server_options options = {
 		.certificate = c->http.certificate,
 		.private_key = c->http.private_key,
@@ -294,7 +257,7 @@ static int listen_rest(struct front *f, struct err *reterr)
 
 	if (c->husk.rest_sockets.count == 0)
 		return 0;
-	r = http_server_new(f->base, &options, on_rest, f, &f->rest, reterr);
+	r = http_server_new(f->core.base, &options, on_rest, f, &f->rest, reterr);
 	for (size_t i = 0; r == 0 && i < c->husk.rest_sockets.count; i++) {
 		uint16_t port = 0;
 
@@ -306,63 +269,31 @@ static int listen_rest(struct front *f, struct err *reterr)
 }
 
 /* REST has no limit of its own: its share is what the descriptors leave. */
-static int limit_connections(const struct kbs_config *c, struct err *reterr)
+static int listen_all(void *cookie, struct err *reterr)
 {
-	const rlim_t want = (rlim_t)c->husk.connections_max + FDS_OWN;
-	const struct rlimit limit = {want, want};
-	struct rlimit now;
-
-	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max < want)
-		return 0;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return err_set(reterr, -errno, "cannot limit descriptors: %m");
-	return 0;
-}
-
-static int start(struct front *f, struct err *reterr)
-{
-	static const struct timeval tick = {1, 0};
-	const struct kbs_config *c = f->config;
-	struct event *timer, *term;
+	struct front *f = cookie;
 	int r;
 
-	f->base = event_base_new();
-	f->pending_count = c->husk.connections_max;
+	f->pending_count = f->core.config->husk.connections_max;
 	f->pending = calloc(f->pending_count, sizeof(*f->pending));
-	if (!f->base || !f->pending)
+	if (!f->pending)
 		return -ENOMEM;
-	f->vault = ipc_new(
-		f->base, ROLE_FD_LINK, IPC_MESSAGE_MAX, on_vault_message, on_vault_closed, f);
-	timer = event_new(f->base, -1, EV_PERSIST, on_tick, f);
-	term = evsignal_new(f->base, SIGTERM, on_term, f);
-	if (!f->vault || !timer || !term)
-		return -ENOMEM;
-	event_add(timer, &tick);
-	event_add(term, NULL);
 	r = listen_grpc(f, reterr);
-	if (r == 0)
-		r = listen_rest(f, reterr);
-	if (r == 0)
-		r = limit_connections(c, reterr);
-	if (r == 0)
-		r = role_confine(c, "front", NULL, 0, SANDBOX_EVENTS | SANDBOX_SOCKETS, reterr);
-	return r;
+	return r == 0 ? listen_rest(f, reterr) : r;
 }
 
 int role_front(const struct kbs_config *c)
 {
-	struct front f = {.config = c};
-	struct err e = {0};
-	int r;
+	static const struct front_ops ops = {
+		.listen = listen_all,
+		.answer = answer,
+		.tick = tick,
+		.pause = pause_accepting,
+		.open = open_calls,
+		.set_tls = set_tls,
+		.reloaded = "certificates are in use",
+	};
+	struct front f = {.core = {.config = c, .ops = &ops, .cookie = &f}};
 
-	signal(SIGPIPE, SIG_IGN);
-	r = start(&f, &e);
-	if (r == 0)
-		r = role_ready();
-	if (r < 0) {
-		log_error("front.start", LOG_STR("reason", err_text(&e, r)));
-		return 1;
-	}
-	event_base_dispatch(f.base);
-	return f.exit_code;
+	return front_run(&f.core);
 }

@@ -111,6 +111,11 @@ int service_config_load(const struct service_options *o, struct kbs_config *ret,
 	return kbs_config_from_json(root, ret, reterr);
 }
 
+static int load_again(const void *cookie, struct kbs_config *ret, struct err *reterr)
+{
+	return service_config_load(cookie, ret, reterr);
+}
+
 int service_run(const struct service_options *o)
 {
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
@@ -125,7 +130,9 @@ int service_run(const struct service_options *o)
 		printf("%s is good\n", o->config_file ? o->config_file : "the configuration");
 		return 0;
 	}
-	role_log(&config, o->program);
+	role_log(&config, NULL);
 	role_warn(&config);
-	return role_supervisor(&config, NULL);
+	const struct role_source source = {
+		load_again, o, o->config_file ? o->config_file : "defaults"};
+	return role_supervisor(&config, &source);
 }

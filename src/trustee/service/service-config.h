@@ -7,13 +7,15 @@
 #include "trustee/kbs/config.h"
 
 /**
- * struct service_options - the command line
+ * struct service_options - a program and its command line
+ * @help: of --help
  * @config_file: NULL: no file, only defaults
  * @grpc, @rest: addresses to listen on; NULL: what the file says, then the program's default
  * @certificate, @private_key: both or neither
  */
 struct service_options {
 	const char *program;
+	const char *help;
 	enum config_service service;
 	const char *config_file;
 	const char *grpc, *rest;
@@ -26,5 +28,7 @@ struct service_options {
 /** service_config_load() - Return: as kbs_config_load() */
 must_check int service_config_load(
 	const struct service_options *o, struct kbs_config *ret, struct err *reterr);
-/** service_run() - all that both programs' main() do after reading their options */
+/** service_main() - read the command line into @o and do what it says. Return: the exit code. */
+int service_main(struct service_options *o, int argc, char **argv);
+/** service_run() - check or serve, as @o says. Return: the exit code. */
 int service_run(const struct service_options *o);
