@@ -247,7 +247,9 @@ static int run_policy(struct cli *cli)
 		return policy_get(cli, id);
 	if (streq(action, "set"))
 		return policy_set(cli, id);
-	return kbs_usage(cli, "the action must be list, get, set or history");
+	if (streq(action, "dry-run"))
+		return kbs_policy_dry_run(cli, id);
+	return kbs_usage(cli, "the action must be list, get, set, history or dry-run");
 }
 
 static int read_verdict(struct kbs_admin *a, const char *id, json_t **ret, struct err *reterr)
@@ -299,7 +301,8 @@ int kbs_limited_list(struct cli *cli, const char *path, const char *const *colum
 
 static int run_verdicts(struct cli *cli)
 {
-	static const char *const columns[] = {"time", "id", "kind", "tee", "status", NULL};
+	static const char *const columns[] = {
+		"time", "id", "kind", "tee", "status", "vector", NULL};
 	return kbs_limited_list(cli, "admin/verdicts", columns);
 }
 
@@ -339,7 +342,14 @@ static const struct cli_option g_resource[] = {
 	{NULL},
 };
 static const struct cli_option g_policy[] = {
-	KBS_OPTIONS, FILE_OPTION("the policy in Rego, for set"), {NULL}};
+	KBS_OPTIONS,
+	FILE_OPTION("the policy in Rego, for set and dry-run"),
+	{"verdict", .arg = "ID", .help = "try it on this verdict, for dry-run"},
+	{"last", .arg = "N", .help = "or on the newest, up to 100 (default 20)"},
+	{"resource", .arg = "PATH",
+		.help = "what attested guests ask for, for dry-run of resource-policy"},
+	{NULL},
+};
 static const struct cli_option g_reference[] = {
 	KBS_OPTIONS,
 	FILE_OPTION("JSON object of name and value, or a manifest, for import"),
@@ -369,13 +379,17 @@ const struct cli_command cmds_kbs[] = {
 	{.group = "kbs",
 		.name = "policy",
 		.summary = "List, show and install policies",
-		.args = "list | get ID | set ID | history ID",
+		.args = "list | get ID | set ID | history ID | dry-run ID",
 		.args_min = 1,
 		.args_max = 2,
 		.details = "The id resource-policy decides who may read resources; ids such as "
 			   "default_cpu appraise "
-			   "evidence. A policy that does not compile is refused.",
-		.examples = "husk kbs policy set resource-policy --file release.rego",
+			   "evidence. A policy that does not compile is refused. dry-run tries a "
+			   "policy on what guests brought before, beside the one that is "
+			   "installed, and changes nothing.",
+		.examples =
+			"husk kbs policy dry-run default_cpu --file new.rego --last 50\nhusk kbs "
+			"policy set resource-policy --file release.rego",
 		.options = g_policy,
 		.run = run_policy},
 	{.group = "kbs",
@@ -411,6 +425,17 @@ const struct cli_command cmds_kbs[] = {
 		.summary = "List recent verdicts",
 		.options = g_limited,
 		.run = run_verdicts},
+	{.group = "kbs",
+		.name = "verdict",
+		.summary = "Show what a verdict rests on",
+		.args = "show ID",
+		.args_min = 2,
+		.args_max = 2,
+		.details = "The record of `husk kbs why` and the claims that the policies were "
+			   "given, as long as the key broker keeps them.",
+		.examples = "husk kbs verdict show 6f1c0f1fd2d2b9c7f2a3a5d8a1b0c9e8",
+		.options = g_plain,
+		.run = kbs_run_verdict},
 	{.group = "kbs",
 		.name = "health",
 		.summary = "Ask whether the key broker is up",

@@ -81,6 +81,9 @@ int kbs_one_call(struct cli *cli, const char *method, const char *prefix, const 
 	const char *type, struct slice body, const char *done);
 /* Reads the file of --file. Return: 0, negative errno with the exit code in @ret_code. */
 must_check int kbs_read_option_file(const struct cli *cli, struct buf *out, int *ret_code);
+/* cmd-kbs-verdict.c */
+int kbs_run_verdict(struct cli *cli);
+int kbs_policy_dry_run(struct cli *cli, const char *id);
 /* cmd-kbs-reference.c */
 int kbs_run_reference(struct cli *cli);
 /* Likewise with the option --limit. */

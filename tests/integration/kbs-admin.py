@@ -84,6 +84,194 @@ def test_versions(broker):
     expect("gone", admin.call("DELETE", where)[0], 401)
 
 
+def dry_run(admin, policy_id, text, status=200, **more):
+    have, _, body = admin.call("POST", "/kbs/v0/admin/dry-run", json.dumps(
+        dict(more, policy_id=policy_id, policy=b64url(text))))
+    expect("dry run " + body.decode(), have, status)
+    return json.loads(body)
+
+
+def state_of(admin):
+    """All that a dry run must leave as it is."""
+    return [admin.call("GET", "/kbs/v0/admin/" + p)[2] for p in
+            ("policies", "verdicts?limit=1000", "reference-values", "audit/head?x")[:3]] + [
+        json.loads(admin.call("GET", "/kbs/v0/admin/audit?limit=1")[2])[0]["seq"]]
+
+
+VECTOR = b"package policy\nimport rego.v1\ndefault hardware := 97\nhardware := 2 if input.sample.svn == \"1\"\n" \
+         b"default configuration := 2\ndefault executables := 3\ndefault file_system := 0\n" \
+         b"trust_claims := {\"hardware\": hardware, \"configuration\": configuration, \"executables\": executables}\n"
+
+
+def test_claims(broker):
+    admin, guest = Client(broker, admin=True), Client(broker)
+    set_policy(admin, ALLOW.replace(b"resource\"", b"nothing\""))
+    guest.attest()
+    refused = read_resource(broker, guest, "default/key/claims")
+    expect("refused", refused[0], 401)
+    resource, attestation = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=2")[2])
+    expect("kinds", (resource["kind"], attestation["kind"]), ("resource", "attestation"))
+    expect("vector", sorted(attestation["vector"])[:2], ["configuration", "executables"])
+    v = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + attestation["id"])[2])
+    why = json.loads(admin.call("GET", "/kbs/v0/admin/why/" + attestation["id"])[2])
+    claims = v.pop("claims")
+    expect("record", v, why)
+    piece = claims["pieces"][0]
+    expect("piece", [piece[n] for n in ("name", "class", "tee", "policy", "status")],
+           ["cpu0", "cpu", "sample", "default_cpu", attestation["status"]])
+    expect("input", (piece["input"]["sample"]["svn"], piece["vector"]), ("1", attestation["vector"]))
+    expect("nonce", "tee-pubkey" in piece["input"]["runtime_data_claims"], True)
+    if attestation["claims"] < 100 or "eyJ" in json.dumps(claims):
+        raise AssertionError("claims of %d bytes: %s" % (attestation["claims"], claims))
+    v = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + resource["id"])[2])
+    expect("data", v["claims"]["data"]["resource-path"], ["default", "key", "claims"])
+    expect("of", v["claims"]["token"]["jti"], attestation["id"])
+    # Evidence that no policy saw leaves no claims, and a tenant sees its own alone.
+    nonce = guest.auth()
+    bad = json.loads(guest.message(nonce))
+    bad["tee-evidence"]["primary_evidence"]["report_data"] = ""
+    guest.call("POST", "/kbs/v0/attest", json.dumps(bad))
+    last = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=1")[2])[0]
+    expect("no claims", (last["claims"], last["status"]), (0, "refused"))
+    expect("none", "claims" in json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + last["id"])[2]), False)
+    broker.cli("tenant", "set", "claims", "--resources", "2", "--bytes", "10")
+    inside = Client(broker, admin=True, prefix="/tenants/claims")
+    expect("foreign", inside.call("GET", "/kbs/v0/admin/verdicts/" + attestation["id"])[0], 404)
+    expect("foreign dry run", dry_run(inside, "default_cpu", VECTOR, status=404,
+                                      verdict=attestation["id"])["detail"][:19], "dry run: no verdict")
+    expect("nothing there", dry_run(inside, "default_cpu", VECTOR)["tried"], 0)
+    expect("no admin", Client(broker).call("POST", "/kbs/v0/admin/dry-run", "{}")[0], 401)
+
+
+def test_dry_run(broker):
+    admin, guest = Client(broker, admin=True), Client(broker)
+    guest.attest()
+    one = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=1")[2])[0]
+    before = state_of(admin)
+    answer = dry_run(admin, "default_cpu", VECTOR, verdict=one["id"])
+    expect("counts", [answer[n] for n in ("tried", "changed", "skipped", "stopped")], [1, 1, 0, False])
+    piece = answer["results"][0]["pieces"][0]
+    expect("recorded", piece["recorded"]["vector"], one["vector"])
+    expect("current", piece["current"]["vector"], one["vector"])
+    expect("candidate", [piece["candidate"]["status"], piece["candidate"]["vector"]],
+           ["affirming", {"hardware": 2, "configuration": 2, "executables": 3}])
+    expect("hardware", [d for d in piece["differences"] if d["claim"] == "hardware"],
+           [{"claim": "hardware", "current": one["vector"]["hardware"], "candidate": 2}])
+    # What does not hold is explained; what fails says so and leaves the other one.
+    worse = dry_run(admin, "default_cpu", VECTOR.replace(b'"1"', b'"7"'), verdict=one["id"])
+    found = worse["results"][0]["pieces"][0]["candidate"]
+    expect("explained", [found["status"], found["findings"][0]["rule"][-8:], found["findings"][0]["actual"]],
+           ["contraindicated", "hardware", "1"])
+    broken = dry_run(admin, "default_cpu", VECTOR.replace(b":= 97", b":= 999").replace(b'"1"', b'"7"'), verdict=one["id"])
+    piece = broken["results"][0]["pieces"][0]
+    expect("broken", ("-128 to 127" in piece["candidate"]["error"], piece["current"]["vector"]), (True, one["vector"]))
+    same = dry_run(admin, "default_cpu", json.loads(admin.call(
+        "GET", "/kbs/v0/admin/policies/default_cpu")[2])["policy"].encode(), limit=100)
+    expect("same", (same["changed"], same["tried"] > 1, [r for r in same["results"] if "findings" in json.dumps(r)]),
+           (0, True, []))
+    new = dry_run(admin, "acme_cpu", VECTOR, verdict=one["id"])["results"][0]["pieces"][0]
+    expect("a new policy", ("current" in new, new["changed"], new["candidate"]["status"]), (False, True, "affirming"))
+    expect("of another class", dry_run(admin, "default_gpu", VECTOR, verdict=one["id"])["skipped"], 1)
+    # The resource policy, for every guest with a token.
+    set_policy(admin, ALLOW.replace(b"resource\"", b"nothing\""))
+    before = state_of(admin)
+    answer = dry_run(admin, "resource-policy", ALLOW, resource="default/key/new", limit=100)
+    kinds = {(r["kind"], r["current"]["status"], r["candidate"]["status"]) for r in answer["results"]}
+    expect("guests", kinds, {("attestation", "refused", "allowed")})
+    answer = dry_run(admin, "resource-policy", ALLOW, limit=100)
+    expect("requests", {(r["kind"], r["candidate"]["status"], tuple(r["resource-path"])) for r in answer["results"]},
+           {("resource", "allowed", ("default", "key", "claims"))})
+    narrow = ALLOW + b"# only\n"
+    narrow = narrow.replace(b"allow if data.plugin == \"resource\"",
+                            b"allow if input.submods.cpu0[\"ear.status\"] == \"affirming\"")
+    found = dry_run(admin, "resource-policy", narrow, verdict=one["id"], resource="a/b/c")["results"][0]
+    expect("explained", (found["changed"], found["candidate"]["findings"][0]["actual"]), (False, one["status"]))
+    # What is no policy, or no request.
+    for more, text in (({}, b"package policy\n nonsense"), ({}, b"package policy\nx := 1\n"),
+                       ({"limit": 0}, VECTOR), ({"limit": 101}, VECTOR), ({"verdict": 7}, VECTOR),
+                       ({"resource": "a/b/c"}, VECTOR)):
+        expect("refused", dry_run(admin, "default_cpu", text, 401, **more)["type"][-16:], "ParsePolicyError")
+    for more in ({"resource": "a/b"}, {"resource": "../b/c"}):
+        dry_run(admin, "resource-policy", ALLOW, 401, **more)
+    dry_run(admin, "default_cpu", VECTOR, 404, verdict="0" * 32)
+    # A policy without an end costs its second, not the broker.
+    slow = b"package policy\nimport rego.v1\ntrust_claims := {\"hardware\": n} if { " \
+           b"n := count([1 | some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); a * b == -1]) }\n"
+    found = dry_run(admin, "default_cpu", slow, limit=2)
+    expect("slow", {"error" in p["candidate"] for r in found["results"] for p in r["pieces"]}, {True})
+    expect("nothing changed", state_of(admin), before)
+    expect("lives", guest.attest() is None, False)
+
+
+def test_claims_cli(broker):
+    admin, guest = Client(broker, admin=True), Client(broker)
+    guest.attest()
+    one = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=1")[2])[0]
+    text = broker.cli("verdict", "show", one["id"])
+    for part in (one["id"], "hardware", "cpu0", "svn", "default_cpu"):
+        if part not in text:
+            raise AssertionError("%s is not in %s" % (part, text))
+    expect("json", json.loads(broker.cli("verdict", "show", one["id"], "--json"))["claims"]["pieces"][0]["name"], "cpu0")
+    broker.cli("verdict", "show", "0" * 32, code=1)
+    broker.cli("verdict", "look", one["id"], code=2)
+    expect("list", one["id"] in broker.cli("verdicts"), True)
+    path = broker.path("candidate.rego")
+    with open(path, "wb") as f:
+        f.write(VECTOR)
+    text = broker.cli("policy", "dry-run", "default_cpu", "--file", path, "--verdict", one["id"])
+    for part in (one["id"], "contraindicated", "affirming", "hardware", "1 of 1"):
+        if part not in text:
+            raise AssertionError("%s is not in %s" % (part, text))
+    expect("json", json.loads(broker.cli("policy", "dry-run", "default_cpu", "--file", path, "--last", "2",
+                                         "--json"))["tried"], 2)
+    with open(path, "wb") as f:
+        f.write(b"package policy\n nonsense")
+    broker.cli("policy", "dry-run", "default_cpu", "--file", path, code=3)
+    broker.cli("policy", "dry-run", "default_cpu", code=2)
+
+
+def test_evidence(program, husk):
+    """Kept on demand only, and claims within their bound; both are off with 0."""
+    broker = sample_broker(program, husk, "verdict_evidence = true\nverdict_claims_mib = 1\n")
+    try:
+        admin, guest = Client(broker, admin=True), Client(broker)
+        message = guest.message(guest.auth())
+        expect("attest", guest.call("POST", "/kbs/v0/attest", message)[0], 200)
+        bad = json.loads(guest.message(guest.auth()))
+        bad["tee-evidence"]["primary_evidence"]["report_data"] = "x"
+        guest.call("POST", "/kbs/v0/attest", json.dumps(bad))
+        for v, want in zip(json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=2")[2]), (json.dumps(bad), message)):
+            one = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + v["id"])[2])
+            expect("evidence", base64.b64decode(one["evidence"]).decode(), want)
+        # Large claims: what is largest is cut, and says so. 64 of them are more than one MiB.
+        for n in range(66):
+            nonce = guest.auth()
+            large = json.loads(guest.message(nonce))
+            large["init-data"] = {"format": "toml", "body": 'version = "0.1.0"\nalgorithm = "sha384"\n'
+                                  '[data]\n"a" = "1"\n"b" = "%s"\n' % ("x" * (300000 if n % 2 else 30000))}
+            guest.call("POST", "/kbs/v0/attest", json.dumps(large))
+        admin = Client(broker, admin=True)  # the other one may have been idle for too long
+        rows = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=100")[2])
+        kept = [r for r in rows if r["claims"]]
+        total = sum(r["claims"] for r in kept)
+        expect("bounded", (total < 3 << 20, 0 < len(kept) < 68), (True, True))
+        odd = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + rows[0]["id"])[2])["claims"]
+        expect("cut", (odd["cut"], odd["pieces"][0]["input"]["init_data_claims"]),
+               ([{"path": "/pieces/0/input/init_data_claims/b", "bytes": 300002}], {"a": "1"}))
+        answer = dry_run(admin, "default_cpu", VECTOR, verdict=rows[0]["id"])
+        expect("cut, too", answer["results"][0]["cut"], odd["cut"])
+    finally:
+        broker.remove()
+    broker = sample_broker(program, husk, "verdict_claims_mib = 0\n")
+    try:
+        admin, guest = Client(broker, admin=True), Client(broker)
+        guest.attest()
+        expect("none", json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=1")[2])[0]["claims"], 0)
+        expect("tried", dry_run(admin, "default_cpu", VECTOR)["tried"], 0)
+    finally:
+        broker.remove()
+
+
 def test_request_ids(broker):
     client = Client(broker)
     _, headers, _ = client.call("GET", "/kbs/v0/resource/a/b/c", X_Request_Id="my-id.7")
@@ -451,14 +639,14 @@ def test_request_rate(program, husk):
 
 def main():
     program, husk = sys.argv[1:3]
-    tests = [test_versions, test_request_ids, test_endpoints, test_kbs_client, test_tenants, test_audit]
+    tests = [test_versions, test_claims, test_dry_run, test_claims_cli, test_request_ids, test_endpoints, test_kbs_client, test_tenants, test_audit]
     broker = sample_broker(program, husk, "resource_versions = 2\n")
     broker.kill(signal.SIGTERM)
     broker.edit(lambda t: t + '\n[[admin.authorization.regex_acl.acls]]\nrole = "acme-admin"\n'
                 'tenant = "acme"\nallowed_endpoints = "^/kbs/v0/.*$"\n')
     broker.start()
     bad = 0
-    alone = [test_backup, test_trustee, test_reload, test_request_rate]
+    alone = [test_evidence, test_backup, test_trustee, test_reload, test_request_rate]
     for test in tests + alone:
         name = test.__name__
         try:

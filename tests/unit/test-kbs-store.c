@@ -206,7 +206,9 @@ static int add_verdict(struct store *s, const char *id, int64_t time, const char
 		.record = record,
 		.time = time};
 
-	return store_verdict_add(s, &v, 64, NULL);
+	const struct store_retention keep = {.verdicts = 64};
+
+	return store_verdict_add(s, &v, &keep, NULL);
 }
 
 static void test_verdicts_are_bounded(void **state)
@@ -235,6 +237,162 @@ static void test_verdicts_are_bounded(void **state)
 	assert_int_equal(put(s, &g_by, "a/b/c", SLICE_LIT("x"), false, NULL), -EEXIST);
 	assert_int_equal(store_verdict_get(s, "", id, &record, NULL), 0);
 	json_decref(record);
+}
+
+static int add_claims(struct store *s, const char *tenant, int number, const char *claims,
+	struct slice evidence, int64_t bytes)
+{
+	char id[STORE_ID_SIZE];
+	const struct store_retention keep = {.verdicts = 1000, .claims_bytes = bytes};
+	const struct store_verdict v = {.tenant = tenant,
+		.id = id,
+		.kind = number % 2 ? "resource" : "attestation",
+		.tee = "tpm",
+		.status = "affirming",
+		.record = "{}",
+		.vector = number % 2 ? NULL : "{\"hardware\":2}",
+		.claims = claims,
+		.evidence = evidence,
+		.time = number};
+
+	snprintf(id, sizeof(id), "%032x", number);
+	return store_verdict_add(s, &v, &keep, NULL);
+}
+
+static int find_claims(struct store *s, const char *tenant, int number)
+{
+	json_t *claims = NULL;
+	char id[STORE_ID_SIZE];
+
+	snprintf(id, sizeof(id), "%032x", number);
+	int r = store_verdict_claims(s, tenant, id, &claims, NULL, NULL);
+	json_decref(claims);
+	return r;
+}
+
+static size_t count_claims(struct store *s, const char *tenant, const char *kind)
+{
+	json_t *list = NULL;
+
+	assert_int_equal(store_verdict_with_claims(s, tenant, kind, 1000, &list, NULL), 0);
+	size_t n = json_array_size(list);
+	json_decref(list);
+	return n;
+}
+
+static void test_claims_are_bounded(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	cleanup_with(buf_done) struct buf evidence = buf_init(0);
+	const struct store_quota quota = {0};
+	const char id[] = "00000000000000000000000000000002";
+	json_t *claims = NULL, *list = NULL;
+
+	for (int i = 1; i <= 128; i++)
+		assert_int_equal(
+			add_claims(s, "", i, "{\"a\":[1]}", SLICE_LIT("0123456789"), 700), 0);
+	/* 19 bytes each: the 37th began within them. The 128th verdict made room. */
+	assert_int_equal(count_claims(s, "", NULL), 37);
+	assert_int_equal(count_claims(s, "", "resource"), 18);
+	assert_int_equal(find_claims(s, "", 92), 0);
+	assert_int_equal(find_claims(s, "", 91), -ENOENT);
+	assert_int_equal(store_verdict_list(s, "", 1000, &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 128);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(list, 0), "claims")), 19);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(json_array_get(list, 0), "vector"), "hardware")),
+		2);
+	assert_null(json_object_get(json_array_get(list, 1), "vector"));
+	assert_int_equal(
+		json_integer_value(json_object_get(json_array_get(list, 127), "claims")), 0);
+	json_decref(list);
+	/* Of a tenant, and gone with it. */
+	assert_int_equal(store_tenant_set(s, &g_by, "acme", &quota, NULL), 0);
+	assert_int_equal(add_claims(s, "acme", 1000, "{\"b\":2}", SLICE_LIT("e"), 700), 0);
+	assert_int_equal(find_claims(s, "", 1000), -ENOENT);
+	assert_int_equal(store_verdict_claims(s, "acme", "000000000000000000000000000003e8",
+				 &claims, &evidence, NULL),
+		0);
+	assert_int_equal(json_integer_value(json_object_get(claims, "b")), 2);
+	assert_true(slice_eq_str(buf_slice(&evidence), "e"));
+	json_decref(claims);
+	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), 0);
+	assert_int_equal(find_claims(s, "acme", 1000), -ENOENT);
+	/* Without claims, or when none are to be kept, there are none. */
+	assert_int_equal(add_claims(s, "", 2000, NULL, SLICE_LIT("e"), 700), 0);
+	assert_int_equal(find_claims(s, "", 2000), -ENOENT);
+	for (int i = 3000; i < 3064; i++)
+		assert_int_equal(add_claims(s, "", i, "{}", SLICE_EMPTY, 0), 0);
+	assert_int_equal(count_claims(s, "", NULL), 0);
+	assert_int_equal(store_verdict_get(s, "", id, &list, NULL), 0);
+	json_decref(list);
+}
+
+/* Verdicts that go take their claims along. */
+static void test_claims_go_with_verdicts(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	char id[STORE_ID_SIZE];
+
+	assert_int_equal(add_claims(s, "", 1, "{}", SLICE_EMPTY, 1 << 20), 0);
+	assert_int_equal(find_claims(s, "", 1), 0);
+	for (int i = 2; i <= 128; i++) {
+		const struct store_retention keep = {.verdicts = 64, .claims_bytes = 1 << 20};
+		const struct store_verdict v = {.tenant = "",
+			.id = id,
+			.kind = "attestation",
+			.tee = "tpm",
+			.status = "refused",
+			.record = "{}"};
+
+		snprintf(id, sizeof(id), "%032x", i);
+		assert_int_equal(store_verdict_add(s, &v, &keep, NULL), 0);
+	}
+	assert_int_equal(find_claims(s, "", 1), -ENOENT);
+}
+
+/* Also a backup of an older husk, whose verdicts had neither claims nor vectors. */
+static void test_claims_in_backup(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	json_t *doc = NULL, *list = NULL, *rows, *row;
+	struct store *other;
+	size_t i;
+
+	assert_int_equal(add_claims(s, "", 2, "{\"a\":1}", SLICE_LIT("\x00\xffsaved"), 1 << 20), 0);
+	assert_int_equal(store_backup(s, &g_by, &doc, NULL), 0);
+	other = open_store();
+	assert_int_equal(store_restore(other, &g_by, doc, NULL), 0);
+	assert_int_equal(find_claims(other, "", 2), 0);
+	assert_int_equal(add_claims(other, "", 4, "{\"a\":2}", SLICE_EMPTY, 1 << 20), 0);
+	assert_int_equal(count_claims(other, "", NULL), 2);
+	assert_int_equal(store_verdict_list(other, "", 10, &list, NULL), 0);
+	assert_non_null(json_object_get(json_array_get(list, 1), "vector"));
+	json_decref(list);
+	store_close(other);
+
+	json_object_set_new(doc, "husk-backup", json_integer(1));
+	json_object_del(json_object_get(doc, "tables"), "verdict_claims");
+	rows = json_object_get(json_object_get(doc, "tables"), "verdict");
+	json_array_foreach (rows, i, row) {
+		json_array_remove(row, 7);
+	}
+	other = open_store();
+	assert_int_equal(store_restore(other, &g_by, doc, NULL), 0);
+	assert_int_equal(find_claims(other, "", 2), -ENOENT);
+	assert_int_equal(store_verdict_list(other, "", 10, &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+	store_close(other);
+
+	json_object_set_new(doc, "husk-backup", json_integer(2));
+	other = open_store();
+	assert_int_equal(store_restore(other, &g_by, doc, NULL), -EBADMSG);
+	json_object_set_new(doc, "husk-backup", json_integer(3));
+	assert_int_equal(store_restore(other, &g_by, doc, NULL), -EBADMSG);
+	store_close(other);
+	json_decref(doc);
 }
 
 static void test_survives_reopening(void **state)
@@ -294,6 +452,33 @@ static void test_audit(void **state)
 		1);
 	assert_int_equal(store_open(path, &s, &e), 0);
 	assert_int_equal(store_audit_check(s, &e), -EKEYREJECTED);
+	store_close(s);
+	remove_store(path);
+}
+
+/* A store of an older husk, whose verdicts had neither vectors nor claims. */
+static void test_older_schema_is_migrated(void **state)
+{
+	const char *path = temp_store();
+	struct store *s = NULL;
+	json_t *list = NULL;
+
+	assert_int_equal(store_open(path, &s, NULL), 0);
+	store_close(s);
+	run_sql(path,
+		"DELETE FROM husk_schema WHERE version = 5; DROP TABLE verdict_claims;"
+		"ALTER TABLE verdict DROP COLUMN vector;"
+		"INSERT INTO verdict(tenant, id, time, kind, tee, status, record)"
+		" VALUES('', 'old', 7, 'attestation', 'tpm', 'refused', '{\"reason\":\"x\"}')",
+		1);
+	assert_int_equal(store_open(path, &s, NULL), 0);
+	assert_int_equal(store_verdict_list(s, "", 10, &list, NULL), 0);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+	assert_int_equal(store_verdict_get(s, "", "old", &list, NULL), 0);
+	json_decref(list);
+	assert_int_equal(add_claims(s, "", 2, "{}", SLICE_EMPTY, 1 << 20), 0);
+	assert_int_equal(find_claims(s, "", 2), 0);
 	store_close(s);
 	remove_store(path);
 }
@@ -583,11 +768,14 @@ int main(void)
 		cmocka_unit_test(test_reference_values),                                      \
 		cmocka_unit_test(test_verdicts_are_bounded), cmocka_unit_test(test_versions), \
 		cmocka_unit_test(test_tenants), cmocka_unit_test(test_items),                 \
-		cmocka_unit_test(test_audit_proofs)
+		cmocka_unit_test(test_claims_are_bounded),                                    \
+		cmocka_unit_test(test_claims_go_with_verdicts),                               \
+		cmocka_unit_test(test_claims_in_backup), cmocka_unit_test(test_audit_proofs)
 	const struct CMUnitTest embedded[] = {
 		ON_BOTH,
 		cmocka_unit_test(test_survives_reopening),
 		cmocka_unit_test(test_audit),
+		cmocka_unit_test(test_older_schema_is_migrated),
 		cmocka_unit_test(test_newer_schema_is_refused),
 	};
 	const struct CMUnitTest scaled_out[] = {

@@ -99,7 +99,10 @@ struct as_request {
  *     "stage": where it ended, "reason": one sentence,
  *     "submods": EAR submods (accepted only), "checks": [ {name, ok, expected, actual} ],
  *     "findings": [ what kept the vector from affirming, see explain.h ],
- *     "missing": [ keys of collateral that was needed and is not there ] (only when there are any) }
+ *     "missing": [ keys of collateral that was needed and is not there ] (only when there are any),
+ *     "pieces": [ {"name": of the submod, "class", "tee", "policy", "status", "vector", "extensions"?} ]
+ *     (only when there are any: what policies were asked about. Of a refusal each has "input", too, and
+ *     the one whose policy failed has no status; else the input is in the submod) }
  *
  * Return: 0 when an outcome was made, -ENOMEM and the like otherwise.
  */
@@ -150,6 +153,34 @@ void as_use_values(struct as *as, const json_t *values, json_t *wanted);
  */
 must_check int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data,
 	int64_t now, json_t **ret, struct err *reterr);
+
+/**
+ * struct as_dry_run - a policy to be tried
+ * @policy: the id that it would have; AS_POLICY_ATTESTATION: behind the last '_' is the class of
+ * evidence that it is about
+ * @claims: {"pieces": as of as_attest(), each with "input"}, or {"token", "data"} as as_authorize() has
+ * them
+ */
+struct as_dry_run {
+	const char *policy;
+	enum as_policy_kind kind;
+	struct slice candidate;
+	const json_t *claims;
+	int64_t now;
+};
+/**
+ * as_dry_run() - what the candidate makes of @claims, beside what the installed policy makes of
+ * them now. Changes nothing. Takes 8 s at most.
+ * @ret: new reference to { "changed": bool, and for a resource policy
+ *   "current"?, "candidate": {"status": "allowed|refused", "reason", "findings"?} or {"error"}, for
+ *   an attestation policy "pieces": [ {"name", "tee", "policy", "changed", "recorded": {"status"?, "vector"?},
+ *   "current"?, "candidate": {"status", "vector", "extensions"?, "findings"?} or {"error"},
+ *   "differences": [ {"claim", "current"?, "candidate"?} ]} ] }; no "current" when none is installed
+ *
+ * Return: 0, -EBADMSG (the candidate does not compile; or claims) and other errno.
+ */
+must_check int as_dry_run(
+	struct as *as, const struct as_dry_run *request, json_t **ret, struct err *reterr);
 
 /** as_default_policy() - text of a built-in policy: default_cpu, default_dcu, default_gpu,
  * default_switch, default_ppcie, default_nvidia-dpu, insecure_sample, resource-policy */

@@ -9,7 +9,6 @@
 #include "fmt/jcs.h"
 #include "fmt/json.h"
 #include "trustee/as/ear.h"
-#include "trustee/as/explain.h"
 #include "trustee/as/initdata-claims.h"
 #include "trustee/as/internal.h"
 
@@ -17,7 +16,15 @@
 #define BINDING_HASH HASH_SHA384
 #define EVIDENCE_TEXT_MAX ((size_t)16 << 20)
 
-static const char *const g_classes[] = {"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu"};
+static const char *const g_classes[] = {"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu", ""};
+
+/* What a policy is asked about. */
+struct subject {
+	const char *class, *tee;
+	char name[32]; /* of its submod */
+	char policy[AS_POLICY_ID_MAX];
+	json_t *input; /* owned */
+};
 
 void as_attest_done(struct attest *a)
 {
@@ -30,6 +37,7 @@ void as_attest_done(struct attest *a)
 	json_decref(a->findings);
 	json_decref(a->vector);
 	json_decref(a->missing);
+	json_decref(a->pieces);
 }
 
 /* From 0.3.0 on evidence has two parts. */
@@ -253,117 +261,47 @@ static int policy_input(struct attest *a, const char *tee, json_t *claims, json_
 	return 0;
 }
 
-static json_t *zero_vector(void)
+/* The submod's name: the class, and a number within it. */
+static void name_submod(struct attest *a, const char *class, char *dst, size_t size)
 {
-	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "instance-identity", 0,
-		"configuration", 0, "executables", 0, "file-system", 0, "hardware", 0,
-		"runtime-opaque", 0, "storage-opaque", 0, "sourced-data", 0);
+	size_t i = 0;
+
+	while (i < ARRAY_COUNT(g_classes) - 1 && !streq(g_classes[i], class))
+		i++;
+	snprintf(dst, size, "%s%zu", class, a->class_counts[i]++);
 }
 
-/* Runs one rule. A rule that does not exist gives @ret NULL; an undefined one is a broken policy. */
-static int run_rule(struct rego_eval *e, const char *rule, json_t **ret, struct err *reterr)
+/* What became of a subject goes beside what the policy was given. */
+static int add_piece(struct attest *a, const struct subject *s, const struct as_appraisal *done)
 {
-	const struct rego_value *value = NULL;
-	enum rego_outcome outcome = REGO_RULE_MISSING;
-	int r = rego_eval_path(e, rule, &outcome, &value, reterr);
+	json_t *piece = json_pack("{s:s, s:s, s:s, s:s, s:O, s:s*, s:O*, s:O*}", "name", s->name,
+		"class", s->class, "tee", s->tee, "policy", s->policy, "input", s->input, "status",
+		done ? ear_tier_name(done->tier) : NULL, "vector", done ? done->vector : NULL,
+		"extensions", done ? done->extensions : NULL);
 
-	if (r < 0)
-		return r;
-	*ret = NULL;
-	if (outcome == REGO_RULE_MISSING)
-		return 0;
-	if (outcome == REGO_UNDEFINED)
-		return err_set(reterr, -EBADMSG, "%s is undefined for this evidence", rule);
-	*ret = as_to_json(value);
-	return *ret ? 0
-		    : err_set(reterr, -EBADMSG, "%s holds a number that does not fit 64 bits",
-			      rule);
+	return json_array_append_new(a->pieces, piece) < 0 ? -ENOMEM : 0;
 }
 
-/* All that did not hold was about other TEEs. */
-static json_t *no_rule(const char *tee)
-{
-	return json_pack("{s:s, s:s, s:s+}", "rule", "data.policy.trust_claims", "expression",
-		"trust_claims", "reason", "no rule of the policy is about evidence of the TEE ",
-		tee);
-}
-
-static void explain(struct attest *a, struct rego_eval *e, struct slice input, const char *tee)
-{
-	json_t *again = NULL, *findings;
-
-	rego_eval_reset(e);
-	rego_eval_explain(e, true);
-	/* Only for its record: the verdict stands already. */
-	if (rego_eval_input_json(e, input, NULL) == 0 &&
-		rego_eval_data_json(e, SLICE_LIT("{}"), NULL) == 0 &&
-		run_rule(e, "data.policy.trust_claims", &again, NULL) == 0) {
-		findings = explain_findings(rego_explanation(e), tee, a->as->references, a->now);
-		if (json_array_size(findings) == 0)
-			json_array_append_new(findings, no_rule(tee));
-		json_array_extend(a->findings, findings);
-		json_decref(findings);
-	}
-	json_decref(again);
-}
-
-static int appraise(struct attest *a, const char *class, const char *tee, const json_t *input,
+static int appraise(struct attest *a, const struct subject *s, struct as_appraisal *done,
 	json_t **ret_submod, struct err *reterr)
 {
-	struct as_host host = {.references = a->as->references,
-		.values = a->as->values,
-		.wanted = a->as->wanted,
-		.now = a->now};
-	cleanup(rego_eval_free) struct rego_eval *e = NULL;
-	cleanup(free_ptr) char *text = json_dumps(input, JSON_COMPACT);
-	json_t *vector = NULL, *extensions = NULL;
-	enum ear_tier tier = EAR_CONTRAINDICATED;
-	const struct as_policy *policy;
-	char id[AS_POLICY_ID_MAX];
+	const struct as_policy *policy = as_find_policy(a->as, s->policy);
 	int r;
 
 	a->stage = "appraisal policy";
-	snprintf(id, sizeof(id), "%s_%s", a->policy ? a->policy : "default", class);
-	policy = as_find_policy(a->as, id);
 	if (!policy)
-		return err_set(reterr, -ENOENT, "no attestation policy %s is installed", id);
-	e = as_eval_new(policy->program, &host);
-	if (!e || !text)
-		return -ENOMEM;
-	r = rego_eval_input_json(e, slice_str(text), reterr);
+		return err_set(reterr, -ENOENT, "no attestation policy %s is installed", s->policy);
+	r = as_appraise(a->as, policy->program, s->input, s->tee, a->now, done, reterr);
 	if (r == 0)
-		r = rego_eval_data_json(e, SLICE_LIT("{}"), reterr);
-	if (r == 0)
-		r = run_rule(e, "data.policy.trust_claims", &vector, reterr);
-	if (r == 0)
-		r = run_rule(e, "data.policy.extensions", &extensions, reterr);
-	if (r == 0 && !vector)
-		vector = zero_vector();
-	if (r == 0)
-		r = ear_vector_check(vector, &tier, reterr);
-	if (r == 0)
-		r = ear_submod(
-			vector, tier, extensions, input, a->verbose_token, ret_submod, reterr);
-	if (r == 0 && tier != EAR_AFFIRMING)
-		explain(a, e, slice_str(text), tee);
-	if (r == 0)
-		a->worst = MAX(a->worst, tier);
-	if (r == 0 && !a->vector)
-		a->vector = json_incref(vector);
-	json_decref(vector);
-	json_decref(extensions);
-	return r;
-}
-
-static int add_submod(struct attest *a, const char *class, json_t *submod)
-{
-	char name[32];
-	size_t i = 0;
-
-	while (i < ARRAY_COUNT(g_classes) && !streq(g_classes[i], class))
-		i++;
-	snprintf(name, sizeof(name), "%s%zu", class, a->class_counts[i]++);
-	return json_object_set_new(a->submods, name, submod) < 0 ? -ENOMEM : 0;
+		r = ear_submod(done->vector, done->tier, done->extensions, s->input,
+			a->verbose_token, ret_submod, reterr);
+	if (r < 0)
+		return r;
+	json_array_extend(a->findings, done->findings);
+	a->worst = MAX(a->worst, done->tier);
+	if (!a->vector)
+		a->vector = json_incref(done->vector);
+	return 0;
 }
 
 static void trust_of(const struct as *as, struct evidence_request *request)
@@ -394,14 +332,22 @@ static void trust_of(const struct as *as, struct evidence_request *request)
 static int take_claims(struct attest *a, const char *class, const char *tee, json_t *claims,
 	json_t *runtime, bool primary, struct err *reterr)
 {
-	json_t *input = NULL, *submod = NULL;
+	cleanup_with(as_appraisal_done) struct as_appraisal done = {0};
+	struct subject s = {.class = class, .tee = tee};
+	json_t *submod = NULL;
 
-	int r = policy_input(a, tee, claims, runtime, primary, &input);
+	int r = policy_input(a, tee, claims, runtime, primary, &s.input);
+	if (r < 0)
+		return r;
+	name_submod(a, class, s.name, sizeof(s.name));
+	snprintf(s.policy, sizeof(s.policy), "%s_%s", a->policy ? a->policy : "default", class);
+	r = appraise(a, &s, &done, &submod, reterr);
+	if (r != -ENOMEM && add_piece(a, &s, r == 0 ? &done : NULL) < 0)
+		r = -ENOMEM;
 	if (r == 0)
-		r = appraise(a, class, tee, input, &submod, reterr);
-	if (r == 0)
-		r = add_submod(a, class, submod);
-	json_decref(input);
+		r = json_object_set(a->submods, s.name, submod) < 0 ? -ENOMEM : 0;
+	json_decref(submod);
+	json_decref(s.input);
 	return r;
 }
 
@@ -484,8 +430,21 @@ static int take_all(struct attest *a, struct err *reterr)
 	return r;
 }
 
+/* Submods hold the input of policies, too. */
+static void drop_inputs(json_t *pieces)
+{
+	size_t i;
+	json_t *piece;
+
+	json_array_foreach (pieces, i, piece) {
+		json_object_del(piece, "input");
+	}
+}
+
 int as_outcome(struct attest *a, int r, const struct err *e, json_t **ret, struct err *reterr)
 {
+	if (r == 0)
+		drop_inputs(a->pieces);
 	if (r == -ENOMEM)
 		return err_set(reterr, r, "out of memory");
 	if (r < 0)
@@ -507,6 +466,8 @@ int as_outcome(struct attest *a, int r, const struct err *e, json_t **ret, struc
 			"stage", a->stage, "reason", "malformed evidence", "checks", a->checks);
 	if (*ret && json_array_size(a->missing) > 0)
 		json_object_set(*ret, "missing", a->missing);
+	if (*ret && json_array_size(a->pieces) > 0)
+		json_object_set(*ret, "pieces", a->pieces);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -519,7 +480,8 @@ void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose)
 		.submods = json_object(),
 		.checks = json_array(),
 		.findings = json_array(),
-		.missing = json_array()};
+		.missing = json_array(),
+		.pieces = json_array()};
 }
 
 int as_attest(struct as *as, const struct as_request *request, json_t **ret, struct err *reterr)

@@ -27,20 +27,16 @@ static int run(struct rego_eval *e, struct slice claims, struct slice data, bool
 	return 0;
 }
 
-int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data, int64_t now,
-	json_t **ret, struct err *reterr)
+int as_allow(const struct as *as, const struct rego_program *program, struct slice claims,
+	struct slice data, int64_t now, json_t **ret, struct err *reterr)
 {
-	const struct as_policy *policy = as_find_policy(as, id);
-	struct as_host host = {.references = as->references, .now = now};
-	cleanup(rego_eval_free) struct rego_eval *e = NULL;
+	struct as_host host = {.references = as->references, .now = now, .rule_ms = as->rule_ms};
+	cleanup(rego_eval_free) struct rego_eval *e = as_eval_new(program, &host);
 	const char *reason = NULL;
 	json_t *findings = NULL;
 	bool allowed = false;
 	int r;
 
-	if (!policy)
-		return err_set(reterr, -ENOENT, "no policy %s is installed", id);
-	e = as_eval_new(policy->program, &host);
 	if (!e)
 		return -ENOMEM;
 	r = run(e, claims, data, false, &allowed, &reason, reterr);
@@ -57,4 +53,14 @@ int as_authorize(struct as *as, const char *id, struct slice claims, struct slic
 	*ret = json_pack("{s:b, s:s, s:o*}", "accepted", allowed, "reason",
 		allowed ? "allowed by policy" : reason, "findings", findings);
 	return *ret ? 0 : -ENOMEM;
+}
+
+int as_authorize(struct as *as, const char *id, struct slice claims, struct slice data, int64_t now,
+	json_t **ret, struct err *reterr)
+{
+	const struct as_policy *policy = as_find_policy(as, id);
+
+	if (!policy)
+		return err_set(reterr, -ENOENT, "no policy %s is installed", id);
+	return as_allow(as, policy->program, claims, data, now, ret, reterr);
 }

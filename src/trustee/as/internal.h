@@ -21,6 +21,7 @@ struct as {
 	struct rvps_snapshot *references; /* owned; NULL while none were pushed */
 	const json_t *values;		  /* borrowed; instead of references, see as_use_values() */
 	json_t *wanted;			  /* borrowed */
+	uint32_t rule_ms;		  /* that a rule may take; 0: as long as for guests */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
 	const struct as *collateral_of;	     /* whose to use instead; NULL for its own */
 	struct digest insecure_intel_root;   /* size 0: Intel's */
@@ -38,6 +39,7 @@ struct as_host {
 	const json_t *values; /* instead of references, when not NULL */
 	json_t *wanted;
 	int64_t now;
+	uint32_t rule_ms; /* 0: the default */
 };
 
 must_check int as_compile(
@@ -45,6 +47,24 @@ must_check int as_compile(
 /* A fresh evaluator with the service's budgets; @host must outlive it. */
 struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host);
 const struct as_policy *as_find_policy(const struct as *as, const char *id);
+/*
+ * What an appraisal policy makes of its input; release with as_appraisal_done().
+ * @vector: checked trust claims; @extensions: NULL when there are none; @findings: what kept the
+ * vector from affirming, see explain.h
+ */
+struct as_appraisal {
+	json_t *vector, *extensions, *findings; /* owned */
+	enum ear_tier tier;
+};
+void as_appraisal_done(struct as_appraisal *a);
+/* Runs a policy; values of references are @as's. Return: 0, -EBADMSG and other errno. */
+must_check int as_appraise(const struct as *as, const struct rego_program *program,
+	const json_t *input, const char *tee, int64_t now, struct as_appraisal *ret,
+	struct err *reterr);
+/* Likewise policy.allow; as as_authorize(). */
+must_check int as_allow(const struct as *as, const struct rego_program *program,
+	struct slice claims, struct slice data, int64_t now, json_t **ret, struct err *reterr);
+
 /* rego value to JSON; NULL when it does not fit JSON (an integer above int64) or memory ran out. */
 json_t *as_to_json(const struct rego_value *v);
 
@@ -79,8 +99,8 @@ struct attest {
 	json_t *devices;   /* parsed additional evidence */
 	json_t *init_claims;
 	struct digest init_digest;
-	json_t *submods, *checks, *findings, *vector, *missing;
-	size_t class_counts[8];
+	json_t *submods, *checks, *findings, *vector, *missing, *pieces;
+	size_t class_counts[8]; /* by class, the last one of all others */
 	enum ear_tier worst;
 	const char *stage;
 };

@@ -80,7 +80,7 @@ struct rego_eval *as_eval_new(const struct rego_program *p, struct as_host *host
 	const struct rego_eval_options options = {
 		.max_steps = AS_POLICY_STEPS,
 		.max_memory = AS_POLICY_MEMORY,
-		.max_time_ms = POLICY_TIME_MS,
+		.max_time_ms = host->rule_ms ? host->rule_ms : POLICY_TIME_MS,
 		.clock_ms = monotonic_ms,
 		.now_ns = host->now * 1000000000,
 		.time_zone = regoext_time_zone,

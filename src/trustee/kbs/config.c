@@ -99,6 +99,8 @@ static const struct key g_husk[] = {
 	NUM("verifiers", husk.verifiers, 1, 64, 1),
 	NUM("resource_versions", husk.resource_versions, 1, 100, 1),
 	NUM("verdict_keep", husk.verdict_keep, 64, 10000000, 10000),
+	NUM("verdict_claims_mib", husk.verdict_claims_mib, 0, 1048576, 64),
+	BOOL("verdict_evidence", husk.verdict_evidence),
 	NUM("sessions_pending_max", husk.sessions_pending_max, 16, 1000000, 20000),
 	NUM("sessions_attested_max", husk.sessions_attested_max, 16, 1000000, 1024),
 	NUM("auth_rate", husk.auth_rate, 0, 1000000, 100),

@@ -100,6 +100,8 @@ struct config_strings {
  * @collateral.fetch: ask vendors for collateral that is missing or expires within @refresh_days;
  * the URLs are base URLs, NULL the vendors' own; @ca_cert: PEM of the roots to trust instead of the
  * system's; @proxy: http://HOST:PORT
+ * @verdict_claims_mib: of what policies were given, kept with verdicts; 0 keeps none
+ * @verdict_evidence: keep the guest's message beside it, too
  * @resource_versions: versions of a resource whose content is kept
  * @memory_max_mib: of each process; beyond it allocations fail, and with them the request at hand
  * @request_rate: requests of any kind a second from one address; 0 is no limit
@@ -230,6 +232,8 @@ struct kbs_config {
 		bool insecure_allow_unbound_evidence;
 		uint32_t verifiers;
 		uint32_t verdict_keep;
+		uint32_t verdict_claims_mib;
+		bool verdict_evidence;
 		uint32_t resource_versions;
 		uint32_t sessions_pending_max;
 		uint32_t sessions_attested_max;

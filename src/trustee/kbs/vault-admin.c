@@ -171,6 +171,8 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 		return store_verdict_get(s, tenant, c->target.tail, ret, reterr);
 	case ROUTE_ADMIN_VERDICTS:
 		return store_verdict_list(s, tenant, list_limit(c), ret, reterr);
+	case ROUTE_ADMIN_VERDICT:
+		return vault_verdict_read(c, ret, reterr);
 	case ROUTE_ADMIN_RESOURCES:
 		if (c->vault->backends)
 			return err_set(reterr, -ENOENT, IN_VAULT);

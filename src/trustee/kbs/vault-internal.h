@@ -18,6 +18,7 @@
 #define RESOURCE_POLICY_ID "resource-policy"
 #define CPU_POLICY_ID "default_cpu"
 #define VERDICT_LIST_MAX 1000
+#define EVIDENCE_KEPT_MAX ((size_t)1 << 20) /* of one verdict */
 #define TEE_COUNT 16
 #define CLAIM_TENANT "husk.tenant"
 #define ETAG_SIZE 32
@@ -109,6 +110,8 @@ struct call {
 	unsigned rounds;
 	char *policy_id;	 /* owned; policy upload */
 	struct buf text;	 /* owned; policy upload */
+	struct buf evidence;	 /* owned; message to be kept with the verdict */
+	struct dry_run *dry;	 /* owned; see vault-dry-run.c */
 	json_t *claims;		 /* owned; a guest's request to a plugin */
 	struct buf body, bearer; /* likewise what it came with, while others are asked */
 	bool timed;		 /* count the time in the plugin's metrics */
@@ -214,6 +217,25 @@ void vault_service(struct call *c, struct slice body);
 /* vault-policy.c */
 must_check int vault_install_defaults(struct vault *v, const char *tenant, struct err *reterr);
 void vault_policy_set(struct call *c, struct slice body);
+/*
+ * Takes policy_id and policy out of the body. Return: 0 or negative errno with the reason.
+ * @ret_root: the body; NULL: not wanted
+ */
+must_check int vault_read_upload(
+	struct call *c, struct slice body, json_t **ret_root, struct err *reterr);
+/* vault-dry-run.c */
+void vault_dry_run(struct call *c, struct slice body);
+struct dry_run;
+void dry_run_free(struct dry_run *d);
+/* vault-claims.c */
+/* What policies were asked about, as text to keep with a verdict; NULL: nothing. Free with free(). */
+char *claims_text(const struct call *c, const json_t *result);
+/* What the resource policy is given for a guest that got the verdict @id; NULL: it got no token. */
+json_t *claims_to_token(const struct call *c, const json_t *kept, const char *id);
+/* GET admin/verdicts/ID */
+must_check int vault_verdict_read(struct call *c, json_t **ret, struct err *reterr);
+/* vault-plugin.c: what the resource policy is given beside the token; @query is consumed */
+json_t *vault_policy_data(enum kbs_plugin plugin, const char *path, json_t *query);
 /* vault-state.c */
 /* Reads whom manifests of reference values may be signed by; array, new reference. */
 must_check int vault_read_anchors(const struct kbs_config *c, json_t **ret, struct err *reterr);

@@ -195,11 +195,16 @@ static json_t *claims_of(struct call *c, struct slice bearer)
 	return claims;
 }
 
+json_t *vault_policy_data(enum kbs_plugin plugin, const char *path, json_t *query)
+{
+	return json_pack("{s:s, s:o, s:o}", "plugin", kbs_plugin_name(plugin), "resource-path",
+		kbs_path_list(path), "query", query);
+}
+
 static void ask_policy(struct call *c, json_t *query)
 {
 	struct vault *v = c->vault;
-	json_t *data = json_pack("{s:s, s:o, s:o}", "plugin", name_of(c), "resource-path",
-		kbs_path_list(c->target.tail), "query", query);
+	json_t *data = vault_policy_data(c->target.plugin_id, c->target.tail, query);
 	json_t *header = json_pack("{s:s, s:s, s:s, s:O, s:o, s:I}", "op", "authorize", "tenant",
 		c->target.tenant, "policy", RESOURCE_POLICY_ID, "claims", c->claims, "data", data,
 		"now", (json_int_t)vault_now(v));

@@ -97,9 +97,9 @@ static bool policy_id_valid(const char *id)
 	return n > 0 && n <= 100 && id[n] == '\0' && id[0] != '.';
 }
 
-/* Takes policy id and text out of the body. Return: 0 or negative errno with the reason. */
-static int read_upload(struct call *c, struct slice body, struct err *reterr)
+int vault_read_upload(struct call *c, struct slice body, json_t **ret_root, struct err *reterr)
 {
+	bool dry = c->target.route == ROUTE_ADMIN_DRY_RUN;
 	json_t *root = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
 	const char *text = json_string_value(json_object_get(root, "policy"));
 	const char *id = c->target.route == ROUTE_RESOURCE_POLICY_SET
@@ -114,7 +114,8 @@ static int read_upload(struct call *c, struct slice body, struct err *reterr)
 	else if (!id || !policy_id_valid(id))
 		r = err_set(reterr, -EBADMSG,
 			"policy_id must be 1 to 100 letters, digits, '-', '_' and '.'");
-	else if (c->target.route != ROUTE_RESOURCE_POLICY_SET && streq(id, RESOURCE_POLICY_ID))
+	else if (c->target.route != ROUTE_RESOURCE_POLICY_SET && !dry &&
+		 streq(id, RESOURCE_POLICY_ID))
 		r = err_set(reterr, -EINVAL,
 			"this id is the resource policy's: set it at /kbs/v0/resource-policy");
 	else if (b64_decode_any(&c->text, slice_str(text)) < 0)
@@ -124,6 +125,8 @@ static int read_upload(struct call *c, struct slice body, struct err *reterr)
 		c->policy_id = id ? strdup(id) : NULL;
 		r = c->policy_id ? 0 : -ENOMEM;
 	}
+	if (r == 0 && ret_root)
+		*ret_root = json_incref(root);
 	json_decref(root);
 	return r;
 }
@@ -133,7 +136,7 @@ void vault_policy_set(struct call *c, struct slice body)
 	struct vault *v = c->vault;
 	struct err e = {0};
 	json_t *header;
-	int r = read_upload(c, body, &e);
+	int r = vault_read_upload(c, body, NULL, &e);
 
 	if (r < 0) {
 		fail_upload(c, err_text(&e, r));

@@ -273,6 +273,8 @@ void vault_attest(struct call *c, struct slice body)
 	}
 	if (!take_session(c, &s))
 		return;
+	if (v->config->husk.verdict_evidence && v->config->husk.verdict_claims_mib > 0)
+		buf_put_slice(&c->evidence, body);
 	header = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:b}", "op", "attest", "tenant",
 		c->target.tenant, "tee", s.tee, "nonce", s.nonce, "protocol", (int)s.protocol,
 		"now", (json_int_t)vault_now(v), "verbose", v->config->broker.verbose_token);

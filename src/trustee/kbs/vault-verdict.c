@@ -18,6 +18,36 @@ void verdict_new_id(char id[STORE_ID_SIZE])
 	hex_str(slice_of(random, sizeof(random)), id, STORE_ID_SIZE);
 }
 
+/* What is kept of a verdict, and what it rests on. */
+int vault_verdict_read(struct call *c, json_t **ret, struct err *reterr)
+{
+	struct store *s = c->vault->store;
+	cleanup_with(buf_done) struct buf evidence = buf_init(EVIDENCE_KEPT_MAX),
+					  text = buf_init(2 * EVIDENCE_KEPT_MAX);
+	json_t *record = NULL, *claims = NULL;
+	int r = store_verdict_get(s, c->target.tenant, c->target.tail, &record, reterr);
+
+	if (r < 0)
+		return r;
+	r = store_verdict_claims(s, c->target.tenant, c->target.tail, &claims, &evidence, reterr);
+	if (r == 0 && json_object_set_new(record, "claims", claims) < 0)
+		r = -ENOMEM;
+	/* The guest's bytes are not parsed here. */
+	if (r == 0 && evidence.size > 0) {
+		b64_encode(&text, buf_slice(&evidence), B64_STD);
+		r = buf_error(&text);
+		if (r == 0 &&
+			json_object_set_new(record, "evidence", json_string(buf_str(&text))) < 0)
+			r = -ENOMEM;
+	}
+	if (r < 0 && r != -ENOENT) {
+		json_decref(record);
+		return r;
+	}
+	*ret = record;
+	return 0;
+}
+
 /* The vector, flattened out of the first submodule, so that a reader sees it at a glance. */
 static const json_t *vector_of(const json_t *result)
 {
@@ -94,26 +124,36 @@ void verdict_record_as(struct call *c, const char *id, const char *kind, const c
 	const char *stage, const char *reason, const json_t *result)
 {
 	struct vault *v = c->vault;
-	cleanup(free_ptr) char *text = NULL;
+	cleanup(free_ptr) char *text = NULL, *vector = NULL, *claims = NULL;
 	struct err e = {0};
 	json_t *record;
-	int r;
 
 	if (!stage[0])
 		stage = "unknown";
 	record = make_record(c, kind, status, stage, reason, result, id);
 	text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	if (json_is_object(json_object_get(record, "vector")))
+		vector = json_dumps(json_object_get(record, "vector"), JSON_COMPACT);
 	json_decref(record);
 	if (text && strlen(text) <= RECORD_MAX) {
+		const struct store_retention keep = {v->config->husk.verdict_keep,
+			(int64_t)v->config->husk.verdict_claims_mib << 20};
+
+		if (keep.claims_bytes > 0)
+			claims = claims_text(c, result);
 		const struct store_verdict verdict = {.tenant = c->target.tenant,
 			.id = id,
 			.kind = kind,
 			.tee = c->tee,
 			.status = status,
 			.record = text,
+			.vector = vector,
+			.claims = claims,
+			.evidence =
+				buf_error(&c->evidence) < 0 ? SLICE_EMPTY : buf_slice(&c->evidence),
 			.time = vault_now(v)};
 
-		r = store_verdict_add(v->store, &verdict, v->config->husk.verdict_keep, &e);
+		int r = store_verdict_add(v->store, &verdict, &keep, &e);
 		if (r < 0)
 			log_error("kbs.verdict.lost", LOG_STR("id", id),
 				LOG_STR("reason", err_text(&e, r)));

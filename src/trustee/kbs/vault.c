@@ -48,6 +48,8 @@ void call_free(struct call *c)
 		return;
 	free(c->policy_id);
 	buf_done(&c->text);
+	buf_done(&c->evidence);
+	dry_run_free(c->dry);
 	json_decref(c->claims);
 	buf_done(&c->body);
 	buf_done(&c->bearer);
@@ -344,6 +346,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 	c->text = buf_init(STORE_POLICY_MAX);
 	c->body = buf_init_secret(WIRE_BODY_MAX);
 	c->bearer = buf_init_secret(WIRE_HEADER_MAX);
+	c->evidence = buf_init(EVIDENCE_KEPT_MAX);
 	reply_init(&c->reply);
 	if (str_copy(c->raw_target, sizeof(c->raw_target), wire_str(header, "target")) < 0 ||
 		str_copy(c->peer, sizeof(c->peer), wire_str(header, "peer")) < 0 ||
@@ -484,6 +487,7 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	case ROUTE_RESOURCE_POLICY_LIST:
 	case ROUTE_ADMIN_WHY:
 	case ROUTE_ADMIN_VERDICTS:
+	case ROUTE_ADMIN_VERDICT:
 	case ROUTE_ADMIN_RESOURCES:
 	case ROUTE_ADMIN_POLICIES:
 	case ROUTE_ADMIN_POLICY:
@@ -498,6 +502,9 @@ void vault_front_message(struct vault *v, const json_t *header, struct slice bod
 	case ROUTE_ADMIN_TENANTS:
 	case ROUTE_ADMIN_COLLATERAL:
 		vault_admin(c, body);
+		break;
+	case ROUTE_ADMIN_DRY_RUN:
+		vault_dry_run(c, body);
 		break;
 	case ROUTE_ADMIN_TENANT_SET:
 	case ROUTE_ADMIN_TENANT_DELETE:

@@ -153,6 +153,21 @@ static int check(const json_t *header, struct slice body, json_t **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+static int dry_run(
+	struct as *as, const json_t *header, struct slice body, json_t **ret, struct err *reterr)
+{
+	const struct as_dry_run request = {
+		.policy = wire_str(header, "policy"),
+		.kind = streq(wire_str(header, "kind"), "resource") ? AS_POLICY_RESOURCE
+								    : AS_POLICY_ATTESTATION,
+		.candidate = body,
+		.claims = json_object_get(header, "claims"),
+		.now = wire_int(header, "now"),
+	};
+
+	return as_dry_run(as, &request, ret, reterr);
+}
+
 static int extract(const json_t *header, struct slice body, json_t **ret, struct err *reterr)
 {
 	cleanup_with(rvps_anchors_done) struct rvps_anchors anchors = {
@@ -221,6 +236,8 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 		r = authorize(as, header, &result, &e);
 	} else if (streq(op, "extract")) {
 		r = extract(header, body, &result, &e);
+	} else if (streq(op, "dry-run")) {
+		r = dry_run(as, header, body, &result, &e);
 	} else if (streq(op, "check")) {
 		r = check(header, body, &result);
 	}

@@ -8,12 +8,19 @@
 #include "fmt/json.h"
 #include "trustee/store/internal.h"
 
-#define FORMAT 1
+#define FORMAT 2	     /* 1: without claims and vectors of verdicts */
+#define CLAIMS_MAX "4194304" /* bytes of the newest claims; a backup has to fit an answer */
 
-/* @types: one letter a column: text, integer, blob. */
+/*
+ * @types: one letter a column: text, integer, blob.
+ * @which: rows that are saved; NULL: all
+ * @old_columns: how many format 1 has, the others are empty text then; 0: all
+ * @newer: a backup may lack it: it is empty then
+ */
 static const struct {
-	const char *name, *columns, *values, *types, *order;
-	bool newer; /* than the format: what it lacks is empty */
+	const char *name, *columns, *values, *types, *order, *which;
+	size_t old_columns;
+	bool newer;
 } g_tables[] = {
 	{"tenant", "name, created, resources, bytes, policies, reference_values",
 		"$1, $2, $3, $4, $5, $6", "tiiiii", "name"},
@@ -26,9 +33,13 @@ static const struct {
 	{"reference_value", "tenant, name, version, expiration, registered, value, extra",
 		"$1, $2, $3, $4, $5, $6, $7", "tttiitt", "tenant, name"},
 	{"plugin_item", "tenant, plugin, key, created, content", "$1, $2, $3, $4, $5", "tttib",
-		"tenant, plugin, key", true},
-	{"verdict", "tenant, id, time, kind, tee, status, record", "$1, $2, $3, $4, $5, $6, $7",
-		"ttitttt", "seq"},
+		"tenant, plugin, key", .newer = true},
+	{"verdict", "tenant, id, time, kind, tee, status, record, vector",
+		"$1, $2, $3, $4, $5, $6, $7, $8", "ttittttt", "seq", .old_columns = 7},
+	{"verdict_claims", "id, tenant, size, total, claims, evidence", "$1, $2, $3, $4, $5, $6",
+		"ttiitb", "total",
+		.which = "total > (SELECT max(total) FROM verdict_claims) - " CLAIMS_MAX,
+		.newer = true},
 	{"audit", "seq, tenant, time, actor, peer, action, object, detail, leaf",
 		"$1, $2, $3, $4, $5, $6, $7, $8, $9", "ititttttb", "seq"},
 	{"audit_node", "level, idx, hash", "$1, $2, $3", "iib", "level, idx"},
@@ -57,8 +68,9 @@ static int dump_table(struct store *s, size_t table, json_t *out, struct err *re
 	json_t *list = json_array();
 	int r;
 
-	buf_printf(&sql, "SELECT %s FROM %s ORDER BY %s", g_tables[table].columns,
-		g_tables[table].name, g_tables[table].order);
+	buf_printf(&sql, "SELECT %s FROM %s WHERE %s ORDER BY %s", g_tables[table].columns,
+		g_tables[table].name, g_tables[table].which ? g_tables[table].which : "1 = 1",
+		g_tables[table].order);
 	r = json_set_take(out, g_tables[table].name, list);
 	if (r == 0)
 		r = db_query(s->db, buf_str(&sql), DB_NOTHING, &rows, reterr);
@@ -123,16 +135,19 @@ static int read_cell(const json_t *cell, char type, struct db_value *ret, struct
 	return r;
 }
 
-static int restore_row(
-	struct store *s, size_t table, const char *sql, const json_t *row, struct err *reterr)
+static int restore_row(struct store *s, size_t table, bool old, const char *sql, const json_t *row,
+	struct err *reterr)
 {
 	const char *types = g_tables[table].types;
 	struct db_value values[COLUMNS_MAX];
 	struct buf blobs[COLUMNS_MAX] = {0};
 	size_t count = strlen(types);
-	int r = json_array_size(row) == count ? 0 : -EBADMSG;
+	size_t there = old && g_tables[table].old_columns ? g_tables[table].old_columns : count;
+	int r = json_array_size(row) == there ? 0 : -EBADMSG;
 
-	for (size_t i = 0; i < count && r == 0; i++)
+	for (size_t i = there; i < count; i++)
+		values[i] = (struct db_value)DB_TEXT("");
+	for (size_t i = 0; i < there && r == 0; i++)
 		r = read_cell(json_array_get(row, i), types[i], &values[i], &blobs[i]);
 	if (r < 0)
 		(void)err_set(reterr, r, "a row of %s is malformed", g_tables[table].name);
@@ -143,7 +158,8 @@ static int restore_row(
 	return r;
 }
 
-static int restore_table(struct store *s, size_t table, const json_t *rows, struct err *reterr)
+static int restore_table(
+	struct store *s, size_t table, bool old, const json_t *rows, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf sql = buf_init(0);
 	size_t i;
@@ -160,7 +176,7 @@ static int restore_table(struct store *s, size_t table, const json_t *rows, stru
 		g_tables[table].columns, g_tables[table].values);
 	json_array_foreach (rows, i, row) {
 		if (r == 0)
-			r = restore_row(s, table, buf_str(&sql), row, reterr);
+			r = restore_row(s, table, old, buf_str(&sql), row, reterr);
 	}
 	return r;
 }
@@ -186,12 +202,13 @@ static int restore_all(
 	struct store *s, const struct store_change *by, const json_t *doc, struct err *reterr)
 {
 	const json_t *tables = json_object_get(doc, "tables");
+	bool old = json_integer_value(json_object_get(doc, "husk-backup")) < FORMAT;
 	int r = expect_empty(s, reterr);
 
 	if (r == 0)
 		r = db_exec(s->db, "DELETE FROM audit_head", reterr);
 	for (size_t i = 0; i < ARRAY_COUNT(g_tables) && r == 0; i++)
-		r = restore_table(s, i, json_object_get(tables, g_tables[i].name), reterr);
+		r = restore_table(s, i, old, json_object_get(tables, g_tables[i].name), reterr);
 	s->head_loaded = false;
 	if (r == 0)
 		r = audit_check(s, reterr);
@@ -203,9 +220,10 @@ static int restore_all(
 int store_restore(
 	struct store *s, const struct store_change *by, const json_t *doc, struct err *reterr)
 {
+	json_int_t format = json_integer_value(json_object_get(doc, "husk-backup"));
 	int r;
 
-	if (json_integer_value(json_object_get(doc, "husk-backup")) != FORMAT)
+	if (format < 1 || format > FORMAT)
 		return err_set(reterr, -EBADMSG,
 			"this is no backup of a husk store, or of a newer "
 			"husk");

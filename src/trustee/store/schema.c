@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 /*
  * Entry n brings the schema from version n to n+1; entries are never edited after a release.
@@ -58,6 +58,15 @@ static const char *const g_migrations[SCHEMA_VERSION] = {
 	("CREATE TABLE plugin_item("
 	 " tenant TEXT NOT NULL, plugin TEXT NOT NULL, key TEXT NOT NULL, created @INT NOT NULL,"
 	 " content @BLOB NOT NULL, PRIMARY KEY(tenant, plugin, key));"),
+	/*
+	 * What a verdict rests on, apart from it: it is large, and dropped earlier. The total counts up
+	 * over all of them, so that what is beyond a number of bytes is found without adding them up.
+	 */
+	"ALTER TABLE verdict ADD COLUMN vector TEXT NOT NULL DEFAULT '';"
+	"CREATE TABLE verdict_claims("
+	" id TEXT PRIMARY KEY, tenant TEXT NOT NULL, size @INT NOT NULL, total @INT NOT NULL,"
+	" claims TEXT NOT NULL, evidence @BLOB NOT NULL);"
+	"CREATE INDEX verdict_claims_total ON verdict_claims(total);",
 };
 
 static const char g_guard_sqlite[] = "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN"

@@ -208,21 +208,53 @@ must_check int store_rv_list(struct store *s, const char *tenant, json_t **ret, 
  * struct store_verdict - the record of one decision
  * @id: STORE_ID_SIZE-1 hex digits
  * @record: JSON text of the full explanation
+ * @vector: JSON text of the trustworthiness vector; NULL: there is none
+ * @claims: JSON text of what policies were given; NULL: not kept
+ * @evidence: the message as it came; empty: not kept. Only beside @claims
  */
 struct store_verdict {
 	const char *tenant, *id, *kind, *tee, *status, *record;
+	const char *vector, *claims;
+	struct slice evidence;
 	int64_t time;
 };
 
-/** store_verdict_add() - not durable by itself; the oldest beyond @keep are dropped */
-must_check int store_verdict_add(
-	struct store *s, const struct store_verdict *v, unsigned keep, struct err *reterr);
+/**
+ * struct store_retention - how much is kept; the oldest goes first
+ * @verdicts: their number
+ * @claims_bytes: of claims and evidence of all verdicts; 0 keeps none
+ * Both are looked at with every 64th verdict only.
+ */
+struct store_retention {
+	unsigned verdicts;
+	int64_t claims_bytes;
+};
+
+/** store_verdict_add() - not durable by itself */
+must_check int store_verdict_add(struct store *s, const struct store_verdict *v,
+	const struct store_retention *keep, struct err *reterr);
 /** store_verdict_get() - the record as JSON. Return: 0, -ENOENT, -EIO. */
 must_check int store_verdict_get(
 	struct store *s, const char *tenant, const char *id, json_t **ret, struct err *reterr);
-/** store_verdict_list() - newest first, array of {id, time, kind, tee, status}, at most @limit */
+/**
+ * store_verdict_claims() - what a verdict rests on
+ * @evidence: appended; may be NULL
+ * Return: 0, -ENOENT (there were none, or they were dropped), -EIO.
+ */
+must_check int store_verdict_claims(struct store *s, const char *tenant, const char *id,
+	json_t **ret, struct buf *evidence, struct err *reterr);
+/**
+ * store_verdict_list() - newest first, at most @limit, array of {id, time, kind, tee, status, vector?,
+ * claims: bytes that are kept}
+ */
 must_check int store_verdict_list(
 	struct store *s, const char *tenant, unsigned limit, json_t **ret, struct err *reterr);
+/** store_verdict_row() - likewise that one, or none */
+must_check int store_verdict_row(
+	struct store *s, const char *tenant, const char *id, json_t **ret, struct err *reterr);
+/** store_verdict_with_claims() - likewise those alone whose claims are kept; @kind: NULL for all */
+must_check int store_verdict_with_claims(struct store *s, const char *tenant, const char *kind,
+	unsigned limit, json_t **ret, struct err *reterr);
 
 /* --- audit --- */
 

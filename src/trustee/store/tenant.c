@@ -76,6 +76,7 @@ int store_tenant_delete(
 		"DELETE FROM policy WHERE tenant = $1",
 		"DELETE FROM reference_value WHERE tenant = $1",
 		"DELETE FROM verdict WHERE tenant = $1",
+		"DELETE FROM verdict_claims WHERE tenant = $1",
 		"DELETE FROM session WHERE tenant = $1",
 		"DELETE FROM plugin_item WHERE tenant = $1",
 	};
