@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 #include "trustee/kbs/console.h"
 #include "trustee/kbs/front-core.h"
+#include "trustee/kbs/front-queue.h"
 #include "trustee/kbs/http-metrics.h"
 #include "trustee/kbs/openapi.h"
 #include "trustee/kbs/ratelimit.h"
@@ -25,6 +26,15 @@
 #define HEADER_MAX ((size_t)160 << 10) /* bearer tokens carry evidence */
 #define IDLE_S 15
 #define REQUEST_S 60
+#define GUESTS_BYTES_MAX ((size_t)512 << 10) /* of requests in the vault's hands at once */
+#define CALL_BYTES 4096			     /* what one takes there beside its body */
+
+/* What a request for a nonce says; of others nothing. */
+struct auth {
+	char tee[SESSION_TEE_SIZE];
+	enum as_protocol protocol;
+	unsigned hashes;
+};
 
 struct pending {
 	struct http_request *request; /* NULL: the slot is free */
@@ -33,6 +43,7 @@ struct pending {
 	bool counted;
 	bool metrics;
 	char id[REQUEST_ID_SIZE];
+	struct auth auth;
 };
 
 struct limits {
@@ -44,7 +55,8 @@ struct front {
 	struct http_server *server;
 	struct limits limits, prepared;
 	struct http_metrics metrics;
-	struct pending *pending; /* one slot per connection: HTTP/1.1 answers in order */
+	struct pending *pending;    /* one slot per connection: HTTP/1.1 answers in order */
+	struct front_queue *guests; /* those that must wait for each other */
 	uint32_t pending_count;
 };
 
@@ -136,6 +148,7 @@ static void finish(struct front *f, struct pending *p, int status, const struct 
 
 	p->request = NULL;
 	p->generation++;
+	front_queue_leave(f->guests, (uint32_t)(p - f->pending));
 	if (p->counted) {
 		f->metrics.active--;
 		http_metrics_done(&f->metrics,
@@ -150,6 +163,8 @@ static void finish(struct front *f, struct pending *p, int status, const struct 
 	send_reply(request, status, &h, body);
 	front_answered(&f->core);
 }
+
+static void forward_waiting(struct front *f);
 
 /* A late answer to a request that timed out finds another generation. */
 static void answer(
@@ -167,12 +182,18 @@ static void answer(
 		f->pending[index].generation != generation)
 		return;
 	p = &f->pending[index];
+	if (json_is_true(json_object_get(header, "waits"))) {
+		front_queue_leave(f->guests, index);
+		forward_waiting(f);
+		return;
+	}
 	if (p->metrics) {
 		buf_put_slice(&metrics, body);
 		http_metrics_write(&f->metrics, &metrics);
 		body = buf_slice(&metrics);
 	}
 	finish(f, p, (int)wire_int(header, "status"), &h, body);
+	forward_waiting(f);
 }
 
 static const char *header_of(const struct http_request *request, const char *name)
@@ -182,27 +203,53 @@ static const char *header_of(const struct http_request *request, const char *nam
 	return value ? value : "";
 }
 
-static json_t *header_for(struct http_request *request, const char *tee, enum as_protocol protocol,
-	unsigned hashes, const char *request_id)
+static json_t *header_for(const struct pending *p)
 {
+	struct http_request *request = p->request;
 	const struct slice bearer = rcar_bearer(http_request_header(request, "Authorization"));
 	char cookie[SESSION_ID_SIZE];
 
 	rcar_cookie(http_request_header(request, "Cookie"), cookie);
 	/* NULL for a header that is not UTF-8. */
 	return json_pack("{s:i, s:i, s:s, s:s, s:s, s:s, s:s%, s:s, s:s, s:s, s:s, s:s}",
-		"protocol", (int)protocol, "hashes", (int)hashes, "method",
+		"protocol", (int)p->auth.protocol, "hashes", (int)p->auth.hashes, "method",
 		http_request_method(request), "target", http_request_target(request), "peer",
 		http_request_peer(request), "cookie", cookie, "bearer",
-		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", tee, "type",
-		header_of(request, "Content-Type"), "if_match", header_of(request, "If-Match"),
-		"if_none_match", header_of(request, "If-None-Match"), "request", request_id);
+		bearer.data ? (const char *)bearer.data : "", bearer.size, "tee", p->auth.tee,
+		"type", header_of(request, "Content-Type"), "if_match",
+		header_of(request, "If-Match"), "if_none_match",
+		header_of(request, "If-None-Match"), "request", p->id);
+}
+
+static void forward(struct front *f, struct pending *p)
+{
+	struct answer h = {0};
+	struct reply reply;
+	int r = front_forward(&f->core, header_for(p), (uint32_t)(p - f->pending), p->generation,
+		http_request_body(p->request));
+
+	if (r == 0)
+		return;
+	reply_init(&reply);
+	reply_fail(&reply, r == -EBADMSG ? REPLY_INVALID_PATH : REPLY_UNAVAILABLE,
+		r == -EBADMSG ? "a request header is not UTF-8" : "cannot take the request");
+	h.type = reply.type;
+	finish(f, p, reply.status, &h, buf_slice(&reply.body));
+	reply_done(&reply);
+}
+
+/* What can go on, since other requests were answered. */
+static void forward_waiting(struct front *f)
+{
+	uint32_t slot;
+
+	while (front_queue_next(f->guests, &slot))
+		forward(f, &f->pending[slot]);
 }
 
 /* Return: true when the request was answered here. */
 static bool answer_locally(struct front *f, struct http_request *request,
-	const struct kbs_target *target, char tee[SESSION_TEE_SIZE], enum as_protocol *protocol,
-	unsigned *hashes)
+	const struct kbs_target *target, struct auth *ret)
 {
 	struct err e = {0};
 	char detail[ERR_TEXT_SIZE + 64];
@@ -233,7 +280,7 @@ static bool answer_locally(struct front *f, struct http_request *request,
 			return true;
 		}
 		r = rcar_read_auth(http_request_body(request), f->core.config->husk.protocol_min,
-			tee, protocol, hashes, &e);
+			ret->tee, &ret->protocol, &ret->hashes, &e);
 		if (r == 0)
 			return false;
 		snprintf(detail, sizeof(detail),
@@ -245,16 +292,19 @@ static bool answer_locally(struct front *f, struct http_request *request,
 	}
 }
 
+/* Administrators and health checks do not stand in the queue. */
+static bool is_guests(const struct kbs_target *t)
+{
+	return t->route == ROUTE_AUTH || t->need == NEED_SESSION || t->need == NEED_TOKEN;
+}
+
 static void on_request(void *cookie, struct http_request *request)
 {
 	struct front *f = cookie;
-	char tee[SESSION_TEE_SIZE] = "";
-	enum as_protocol protocol = AS_PROTOCOL_0_4_0;
-	unsigned hashes = 0;
+	struct auth auth = {.protocol = AS_PROTOCOL_0_4_0};
 	struct kbs_target target;
 	struct pending *p;
 	uint32_t index = 0;
-	int r;
 
 	kbs_route_parse(
 		http_request_method(request), slice_str(http_request_target(request)), &target);
@@ -263,7 +313,7 @@ static void on_request(void *cookie, struct http_request *request)
 		answer_error(request, REPLY_TOO_MANY, "too many requests from this address");
 		return;
 	}
-	if (answer_locally(f, request, &target, tee, &protocol, &hashes))
+	if (answer_locally(f, request, &target, &auth))
 		return;
 	p = take_slot(f, &index);
 	if (!p) {
@@ -276,20 +326,10 @@ static void on_request(void *cookie, struct http_request *request)
 	p->metrics = target.route == ROUTE_METRICS;
 	f->metrics.active += p->counted;
 	make_request_id(request, p->id);
-	r = front_forward(&f->core, header_for(request, tee, protocol, hashes, p->id), index,
-		p->generation, http_request_body(request));
-	if (r < 0) {
-		struct answer h = {0};
-		struct reply reply;
-
-		reply_init(&reply);
-		reply_fail(&reply, r == -EBADMSG ? REPLY_INVALID_PATH : REPLY_UNAVAILABLE,
-			r == -EBADMSG ? "a request header is not UTF-8"
-				      : "cannot take the request");
-		h.type = reply.type;
-		finish(f, p, reply.status, &h, buf_slice(&reply.body));
-		reply_done(&reply);
-	}
+	p->auth = auth;
+	if (!is_guests(&target) ||
+		front_queue_enter(f->guests, index, CALL_BYTES + http_request_body(request).size))
+		forward(f, p);
 }
 
 static void tick(void *cookie)
@@ -306,6 +346,7 @@ static void tick(void *cookie)
 		if (p->request && now - p->since_ms > FRONT_ANSWER_WAIT_MS)
 			finish(f, p, 503, &(struct answer){.type = REPLY_JSON}, slice_str(late));
 	}
+	forward_waiting(f);
 }
 
 static void pause_accepting(void *cookie)
@@ -377,8 +418,10 @@ static int listen_all(void *cookie, struct err *reterr)
 	use_limits(f);
 	f->pending_count = c->husk.connections_max;
 	f->pending = calloc(f->pending_count, sizeof(*f->pending));
-	r = f->pending ? http_server_new(f->core.base, &options, on_request, f, &f->server, reterr)
-		       : -ENOMEM;
+	f->guests = front_queue_new(f->pending_count, GUESTS_BYTES_MAX);
+	r = f->pending && f->guests
+		    ? http_server_new(f->core.base, &options, on_request, f, &f->server, reterr)
+		    : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < c->http.sockets.count; i++) {
 		uint16_t port = 0;
 

@@ -162,13 +162,19 @@ int pool_submit(struct pool *p, json_t *header, struct slice body, int64_t now_m
 	if (json_object_set_new(header, "work", json_integer((json_int_t)w->id)) < 0)
 		return -ENOMEM;
 	if (index >= 0 && !p->first) {
+		/* Before it: a send that fails is the end of @cookie. */
+		if (p->ops.taken)
+			p->ops.taken(p->ops.cookie, cookie);
 		start(p, (unsigned)index, steal_ptr(w), body);
 		return 0;
 	}
 	r = enqueue(p, w, body);
-	if (r == 0)
-		w = NULL;
-	return r;
+	if (r < 0)
+		return r;
+	w = NULL;
+	if (p->ops.taken)
+		p->ops.taken(p->ops.cookie, cookie);
+	return 0;
 }
 
 void pool_up(struct pool *p, unsigned index, int64_t now_ms)

@@ -30,6 +30,8 @@ struct pool_ops {
 	/* Bring the fresh verifier @index up to date with send(). Return: as above. */
 	int (*init)(void *cookie, unsigned index);
 	void *cookie;
+	/* Work of @work_cookie was taken on; may be NULL. */
+	void (*taken)(void *cookie, void *work_cookie);
 };
 
 /** pool_new() - @ops is copied. Return: NULL on ENOMEM. */

@@ -293,8 +293,10 @@ static void trial_done(void *cookie, int error, const json_t *result)
 		finish(f, t, error, result);
 		return;
 	}
-	if (t->waits > 0)
+	if (t->waits > 0) {
+		call_waits(t->call);
 		return;
+	}
 	/* A replica had all of it. */
 	int r = submit(f, t);
 	if (r < 0)

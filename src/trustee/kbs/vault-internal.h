@@ -133,6 +133,8 @@ void vault_serve_plain(struct call *c);
 void call_answer(struct call *c);
 /* Likewise once what was written so far is durable. */
 void call_answer_durably(struct call *c);
+/* Tells the front that it waits for somebody outside, so that others need not wait for it. */
+void call_waits(struct call *c);
 /* Whether a failed call of the store means that it is away: trying again later will do. */
 static inline bool store_is_away(int error)
 {

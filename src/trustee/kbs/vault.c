@@ -77,6 +77,19 @@ void call_answer(struct call *c)
 	call_free(c);
 }
 
+void call_waits(struct call *c)
+{
+	struct vault *v = c->vault;
+	json_t *header = NULL;
+
+	/* Only the key broker's front counts. */
+	if (v->config->husk.service == SERVICE_KBS)
+		header = json_pack("{s:I, s:b}", "id", (json_int_t)c->id, "waits", 1);
+	if (header)
+		v->ops.to_front(v->ops.cookie, header, SLICE_EMPTY);
+	json_decref(header);
+}
+
 void call_answer_durably(struct call *c)
 {
 	struct vault *v = c->vault;
@@ -176,13 +189,21 @@ static int worker_init(void *cookie, unsigned index)
 	return g == &g->vault->groups[WORKER_VERIFIER] ? vault_push_state(g->vault, index) : 0;
 }
 
+static void outside_taken(void *cookie, void *work_cookie)
+{
+	call_waits(work_cookie);
+}
+
 static int make_pools(struct vault *v)
 {
 	unsigned first = 0;
 
 	for (int i = 0; i < WORKER_KINDS_; i++) {
 		struct worker_group *g = &v->groups[i];
-		const struct pool_ops ops = {worker_send, worker_init, g};
+		/* Fetchers work for nobody in particular. */
+		bool outside = i != WORKER_VERIFIER && i != WORKER_FETCHER;
+		const struct pool_ops ops = {
+			worker_send, worker_init, g, outside ? outside_taken : NULL};
 
 		*g = (struct worker_group){.vault = v,
 			.first = first,
