@@ -9,6 +9,8 @@ import subprocess
 import tempfile
 import time
 
+import ending
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-dev-shm-usage", "--hide-scrollbars", "--ignore-certificate-errors", "--remote-debugging-pipe"]
@@ -24,7 +26,7 @@ class Browser:
         self.inp, to_write = os.pipe()
         # The program reads from descriptor 3 and writes to 4; sh moves ours there.
         shell = "exec \"$@\" 3<&%d 4>&%d" % (to_read, to_write)
-        self.process = subprocess.Popen(
+        self.process = ending.start(
             ["bash", "-c", shell, "bash", program, *FLAGS, "--user-data-dir=" + self.dir, "about:blank"],
             pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL)

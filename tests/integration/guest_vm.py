@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import ending
+
 HELLO, PHASE, STDOUT, STDERR, EXIT, FATAL, LOG = range(1, 8)
 INITDATA, RUN, STDIN, STDIN_EOF, WINSIZE, SIGNAL = range(16, 22)
 
@@ -57,7 +59,7 @@ class Guest:
                 "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="]
         if tpm:
             os.mkdir(self.dir + "/tpm")
-            self.procs.append(subprocess.Popen(
+            self.procs.append(ending.start(
                 ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}/tpm", "--ctrl",
                  f"type=unixio,path={self.dir}/tpm.sock", "--terminate",
                  "--flags", "startup-clear"]))
@@ -65,7 +67,7 @@ class Guest:
                 time.sleep(0.01)
             args += ["-chardev", f"socket,id=t,path={self.dir}/tpm.sock", "-tpmdev",
                      "emulator,id=t,chardev=t", "-device", "tpm-crb,tpmdev=t"]
-        self.qemu = subprocess.Popen(args)
+        self.qemu = ending.start(args)
         self.procs.append(self.qemu)
         listener.settimeout(20)
         self.link = listener.accept()[0]

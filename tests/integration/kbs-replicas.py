@@ -62,10 +62,11 @@ class Postgres:
             # Only processes die here, never the machine: what the kernel has is safe.
             with open(self.dir + "/log", "ab") as log:
                 self.process = subprocess.Popen(
-                    self.become + [self.bin + "/postgres", "-D", self.dir + "/data", "-k", self.dir,
-                                   "-c", "listen_addresses=127.0.0.1", "-p", str(self.port),
-                                   "-c", "shared_buffers=16MB",
-                                   "-c", "fsync=off"], stdout=log, stderr=log, cwd="/")
+                    # setpriv does it behind the change of users, which would undo it.
+                    ["setpriv", "--pdeathsig=INT", *self.become[1:], self.bin + "/postgres",
+                     "-D", self.dir + "/data", "-k", self.dir,
+                     "-c", "listen_addresses=127.0.0.1", "-p", str(self.port),
+                     "-c", "shared_buffers=16MB", "-c", "fsync=off"], stdout=log, stderr=log, cwd="/")
             while self.process.poll() is None and time.monotonic() < deadline:
                 if subprocess.run([self.bin + "/pg_isready", "-q", "-h", self.dir, "-p", str(self.port)],
                                   check=False).returncode == 0:

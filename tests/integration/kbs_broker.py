@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+import ending
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -57,8 +58,8 @@ class Broker:
     def start(self):
         log = open(self.path("log"), "ab")
         begin = os.path.getsize(self.path("log"))
-        self.process = subprocess.Popen([self.program, "-c", self.config], stdout=log, stderr=log,
-                                        start_new_session=True)
+        self.process = ending.start([self.program, "-c", self.config], stdout=log, stderr=log,
+                                    start_new_session=True)
         log.close()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

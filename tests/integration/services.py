@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import ending
+
 START_S = 30
 
 
@@ -44,7 +46,7 @@ class Service:
         self.folder = folder
         self.log = os.path.join(folder, "log-%d" % time.monotonic_ns())
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
+            self.process = ending.start(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.ports = self.wait(ports)
 

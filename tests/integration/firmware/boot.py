@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import ending  # noqa: E402
+
 SKIP = 77
 TIMEOUT_S = 120
 QEMU = os.environ.get("HUSK_QEMU", "qemu-system-x86_64")
@@ -70,8 +73,8 @@ class Machine:
             subprocess.run(["swtpm_setup", "--tpm2", "--tpmstate", directory, "--pcr-banks", banks],
                            check=True, stdout=subprocess.DEVNULL)
         sock = os.path.join(directory, "s.sock")
-        tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + directory,
-                                "--ctrl", "type=unixio,path=" + sock, "--terminate"])
+        tpm = ending.start(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + directory,
+                            "--ctrl", "type=unixio,path=" + sock, "--terminate"])
         end = time.monotonic() + 10
         while not os.path.exists(sock):
             if tpm.poll() is not None or time.monotonic() > end:
