@@ -49,10 +49,12 @@ char *kbs_attestation(
 	const char *nonce, const json_t *tee_key, json_t *evidence, const char *init_data);
 
 /* --- a broker of one's own, in a temporary folder --- */
+
+/* @port: of its first socket; @rest_port: of the second one of husk-as */
 struct kbs_server {
 	char dir[64];
 	pid_t pid;
-	uint16_t port;
+	uint16_t port, rest_port;
 	char *admin_token; /* owned */
 };
 
@@ -63,6 +65,11 @@ struct kbs_server {
  * Return: 0, -ETIMEDOUT, other errno
  */
 must_check int kbs_server_start(struct kbs_server *s, const char *program, const char *append);
+/**
+ * kbs_server_start_as() - likewise husk-as, without TLS, with gRPC and REST on loopback
+ * @config: JSON; its members "husk" and "store" are made when they are missing
+ */
+must_check int kbs_server_start_as(struct kbs_server *s, const char *program, const json_t *config);
 /** kbs_server_kill() - SIGKILL to the whole process group, and reap */
 void kbs_server_kill(struct kbs_server *s);
 /** kbs_server_stop() - SIGTERM. Return: exit code, negative errno. */

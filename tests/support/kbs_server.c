@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "fmt/json.h"
 #include "support/kbs_client.h"
 
 #define START_WAIT_MS 30000
@@ -42,21 +43,32 @@ static int append_config(const char *dir, const char *lines)
 	return fd < 0 ? -errno : fd_write_full(fd, lines, strlen(lines));
 }
 
+/* The port in the line that @at begins before, and where that ends; NULL: it is not there yet. */
+static const char *read_port(const char *at, uint16_t *ret)
+{
+	uint32_t port;
+
+	at = strstr(at, " port=");
+	if (!at || !strchr(at, '\n') ||
+		parse_u32(slice_of(at + 6, strcspn(at + 6, " \n")), 1, 65535, &port) < 0)
+		return NULL;
+	*ret = (uint16_t)port;
+	return strchr(at, '\n');
+}
+
 /* The front logs where it listens; it does so once it is ready. */
-static int wait_port(struct kbs_server *s, const char *log)
+static int wait_ports(struct kbs_server *s, const char *log, bool two)
 {
 	uint64_t deadline = clock_mono_ms() + START_WAIT_MS;
 
 	while (clock_mono_ms() < deadline) {
 		cleanup_with(buf_done) struct buf text = buf_init(0);
-		const char *at;
-		uint32_t port;
 
-		if (file_read(log, (size_t)64 << 20, &text, NULL) == 0 &&
-			(at = strstr(buf_str(&text), " port=")) != NULL && strchr(at, '\n') &&
-			parse_u32(slice_of(at + 6, strcspn(at + 6, " \n")), 1, 65535, &port) == 0) {
-			s->port = (uint16_t)port;
-			return 0;
+		if (file_read(log, (size_t)64 << 20, &text, NULL) == 0) {
+			const char *at = read_port(buf_str(&text), &s->port);
+
+			if (at && (!two || read_port(at, &s->rest_port)))
+				return 0;
 		}
 		if (waitpid(s->pid, NULL, WNOHANG) == s->pid) {
 			fputs(buf_str(&text), stderr);
@@ -66,6 +78,27 @@ static int wait_port(struct kbs_server *s, const char *log)
 		usleep(5000);
 	}
 	return -ETIMEDOUT;
+}
+
+/* In the folder, with its log there. */
+static int run(struct kbs_server *s, const char *const argv[], bool two)
+{
+	char log[128];
+
+	snprintf(log, sizeof(log), "%s/log", s->dir);
+	unlink(log);
+	s->pid = fork();
+	if (s->pid == 0) {
+		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+		dup2(fd, 1);
+		setpgid(0, 0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a broken test leaves nothing behind */
+		dup2(fd, 2);
+		execv(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	return s->pid < 0 ? -errno : wait_ports(s, log, two);
 }
 
 static int read_token(struct kbs_server *s)
@@ -83,7 +116,7 @@ static int read_token(struct kbs_server *s)
 
 int kbs_server_start(struct kbs_server *s, const char *program, const char *append)
 {
-	char config[128], log[128];
+	char config[128];
 	int r = 0;
 
 	if (!s->dir[0]) {
@@ -99,20 +132,32 @@ int kbs_server_start(struct kbs_server *s, const char *program, const char *appe
 	if (r < 0)
 		return r;
 	snprintf(config, sizeof(config), "%s/husk-kbs.toml", s->dir);
-	snprintf(log, sizeof(log), "%s/log", s->dir);
-	unlink(log);
-	s->pid = fork();
-	if (s->pid == 0) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	const char *const argv[] = {program, "-c", config, NULL};
+	return run(s, argv, false);
+}
 
-		dup2(fd, 1);
-		setpgid(0, 0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a broken test leaves nothing behind */
-		dup2(fd, 2);
-		execl(program, program, "-c", config, (char *)NULL);
-		_exit(127);
-	}
-	return s->pid < 0 ? -errno : wait_port(s, log);
+int kbs_server_start_as(struct kbs_server *s, const char *program, const json_t *config)
+{
+	cleanup(json_decref) json_t *copy = json_deep_copy(config);
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	cleanup_fd int fd = -1;
+	char path[128], store[128];
+
+	snprintf(s->dir, sizeof(s->dir), "/tmp/husk-as-XXXXXX");
+	if (!mkdtemp(s->dir))
+		return -errno;
+	snprintf(path, sizeof(path), "%s/as.json", s->dir);
+	snprintf(store, sizeof(store), "%s/as.db", s->dir);
+	if (!json_object_get(copy, "husk"))
+		json_object_set_new(copy, "husk", json_object());
+	if (!json_object_get(json_object_get(copy, "husk"), "store"))
+		json_object_set_new(json_object_get(copy, "husk"), "store", json_string(store));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || json_write(copy, &text) < 0 || fd_write_full(fd, text.data, text.size) < 0)
+		return -EIO;
+	const char *const argv[] = {
+		program, "-c", path, "-s", "127.0.0.1:0", "--rest", "127.0.0.1:0", NULL};
+	return run(s, argv, true);
 }
 
 void kbs_server_kill(struct kbs_server *s)

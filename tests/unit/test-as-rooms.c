@@ -26,7 +26,7 @@ struct service {
 	struct as *as;
 	json_t *key;
 	json_t *references;
-	struct digest report_data;
+	struct digest report_data, se_report_data;
 };
 
 static struct service new_service(json_t *collateral)
@@ -46,6 +46,7 @@ static struct service new_service(json_t *collateral)
 		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s.key);
 	assert_int_equal(jcs_write(runtime, &text), 0);
 	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &s.report_data), 0);
+	assert_int_equal(hash_once(HASH_SHA512, buf_slice(&text), &s.se_report_data), 0);
 	return s;
 }
 
@@ -185,14 +186,14 @@ static void test_dcu(void **state)
 		"affirming", 3, 2, 0);
 }
 
-static json_t *se_evidence(const struct service *s, const struct se_sim *sim)
+static json_t *se_evidence(const struct digest *report_data, const struct se_sim *sim)
 {
 	struct pkey *hosts[] = {se_sim_host_key(sim)};
 	struct se_tags tags = se_sim_tags(sim);
 	cleanup(json_decref) json_t *challenge = NULL;
 	uint8_t user[64] = {0};
 
-	memcpy(user, s->report_data.bytes, s->report_data.size);
+	memcpy(user, report_data->bytes, report_data->size);
 	assert_int_equal(se_challenge(se_sim_wrapping_key(sim), &tags, hosts, 1, &challenge), 0);
 	return se_sim_answer(sim, challenge, slice_of(user, sizeof(user)));
 }
@@ -204,13 +205,14 @@ static void test_se(void **state)
 	cleanup_with(buf_done) struct buf pem = buf_init_secret(0);
 	char hex[2 * 16 + 1];
 
-	refuse(&s, "se", se_evidence(&s, sim), "wrapping key");
+	refuse(&s, "se", se_evidence(&s.se_report_data, sim), "wrapping key");
 	assert_int_equal(pkey_to_pem_private(se_sim_wrapping_key(sim), &pem), 0);
 	assert_int_equal(as_set_ibm_key(s.as, SLICE_LIT("no key"), NULL), -EBADMSG);
 	assert_int_equal(as_set_ibm_key(s.as, buf_slice(&pem), NULL), 0);
-	appraise(&s, "se", se_evidence(&s, sim), "warning", 33, 2, 36);
+	appraise(&s, "se", se_evidence(&s.se_report_data, sim), "warning", 33, 2, 36);
 	refer(&s, "se_tag", hex_str(se_sim_tags(sim).tag, hex, sizeof(hex)));
-	appraise(&s, "se", se_evidence(&s, sim), "affirming", 3, 2, 3);
+	appraise(&s, "se", se_evidence(&s.se_report_data, sim), "affirming", 3, 2, 3);
+	refuse(&s, "se", se_evidence(&s.report_data, sim), "report data");
 }
 
 /* A key that nobody registered is trusted when its certificate leads to a known CA. */

@@ -13,7 +13,6 @@
 #include "trustee/as/internal.h"
 
 #define DEVICES_MAX 32
-#define BINDING_HASH HASH_SHA384
 #define EVIDENCE_TEXT_MAX ((size_t)16 << 20)
 
 static const char *const g_classes[] = {"cpu", "gpu", "switch", "ppcie", "dcu", "nvidia-dpu", ""};
@@ -198,8 +197,18 @@ int as_take_init_toml(struct attest *a, struct slice text, struct err *reterr)
 	return initdata_claims(&init, &a->init_claims, reterr);
 }
 
+enum hash_alg as_binding_hash(const struct attest *a, const char *tee)
+{
+	if (a->piece)
+		return a->piece->hash;
+	/* Guests of today are told so when they ask for the challenge; older ones never were. */
+	return streq(tee, "se") && a->request->protocol == AS_PROTOCOL_0_4_0 ? HASH_SHA512
+									     : HASH_SHA384;
+}
+
 /* What the evidence must be bound to: the digest of the canonical runtime data. */
-static int binding(const struct attest *a, const json_t *runtime, struct digest *ret)
+static int binding(
+	const struct attest *a, const char *tee, const json_t *runtime, struct digest *ret)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(AS_BODY_MAX * 2);
 	int r;
@@ -209,8 +218,7 @@ static int binding(const struct attest *a, const json_t *runtime, struct digest 
 		return 0;
 	}
 	r = jcs_write(runtime, &text);
-	return r < 0 ? r
-		     : hash_once(a->piece ? a->piece->hash : BINDING_HASH, buf_slice(&text), ret);
+	return r < 0 ? r : hash_once(as_binding_hash(a, tee), buf_slice(&text), ret);
 }
 
 json_t *as_runtime_data(const struct attest *a, bool primary)
@@ -387,7 +395,7 @@ int as_take_evidence(
 			reterr, -EOPNOTSUPP, "this service cannot verify evidence of %s", tee);
 	trust_of(a->as, &request);
 	json_t *runtime = as_runtime_data(a, primary);
-	int r = runtime ? binding(a, runtime, &report) : -ENOMEM;
+	int r = runtime ? binding(a, tee, runtime, &report) : -ENOMEM;
 	if (r == 0) {
 		request.report_data = digest_slice(&report);
 		request.insecure_skip_report_data = a->piece && a->piece->insecure_unbound;

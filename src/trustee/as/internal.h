@@ -109,6 +109,8 @@ void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose)
 void as_attest_done(struct attest *a);
 /* Reads the RCAR message of @a->request: key, nonce, evidence. */
 must_check int as_read_message(struct attest *a, struct err *reterr);
+/* How the report data of evidence of @tee is hashed. */
+enum hash_alg as_binding_hash(const struct attest *a, const char *tee);
 /* What a piece's report data is made of; new reference. */
 json_t *as_runtime_data(const struct attest *a, bool primary);
 /* Reads initdata: its digest, and its claims for the policy. */

@@ -32,7 +32,7 @@ static int add_piece(const struct attest *a, json_t *list, const char *tee, cons
 		return buf_error(&encoded);
 	piece = json_pack("{s:s, s:s, s:{s:o}, s:s}", "tee", tee, "evidence", buf_str(&encoded),
 		"runtime_data", "structured", as_runtime_data(a, primary),
-		"runtime_data_hash_algorithm", streq(tee, "se") ? "sha512" : "sha384");
+		"runtime_data_hash_algorithm", hash_name(as_binding_hash(a, tee)));
 	if (!piece || json_array_append_new(list, piece) < 0)
 		return -ENOMEM;
 	if (!primary || a->request->protocol != AS_PROTOCOL_0_4_0 || !init || json_is_null(init))

@@ -22,6 +22,7 @@
 #define CALL_MS 30000
 #define VALUE_MS 10000
 #define ANSWER_MAX ((size_t)16 << 20)
+#define CHALLENGE_MAX ((size_t)64 << 10)
 #define PEM_MAX ((size_t)1 << 20)
 #define NAMES_MAX 512
 
@@ -49,6 +50,22 @@ static int evaluate(struct remote *m, struct slice body, json_t *answer, struct 
 	if (r == 0)
 		r = proto_read_token(buf_slice(&reply), &token, reterr);
 	return r < 0 ? r : json_set_str(answer, "token", buf_str(&token));
+}
+
+static int challenge(struct remote *m, const json_t *header, json_t *answer, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf message = buf_init(0), reply = buf_init(0);
+	cleanup_with(buf_done) struct buf text = buf_init(CHALLENGE_MAX);
+	int r;
+
+	proto_put_challenge_request(&message, wire_str(header, "tee"), wire_str(header, "params"));
+	r = grpc_client_wait(m->as, PROTO_AS "GetAttestationChallenge", buf_slice(&message),
+		CALL_MS, &reply, reterr);
+	if (r == 0)
+		r = proto_read_challenge_answer(buf_slice(&reply), &text, reterr);
+	if (r == 0)
+		r = buf_error(&text);
+	return r < 0 ? r : json_set_str(answer, "challenge", buf_str(&text));
 }
 
 /* Intel's answers are {"token": ...}, its errors {"error": ...}. */
@@ -187,6 +204,8 @@ static int serve_one(struct remote *m, struct slice in)
 	op = wire_str(header, "op");
 	if (streq(op, "evaluate") && m->as)
 		r = evaluate(m, body, answer, &e);
+	else if (streq(op, "challenge") && m->as)
+		r = challenge(m, header, answer, &e);
 	else if (streq(op, "intel") && m->http)
 		r = intel(m, header, body, answer, &e);
 	else if (streq(op, "values") && rvps_of(m))

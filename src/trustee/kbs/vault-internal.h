@@ -154,6 +154,8 @@ const char *vault_tee_name(int index);
 must_check int vault_make_token(struct call *c, const json_t *submods, const char *id,
 	json_t **ret_claims, struct buf *out, struct err *reterr);
 void vault_auth(struct call *c);
+/* The end of vault_auth(): @nonce is what the session keeps of @challenge. */
+void vault_auth_challenge(struct call *c, struct slice challenge, const char *nonce);
 void vault_attest(struct call *c, struct slice body);
 /* vault-plugin.c */
 /* Whether the plugin that the call asks for, if any, is configured. */
@@ -206,6 +208,8 @@ void vault_attest_token(struct call *c, const char *token, const char *reason);
 /* vault-remote.c */
 /* Lets another service attest; @header is consumed. Return: as pool_submit(). */
 must_check int vault_remote_attest(struct call *c, json_t *header, struct slice body);
+/* Lets another service make the challenge of a handshake; takes over the call. */
+void vault_remote_challenge(struct call *c);
 /* Submits work of which policies are part; @header is consumed. Return: as pool_submit(). */
 must_check int vault_submit_evidence(
 	struct call *c, json_t *header, struct slice body, pool_done_fn done);
@@ -248,9 +252,12 @@ struct collateral_provider;
 /* vault-se.c: does nothing when it is not configured */
 must_check int vault_se_load(const struct kbs_config *c, const struct collateral_provider *p,
 	struct vault_se *ret, struct err *reterr);
+#define SE_CHALLENGE_MAX ((size_t)64 << 10)
 /* @text: the challenge; @digest: what a session keeps of it, base64 */
 must_check int vault_se_challenge(
 	struct vault *v, struct buf *text, struct buf *digest, struct err *reterr);
+/* Appends what a session keeps of a challenge that another service made. */
+must_check int vault_se_digest(struct slice challenge, struct buf *digest);
 /* Gives all of it to all verifiers that are up, or @items in addition. */
 must_check int vault_push_collateral(struct vault *v);
 must_check int vault_add_collateral(struct vault *v, const struct collateral_store *items);

@@ -25,52 +25,114 @@ static void set_cookie(struct call *c, const char *id, int64_t expires_unix)
 		c->vault->config->http.insecure_http ? "" : "; Secure");
 }
 
-static int make_session(
-	struct call *c, char id[SESSION_ID_SIZE], struct buf *challenge, int64_t *ret_expires)
+static void make_id(const uint8_t random[16], char id[SESSION_ID_SIZE])
 {
-	cleanup_with(buf_done) struct buf nonce = buf_init(64);
-	struct err e = {0};
-	uint8_t random[48];
-	int r = random_bytes(random, sizeof(random));
+	uint8_t uuid[16];
 
-	if (r < 0)
-		return r;
+	memcpy(uuid, random, sizeof(uuid));
 	/* Version 4, variant 1: what a UUID parser expects. */
-	random[6] = (uint8_t)((random[6] & 0x0F) | 0x40);
-	random[8] = (uint8_t)((random[8] & 0x3F) | 0x80);
-	hex_str(slice_of(random, 16), id, SESSION_ID_SIZE);
-	if (streq(c->tee, "se")) {
-		r = vault_se_challenge(c->vault, challenge, &nonce, &e);
-		if (r < 0)
-			log_error("kbs.se", LOG_STR("reason", err_text(&e, r)));
-		if (r < 0)
-			return r == -EAGAIN || r == -ENOMEM ? r : -EOPNOTSUPP;
-	} else {
-		b64_encode(&nonce, slice_of(random + 16, 32), B64_STD);
-		buf_put_slice(challenge, buf_slice(&nonce));
-	}
-	return vault_session_new(c, id, buf_str(&nonce), ret_expires);
+	uuid[6] = (uint8_t)((uuid[6] & 0x0F) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3F) | 0x80);
+	hex_str(slice_of(uuid, sizeof(uuid)), id, SESSION_ID_SIZE);
 }
 
-/* Intel Trust Authority looks for another hash than the rest of us. "" leaves it at SHA-384, NULL: the
- * guest cannot. */
+/*
+ * Some look for another hash than the rest of us: Intel Trust Authority, and every service for
+ * Secure Execution. "" leaves it at what the protocol has; NULL: the guest cannot.
+ */
 static const char *select_hash(const struct call *c)
 {
-	if (c->vault->config->as.mode != AS_INTEL || !(c->hashes & RCAR_HASH_LIST))
+	bool intel = c->vault->config->as.mode == AS_INTEL;
+	const char *needed = NULL;
+
+	if (!(c->hashes & RCAR_HASH_LIST) || (!intel && !streq(c->tee, "se")))
 		return "";
 	if (streq(c->tee, "sgx") || streq(c->tee, "az-tdx-vtpm"))
-		return c->hashes & RCAR_SHA256 ? "sha256" : NULL;
-	return streq(c->tee, "tdx") && (c->hashes & RCAR_SHA512) ? "sha512" : NULL;
+		needed = "sha256";
+	else if (streq(c->tee, intel ? "tdx" : "se"))
+		needed = "sha512";
+	return needed && (c->hashes & (streq(needed, "sha256") ? RCAR_SHA256 : RCAR_SHA512))
+		       ? needed
+		       : NULL;
+}
+
+static void auth_failed(struct call *c, int error)
+{
+	c->vault->counters[COUNT_AUTH_ERRORS]++;
+	if (error == -EAGAIN)
+		reply_fail(&c->reply, REPLY_TOO_MANY,
+			"too many handshakes are under way, try again later");
+	else if (error == -EOPNOTSUPP)
+		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+			"Attestation error: RCAR handshake Auth failed: no attestation "
+			"request for IBM Secure Execution can be made");
+	else
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "cannot start a session");
+	call_answer(c);
+}
+
+void vault_auth_challenge(struct call *c, struct slice challenge, const char *nonce)
+{
+	const char *hash = select_hash(c);
+	char id[SESSION_ID_SIZE];
+	uint8_t random[16];
+	int64_t expires = 0;
+	int r = random_bytes(random, sizeof(random));
+
+	make_id(random, id);
+	if (r == 0)
+		r = vault_session_new(c, id, nonce, &expires);
+	if (r < 0) {
+		auth_failed(c, r);
+		return;
+	}
+	c->vault->counters[COUNT_AUTH_SUCCESSES]++;
+	reply_json(&c->reply,
+		json_pack("{s:s%, s:o}", "nonce", (const char *)challenge.data, challenge.size,
+			"extra-params",
+			hash && hash[0] ? json_pack("{s:s}", "selected-hash-algorithm", hash)
+					: json_string("")));
+	set_cookie(c, id, expires);
+	call_answer(c);
+}
+
+/* The challenge is made here, or by the service that will judge the evidence. */
+static void auth_se(struct call *c)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(SE_CHALLENGE_MAX), nonce = buf_init(64);
+	struct err e = {0};
+	int r;
+
+	if (c->vault->config->as.mode == AS_GRPC) {
+		vault_remote_challenge(c);
+		return;
+	}
+	r = vault_se_challenge(c->vault, &text, &nonce, &e);
+	if (r == 0) {
+		vault_auth_challenge(c, buf_slice(&text), buf_str(&nonce));
+		return;
+	}
+	log_error("kbs.se", LOG_STR("reason", err_text(&e, r)));
+	auth_failed(c, r == -EAGAIN || r == -ENOMEM ? r : -EOPNOTSUPP);
+}
+
+static void auth_plain(struct call *c)
+{
+	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	uint8_t random[32];
+	int r = random_bytes(random, sizeof(random));
+
+	if (r < 0) {
+		auth_failed(c, r);
+		return;
+	}
+	b64_encode(&nonce, slice_of(random, sizeof(random)), B64_STD);
+	vault_auth_challenge(c, buf_slice(&nonce), buf_str(&nonce));
 }
 
 void vault_auth(struct call *c)
 {
 	struct vault *v = c->vault;
-	cleanup_with(buf_done) struct buf nonce = buf_init((size_t)64 << 10);
-	char id[SESSION_ID_SIZE];
-	const char *hash;
-	int64_t expires = 0;
-	int r;
 
 	v->counters[COUNT_AUTH_REQUESTS]++;
 	if (vault_tee_index(c->tee) < 0) {
@@ -78,39 +140,20 @@ void vault_auth(struct call *c)
 			"Attestation error: RCAR handshake Auth failed: unknown tee");
 		v->counters[COUNT_AUTH_ERRORS]++;
 		call_answer(c);
-		return;
-	}
-	hash = select_hash(c);
-	if (!hash) {
+	} else if (!select_hash(c)) {
 		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
 			"Attestation error: RCAR handshake Auth failed: the guest lacks the hash "
-			"algorithm that Intel Trust Authority wants for %s",
+			"algorithm that %s wants for %s",
+			v->config->as.mode == AS_INTEL ? "Intel Trust Authority"
+						       : "Secure Execution",
 			c->tee);
 		v->counters[COUNT_AUTH_ERRORS]++;
 		call_answer(c);
-		return;
+	} else if (streq(c->tee, "se")) {
+		auth_se(c);
+	} else {
+		auth_plain(c);
 	}
-	r = make_session(c, id, &nonce, &expires);
-	if (r < 0) {
-		v->counters[COUNT_AUTH_ERRORS]++;
-		if (r == -EAGAIN)
-			reply_fail(&c->reply, REPLY_TOO_MANY,
-				"too many handshakes are under way, try again later");
-		else if (r == -EOPNOTSUPP)
-			reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
-				"Attestation error: RCAR handshake Auth failed: no attestation "
-				"request for IBM Secure Execution can be made");
-		else
-			reply_fail(&c->reply, REPLY_UNAVAILABLE, "cannot start a session");
-		call_answer(c);
-		return;
-	}
-	v->counters[COUNT_AUTH_SUCCESSES]++;
-	reply_json(&c->reply, json_pack("{s:s, s:o}", "nonce", buf_str(&nonce), "extra-params",
-				      hash[0] ? json_pack("{s:s}", "selected-hash-algorithm", hash)
-					      : json_string("")));
-	set_cookie(c, id, expires);
-	call_answer(c);
 }
 
 /* Refuses; the cause goes to the record, the guest gets its id. */

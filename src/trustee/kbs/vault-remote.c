@@ -60,6 +60,58 @@ static void token_came(void *cookie, int error, const json_t *result)
 		vault_attest_token(c, token, "the attestation service gave a token");
 }
 
+static void challenge_came(void *cookie, int error, const json_t *result)
+{
+	struct call *c = cookie;
+	cleanup_with(buf_done) struct buf nonce = buf_init(64);
+	const struct slice challenge = slice_str(wire_str(result, "challenge"));
+
+	if (error == 0)
+		error = challenge.size > 0 ? vault_se_digest(challenge, &nonce) : -EBADMSG;
+	if (error == 0) {
+		vault_auth_challenge(c, challenge, buf_str(&nonce));
+		return;
+	}
+	log_error("kbs.se.remote", LOG_STR("reason", reason_of(error, result)));
+	c->vault->counters[COUNT_AUTH_ERRORS]++;
+	reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
+		"Attestation error: RCAR handshake Auth failed: the attestation service makes no "
+		"challenge");
+	call_answer(c);
+}
+
+/* What the guest said of itself, as far as we read it. */
+static json_t *tee_params(const struct call *c)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} known[] = {{"sha256", RCAR_SHA256}, {"sha384", RCAR_SHA384}, {"sha512", RCAR_SHA512}};
+	json_t *o = json_object(), *list;
+
+	if (!(c->hashes & RCAR_HASH_LIST))
+		return o;
+	list = json_array();
+	for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+		if (c->hashes & known[i].bit)
+			json_array_append_new(list, json_string(known[i].name));
+	}
+	json_object_set_new(o, "supported-hash-algorithms", list);
+	return o;
+}
+
+void vault_remote_challenge(struct call *c)
+{
+	struct vault *v = c->vault;
+	cleanup(json_decref) json_t *params = tee_params(c);
+	cleanup(free_ptr) char *text = json_dumps(params, JSON_COMPACT);
+	json_t *header = json_pack(
+		"{s:s, s:s, s:s}", "op", "challenge", "tee", c->tee, "params", text ? text : "");
+
+	if (pool_submit(v->remotes, header, SLICE_EMPTY, now_ms(v), challenge_came, c) < 0)
+		challenge_came(c, -EAGAIN, NULL);
+}
+
 static void prepared(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;

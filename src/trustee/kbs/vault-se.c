@@ -67,11 +67,21 @@ int vault_se_load(const struct kbs_config *c, const struct collateral_provider *
 	return 0;
 }
 
+int vault_se_digest(struct slice challenge, struct buf *digest)
+{
+	struct digest d = {0};
+	int r = hash_once(HASH_SHA256, challenge, &d);
+
+	if (r == 0)
+		b64_encode(digest, digest_slice(&d), B64_STD);
+	return r == 0 ? buf_error(digest) : r;
+}
+
 int vault_se_challenge(struct vault *v, struct buf *text, struct buf *digest, struct err *reterr)
 {
 	const struct vault_se *s = &v->se;
 	cleanup(json_decref) json_t *challenge = NULL;
-	struct digest root = {.size = 32}, d = {0};
+	struct digest root = {.size = 32};
 	struct evidence_request trust = {.now = vault_now(v)};
 	size_t skipped = 0;
 
@@ -94,9 +104,5 @@ int vault_se_challenge(struct vault *v, struct buf *text, struct buf *digest, st
 			LOG_STR("reason", err_text(reterr, 0)));
 	if (r == 0)
 		r = json_write(challenge, text);
-	if (r == 0)
-		r = hash_once(HASH_SHA256, buf_slice(text), &d);
-	if (r == 0)
-		b64_encode(digest, digest_slice(&d), B64_STD);
-	return r == 0 ? buf_error(digest) : r;
+	return r == 0 ? vault_se_digest(buf_slice(text), digest) : r;
 }

@@ -117,7 +117,7 @@ static void read_policy(struct call *c)
  */
 static void challenge(struct call *c, struct slice body)
 {
-	cleanup_with(buf_done) struct buf text = buf_init((size_t)64 << 10), digest = buf_init(64);
+	cleanup_with(buf_done) struct buf text = buf_init(SE_CHALLENGE_MAX), digest = buf_init(64);
 	cleanup(json_decref) json_t *root = NULL;
 	const char *tee = NULL, *params = NULL;
 	struct err e = {0};
