@@ -97,9 +97,18 @@ class Browser:
             raise RuntimeError("%s: %s" % (expression, result["exceptionDetails"]))
         return result["result"].get("value")
 
+    def _holds(self, expression):
+        """A page that goes away while it is asked will be asked again."""
+        try:
+            return self.run(expression)
+        except RuntimeError as error:
+            if "navigated or closed" not in str(error):
+                raise
+            return False
+
     def wait(self, expression):
         deadline = time.monotonic() + WAIT_S
-        while not self.run(expression):
+        while not self._holds(expression):
             if time.monotonic() > deadline:
                 raise AssertionError("never true: %s; the page says: %s" % (
                     expression, self.run("document.body.innerText")))

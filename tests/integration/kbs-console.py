@@ -11,6 +11,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import sqlite3
 import sys
 import time
 
@@ -98,7 +100,45 @@ def fill(broker):
     other = json.loads(stranger.message(nonce))
     other["tee-evidence"]["primary_evidence"]["report_data"] = base64.b64encode(bytes(48)).decode()
     expect("not bound", stranger.call("POST", "/kbs/v0/attest", json.dumps(other))[0], 401)
+    for _ in range(2):
+        guest.attest()
     return json.loads(admin.call("GET", "/kbs/v0/admin/verdicts")[2])
+
+
+def event(number, kind, details, matches=True):
+    digest = hashlib.sha384(b"%d" % number).hexdigest()
+    return {"index": number % 8, "type_name": kind, "digests": [{"alg": "SHA-384", "digest": digest}],
+            "digest_matches_event": matches, "event": base64.b64encode(b"%d" % number).decode(), "details": details}
+
+
+def add_log(broker, verdicts):
+    """Claims with an event log, which no attester of this test has: into the store of a broker that is down."""
+    log = [event(0, "EV_S_CRTM_VERSION", {"string": "husk-fw"}), event(1, "EV_SEPARATOR", {}, False),
+           event(2, "EV_EFI_VARIABLE_DRIVER_CONFIG", {"unicode_name": "SecureBoot", "variable_data": "AQ=="}),
+           event(3, "EV_IPL", {"string": HOSTILE})]
+    log += [event(n, "EV_EVENT_TAG", {"domain": "github.com/confidential-containers", "operation": "PullImage",
+                                      "content": "registry.example/app@sha256:%064d" % n}) for n in range(4, 250)]
+    claims = {"pieces": [
+        {"name": "cpu0", "class": "cpu", "tee": "tdx", "policy": "default_cpu", "status": "warning",
+         "vector": {"hardware": 2, "configuration": 36, "executables": 3}, "input": {
+             "tdx": {"quote": {"header": {"version": "0400", "tee_type": "81000000"},
+                               "body": {"mr_td": "9" * 96, "rtmr_0": "a" * 96, "rtmr_1": "b" * 96, "xfam": "e742060000000000"}},
+                     "tcb_status": "UpToDate", "advisory_ids": [], "collateral_expiration_status": "0",
+                     "td_attributes": {"debug": False, "key_locker": False, "perfmon": False, "sept_ve_disable": True},
+                     "uefi_event_logs": log, HOSTILE: HOSTILE, "long": "x" * 4000},
+             "init_data_claims": {"agent_policy_claims": None, "empty": {}, "count": 7},
+             "report_data": "00" * 48}},
+        {"name": "gpu0", "class": "gpu", "tee": "nvidia", "policy": "default_gpu"}],
+        "cut": [{"path": "/cpu0/runtime_data_claims/additional-evidence", "bytes": 23456}]}
+    one = [v for v in verdicts if v["kind"] == "attestation" and v["claims"]][0]
+    broker.kill(signal.SIGTERM)
+    db = sqlite3.connect(broker.path("store/husk.db"))
+    expect("row", db.execute("UPDATE verdict_claims SET claims = ? WHERE id = ?", (json.dumps(claims), one["id"])).rowcount, 1)
+    db.execute("UPDATE verdict SET vector = ? WHERE id = ?", (json.dumps(claims["pieces"][0]["vector"]), one["id"]))
+    db.commit()
+    db.close()
+    broker.start()
+    broker.with_log = one["id"]
 
 
 def broker_call(admin, method, path, body):
@@ -171,6 +211,8 @@ def test_verdicts(broker, page):
         record = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/why/" + v["id"])[2])
         text = text_of(page)
         holds("verdict", text, v["id"], record["stage"], record["status"], record["reason"])
+        claims = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/verdicts/" + v["id"])[2]).get("claims")
+        expect("evidence", page.run("document.querySelectorAll('.tree').length > 0"), claims is not None)
         for c in record.get("checks") or []:
             holds("check", text, c["name"])
         expect("findings", page.run("document.querySelectorAll('.finding').length"),
@@ -190,6 +232,82 @@ def test_verdicts(broker, page):
            len([v for v in verdicts if v["status"] == "refused"]))
     page.run("verdictFilter.status = ''")
     expect("all kinds seen", {v["kind"] for v in verdicts}, {"attestation", "resource"})
+
+
+def fill_in(page, selector, value, event="input"):
+    page.run("""(() => { const e = document.querySelector(%s); e.value = %s; e.dispatchEvent(new Event(%s)); })()"""
+             % (json.dumps(selector), json.dumps(value), json.dumps(event)))
+
+
+def test_evidence(broker, page):
+    go(page, "policies")
+    go(page, "verdicts")
+    holds("vectors", text_of(page), "✓ hardware 2", "! config 36")
+    go(page, "verdicts/" + broker.with_log)
+    holds("piece", text_of(page), "cpu0", "tdx", "UpToDate", HOSTILE, "Not all of it is kept", "22.9 KiB",
+          "gpu0", "the policy failed", "250 of 250 events", "SecureBoot")
+    # A log of many events is a table, not an open branch; the rest comes when it is asked for.
+    expect("rows", page.run("document.querySelectorAll('.log tbody tr').length"), 100)
+    click(page, "Show all 250")
+    expect("all rows", page.run("document.querySelectorAll('.log tbody tr').length"), 250)
+    fill_in(page, ".log select", "3", "change")
+    expect("register", page.run("document.querySelectorAll('.log tbody tr').length"), 31)
+    fill_in(page, ".log input", "onerror")
+    holds("found event", text_of(page, ".log table"), "EV_IPL", HOSTILE)
+    expect("one event", page.run("document.querySelectorAll('.log tbody tr').length"), 1)
+    fill_in(page, ".piece > .bar input", "RTMR_1")
+    expect("found", page.run("[...document.querySelectorAll('.tree')[0].querySelectorAll('.leaf')].map(l => l.innerText)"),
+           ["tdx.quote.body.rtmr_1 " + "b" * 96])
+    expect("mark", text_of(page, ".tree mark"), "rtmr_1")
+    fill_in(page, ".piece > .bar input", "no such thing")
+    holds("nothing", text_of(page, ".tree"), "Nothing has this")
+    fill_in(page, ".piece > .bar input", "")
+    click(page, "Open all")
+    expect("all open", page.run("document.querySelectorAll('.tree details.branch:not([open])').length"), 0)
+    holds("opened", text_of(page, ".tree"), "mr_td " + "9" * 96, "td_attributes", "sept_ve_disable true", "uefi_event_logs 250 items", "empty { }", "agent_policy_claims null")
+    click(page, "Close all")
+    expect("all closed", page.run("document.querySelectorAll('.tree details.branch[open]').length"), 0)
+    # Every branch is reached and opened by keyboard.
+    page.run("document.querySelector('.tree summary').focus()")
+    page.key("Enter", 13, "\r")
+    page.wait("document.querySelector('.tree details.branch').open")
+
+
+def test_dry_run(broker, page):
+    before = Client(broker, admin=True).call("GET", "/kbs/v0/admin/policies")[2]
+    go(page, "policies/default_cpu")
+    text = page.run("document.querySelector('#editor').value")
+    edit(page, "package policy\nimport rego.v1\ndefault trust_claims := {\"hardware\": 97, \"executables\": 3}\n"
+               "trust_claims := {\"hardware\": 2, \"executables\": 3} if input.sample.svn == \"7\"\n")
+    page.wait("document.querySelector('#trial-sum') !== null")
+    count = len([v for v in broker.verdicts if v["kind"] == "attestation" and v["claims"]])
+    holds("sum", text_of(page, "#tried"), "%d of %d verdicts would change" % (count, count), "changes", "33", "→")
+    page.run("document.querySelector('#tried details.why').open = true")
+    holds("why", text_of(page, "#tried"), "With the new text", "trust_claims")
+    for width, dark in ((400, True), (400, False), (1280, True), (1280, False)):
+        page.look(width, dark)
+        page.shot("%s/%d-%s-dry-run.png" % (broker.shots, width, "dark" if dark else "light"))
+        expect("width", page.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), True)
+    edit(page, text + "\n# a remark\n")
+    page.wait("document.querySelector('#trial-sum') !== null")
+    holds("same", text_of(page, "#tried"), "None of %d verdicts would change" % count)
+    # From a verdict to a policy that is tried on it alone, and the resource policy with a path.
+    one = [v for v in broker.verdicts if v["kind"] == "attestation" and v["claims"] and v["id"] != broker.with_log][0]
+    go(page, "verdicts/" + one["id"])
+    click(page, "Try a change of resource-policy")
+    page.wait("document.querySelector('#trial') !== null")
+    holds("on it", text_of(page, "#trial"), "the verdict " + one["id"][:8])
+    fill_in(page, "#trial-path", "default/key/one")
+    edit(page, "package policy\ndefault allow := true\n")
+    page.wait("document.querySelector('#trial-sum') !== null")
+    holds("released", text_of(page, "#tried"), "1 of 1 verdicts would change", "default/key/one", one["id"][:8], "allowed")
+    page.run("trial.only = false; trial.resource = ''")
+    for policy in ("default_cpu", "resource-policy"):
+        go(page, "policies")
+        go(page, "policies/" + policy)
+        click(page, "Discard")
+        page.wait("!document.querySelector('#main').innerText.includes('not saved')")
+    expect("nothing is saved", Client(broker, admin=True).call("GET", "/kbs/v0/admin/policies")[2], before)
 
 
 def test_policies(broker, page):
@@ -332,8 +450,10 @@ def test_quiet(broker, page):
 def test_refusals(broker, page):
     go(page, "policies/new_policy")
     edit(page, "package policy\n nonsense")
+    page.wait("document.querySelector('#tried [role=alert]') !== null")
+    holds("dry run", text_of(page, "#tried"), "dry run: ", "trust_claims")
     click(page, "Save as a new version", "#review")
-    page.wait("document.querySelector('#review .bad[role=alert]') !== null")
+    page.wait("document.querySelector('#review > .bad[role=alert]') !== null")
     holds("refused policy", text_of(page, "#review"), "Set Attestation Policy failed")
     go(page, "verdicts/none")
     page.wait("document.querySelector('#main .bad') !== null")
@@ -372,8 +492,9 @@ def main():
         add_collateral(broker)
         broker.start()
         broker.verdicts, broker.shots = fill(broker), shots
+        add_log(broker, broker.verdicts)
         page = Browser(chromium)
-        for test in (test_headers, test_login, test_verdicts, test_policies, test_diff, test_edit,
+        for test in (test_headers, test_login, test_verdicts, test_evidence, test_policies, test_diff, test_edit, test_dry_run,
                      test_lists, test_audit, test_keyboard, test_looks, test_quiet, test_refusals):
             try:
                 test(broker, page)

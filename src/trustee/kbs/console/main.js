@@ -87,6 +87,7 @@ function logout(why) {
 	state.token = state.tenant = "";
 	state.inside = false;
 	state.drafts.clear();
+	Object.assign(trial, { verdict: "", only: false, resource: "" });
 	generation++;
 	history.replaceState(null, "", location.pathname);
 	lastShown = "";

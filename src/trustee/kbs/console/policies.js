@@ -130,13 +130,23 @@ function editor(id, current, shownText) {
 			review.prepend(errorNotice(error));
 		}
 	};
+	const tried = el("div", { id: "tried", "aria-live": "polite" });
+	const look = () => {
+		if (area.value === current.policy) {
+			review.replaceChildren(diffBlock(current.policy, area.value));
+			return;
+		}
+		review.replaceChildren(el("h2", null, "The change"), diffBlock(current.policy, area.value),
+			el("h2", null, "What it would change"), tried,
+			el("div", { class: "bar save" }, button("Save as a new version", save, true),
+				el("span", { class: "soft" }, "It is in force at once.")));
+		showTrial(tried, id, area.value);
+	};
 	const drop = () => { state.drafts.delete(key); show(); };
 	return [
 		draft === undefined ? null : el("div", { class: "notice warn" }, "This is a draft that is not saved. ",
 			button("Discard", drop)),
-		area, el("div", { class: "bar" },
-			button("Review the change", () => review.replaceChildren(diffBlock(current.policy, area.value),
-				area.value === current.policy ? "" : button("Save as a new version", save, true)))),
+		area, el("div", { class: "bar" }, trialControls(id), button("Review the change", look)),
 		review];
 }
 

@@ -18,6 +18,24 @@ function tier(value) {
 	return ["contraindicated", "bad"];
 }
 
+const CLAIM_SHORT = { "hardware": "hardware", "configuration": "config", "executables": "exec", "file-system": "files",
+	"instance-identity": "identity", "runtime-opaque": "memory", "storage-opaque": "storage", "sourced-data": "sources" };
+const TIER_SIGN = { affirming: "✓", warning: "!", contraindicated: "✕", none: "·" };
+
+/* What a vector claims, in one line; what it says nothing about is left out. */
+function vectorLine(vector) {
+	const place = name => (Object.keys(CLAIM_SHORT).indexOf(name) + 9) % 9; /* unknown ones last */
+	const claims = Object.entries(isTree(vector) ? vector : {}).filter(([, value]) => tier(value)[0] !== "none")
+		.sort((a, b) => place(a[0]) - place(b[0]));
+	if (!claims.length)
+		return isTree(vector) ? el("span", { class: "soft" }, "nothing is claimed") : "";
+	return el("ul", { class: "chips" }, claims.map(([name, value]) => {
+		const [word, kind] = tier(value);
+		return el("li", { class: "tier " + kind, title: name + " " + value + ": " + word },
+			el("span", { "aria-label": word }, TIER_SIGN[word]), " " + (CLAIM_SHORT[name] || name) + " ", el("strong", null, shown(value)));
+	}));
+}
+
 const verdictFilter = { status: "", text: "", limit: "100" };
 
 function verdictTable(list) {
@@ -27,9 +45,11 @@ function verdictTable(list) {
 	return table(rows.length + " of the newest " + list.length + " verdicts", [
 		["time (UTC)", v => when(v.time), "time"],
 		["status", v => statusBadge(v.status)],
+		["trust vector", v => vectorLine(v.vector), "free"],
 		["kind", v => v.kind],
 		["TEE", v => v.tee],
 		["id", v => el("code", null, link(v.id, "verdicts", v.id))],
+		["claims", v => v.claims ? size(v.claims) : "", "number"],
 	], rows, list.length ? "No verdict fits the filter." : "No verdict yet: no guest has asked for anything.");
 }
 
@@ -86,7 +106,8 @@ function findingList(findings) {
 	if (!findings.length)
 		return el("p", { class: "soft" }, "The policies name none.");
 	return [own.map(finding), other.length ? el("details", { open: !own.length },
-		el("summary", null, other.length + (own.length ? " other" : "") + " rules whose claims are not in this evidence"),
+		el("summary", null, other.length + (own.length ? " other" : "") +
+			(other.length === 1 ? " rule whose claims are" : " rules whose claims are") + " not in this evidence"),
 		other.map(finding)) : null];
 }
 
@@ -99,8 +120,32 @@ function checkTable(checks) {
 	], checks, "No evidence was compared for this verdict.");
 }
 
+/* Whose access list has no claims sees the explanation alone. */
+async function readVerdict(id) {
+	try {
+		return await api("GET", "admin/verdicts/" + part(id));
+	} catch (error) {
+		if (error.variant !== "AdminAuthAccess")
+			throw error;
+		return api("GET", "admin/why/" + part(id));
+	}
+}
+
+/* Policies that can be tried on this verdict. */
+function tryLinks(v) {
+	if (!isTree(v.claims))
+		return null;
+	const ids = [...new Set((v.claims.pieces || []).map(p => shown(p.policy)))].concat(RESOURCE_POLICY);
+	return el("p", { class: "bar" }, ids.map(id => button("Try a change of " + id, () => {
+		trial.verdict = shown(v.id);
+		trial.only = true;
+		trial.resource = shown(v.resource) || trial.resource;
+		location.hash = "#/policies/" + part(id);
+	})));
+}
+
 async function verdictView(id) {
-	const v = await api("GET", "admin/why/" + part(id));
+	const v = await readVerdict(id);
 	const checks = Array.isArray(v.checks) ? v.checks : [];
 	const findings = Array.isArray(v.findings) ? v.findings : [];
 	const failed = checks.filter(c => !c.ok), passed = checks.filter(c => c.ok);
@@ -127,5 +172,8 @@ async function verdictView(id) {
 		findingList(findings),
 		el("h2", null, "Checks of the evidence"),
 		checkTable(failed.concat(passed)),
-		el("details", null, el("summary", null, "The whole record"), el("pre", null, JSON.stringify(v, null, 2)))];
+		evidenceView(v),
+		tryLinks(v),
+		el("details", null, el("summary", null, "The whole record"), el("pre", null, JSON.stringify(Object.assign({}, v,
+			{ claims: undefined, evidence: undefined }), null, 2)))];
 }
