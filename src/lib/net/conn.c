@@ -180,7 +180,10 @@ static int tls_wait(struct conn *c, int result, uint64_t deadline)
 	case SSL_ERROR_SYSCALL:
 		return -EIO;
 	default:
-		return -EPROTO;
+		/* Closed without saying so: a connection that broke, never the end of an answer. */
+		return ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING
+			       ? -EIO
+			       : -EPROTO;
 	}
 }
 
