@@ -28,6 +28,9 @@ for key in $(sed -n '/^static const struct key g_husk/,/^};/s/^\t[A-Z]*("\([a-z_
 	esac
 	grep -q "$key" "$(dirname "$0")/../../docs/man/husk-kbs.5" || fail "husk-kbs(5) lacks $key"
 done
+for key in $(grep -oE '(STR|NUM|BOOL|LIST)\("[a-z_]+"' "${config%.c}-storage.c" | cut -d'"' -f2); do
+	grep -q "$key" "$(dirname "$0")/../../docs/man/husk-kbs.5" || fail "husk-kbs(5) lacks $key"
+done
 [ "$count" = "$("$husk" man --list | wc -l)" ] || fail "$count pages, not one a command"
 while read -r path; do
 	[ "$path" = husk ] && continue

@@ -55,11 +55,11 @@ class Broker:
     def path(self, name):
         return os.path.join(self.dir, name)
 
-    def start(self):
+    def start(self, env=None):
         log = open(self.path("log"), "ab")
         begin = os.path.getsize(self.path("log"))
         self.process = ending.start([self.program, "-c", self.config], stdout=log, stderr=log,
-                                    start_new_session=True)
+                                    start_new_session=True, env=env)
         log.close()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

@@ -512,6 +512,10 @@ static void test_pool(void **state)
 	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
 
 #define CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"\n"
+#define CONFIG_STORAGE(type) \
+	"[[plugins]]\nname = \"resource\"\nstorage_backend_type = \"" type "\"\n"
+#define CONFIG_ALIYUN \
+	"client_key = \"{}\"\nkms_instance_id = \"k\"\npassword = \"p\"\ncert_pem = \"c\"\n"
 #define CONFIG_VAULT                                                          \
 	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
 		      "vault_url = \"https://vault.example:8200\"\n"
@@ -564,6 +568,23 @@ static void test_config(void **state)
 		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
 		{CONFIG_BASE CONFIG_PLUGIN "", 0, NULL},
+		{CONFIG_BASE CONFIG_STORAGE("Aws"), 0, NULL},
+		{CONFIG_BASE CONFIG_STORAGE("aws") "region = \"eu-1\"\nprefix = \"p/\"", 0, NULL},
+		{CONFIG_BASE CONFIG_STORAGE("Aws") "project_id = \"p\"", -EINVAL, "project_id"},
+		{CONFIG_BASE CONFIG_STORAGE("Aws") "session_token = \"t\"", -EINVAL,
+			"with session_token"},
+		{CONFIG_BASE CONFIG_STORAGE("Aws") "connections = 17", -EINVAL, "from 1 to 16"},
+		{CONFIG_BASE CONFIG_STORAGE("Gcp") "project_id = \"p\"\nprefix = \"a/\"", -EINVAL,
+			"prefix"},
+		{CONFIG_BASE CONFIG_STORAGE("Gcp") "project_id = \"p\"", 0, NULL},
+		{CONFIG_BASE CONFIG_STORAGE("Azure") "vault_url = \"https://v.vault.azure.net\"", 0,
+			NULL},
+		{CONFIG_BASE CONFIG_STORAGE("Azure") "vault_url = \"http://v.vault.azure.net\"",
+			-EINVAL, "https"},
+		{CONFIG_BASE CONFIG_STORAGE("Aliyun") CONFIG_ALIYUN, 0, NULL},
+		{CONFIG_BASE CONFIG_STORAGE("Aliyun") CONFIG_ALIYUN "ca_certs = [\"x\"]", -EINVAL,
+			"cert_pem"},
+		{CONFIG_BASE CONFIG_STORAGE("Oracle"), -EOPNOTSUPP, "Oracle"},
 		{CONFIG_BASE CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"", -EINVAL, "twice"},
 		{CONFIG_BASE CONFIG_PLUGIN "[[plugins]]\nname = \"sample\"", 0, NULL},
 		{CONFIG_BASE "[[plugins]]\nname = \"sample\"\nitem = \"x\"\n", 0, NULL},
@@ -595,7 +616,6 @@ static void test_config(void **state)
 			"from 22"},
 		{CONFIG_BASE "[[plugins]]\n", -EOPNOTSUPP, "without a name"},
 		{CONFIG_BASE CONFIG_PLUGIN "token = \"t\"", -EINVAL, "not a known key"},
-		{CONFIG_BASE CONFIG_PLUGIN "storage_backend_type = \"Aws\"", -EOPNOTSUPP, "Aws"},
 		{CONFIG_BASE CONFIG_VAULT "", 0, NULL},
 		{CONFIG_BASE CONFIG_VAULT "mount_path = \"kv/team\"\nprefix = \"a/b\"\n"
 					  "kv_version = 2\nconnections = 16",

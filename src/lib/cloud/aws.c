@@ -233,7 +233,10 @@ int aws_store_new(const struct aws_settings *s, const struct cloud_options *o,
 		return -ENOMEM;
 	a->set = *s;
 	r = cloud_store_init(&a->base, &g_ops, o, reterr);
-	if (r == 0 && s->endpoint_url && !cloud_url_valid(s->endpoint_url))
+	a->set.endpoint_url = r == 0 ? cloud_setting(&a->base, s->endpoint_url,
+					       "AWS_ENDPOINT_URL_SECRETS_MANAGER")
+				     : NULL;
+	if (r == 0 && a->set.endpoint_url && !cloud_url_valid(a->set.endpoint_url))
 		r = err_set(reterr, -EINVAL, "endpoint_url must be https://HOST");
 	if (r == 0 && !s->access_key_id != !s->secret_access_key)
 		r = err_set(

@@ -138,12 +138,15 @@ static int assume(struct aws *a, const char *role, const char *token, struct aws
 		{"Accept", "application/json"},
 	};
 	const char *session = cloud_env(&a->base, "AWS_ROLE_SESSION_NAME");
+	const char *own = cloud_env(&a->base, "AWS_ENDPOINT_URL_STS");
 	struct http_answer answer = {0};
 	char url[CLOUD_URL_MAX];
 	int r = aws_region_find(a, reterr);
 
-	if (a->set.sts_url)
-		snprintf(url, sizeof(url), "%s", a->set.sts_url);
+	if (own && !cloud_url_valid(own))
+		r = err_set(reterr, -EINVAL, "AWS_ENDPOINT_URL_STS must be https://HOST");
+	if (own)
+		snprintf(url, sizeof(url), "%s", own);
 	else
 		snprintf(url, sizeof(url), "https://sts.%s.amazonaws.com%s/", a->region,
 			str_starts(a->region, "cn-") ? ".cn" : "");

@@ -38,6 +38,13 @@ static struct azure *azure_of(struct cloud_store *s)
 
 /* --- tokens --- */
 
+static size_t without_slash(const char *url)
+{
+	size_t n = strlen(url);
+
+	return n > 0 && url[n - 1] == '/' ? n - 1 : n;
+}
+
 /* An identifier that nobody used before, in the form of a UUID. */
 static int make_jti(char ret[40])
 {
@@ -110,9 +117,10 @@ static int token_of_machine(struct azure *z, struct err *reterr)
 {
 	static const struct http_field metadata = {"Metadata", "true"};
 	cleanup_with(buf_done) struct buf url = {0};
-	const char *base = z->set.imds_url ? z->set.imds_url : IMDS_URL;
+	const char *own = cloud_env(&z->base, "AZURE_POD_IDENTITY_AUTHORITY_HOST");
+	const char *base = own ? own : IMDS_URL;
 
-	buf_printf(&url, "%s" IMDS_PATH, base);
+	buf_printf(&url, "%.*s" IMDS_PATH, (int)without_slash(base), base);
 	cloud_put_escaped(&url, slice_str(azure_audience(z->vault)));
 	if (z->set.client_id)
 		cloud_put_form(&url, "client_id", z->set.client_id);
@@ -283,13 +291,6 @@ static void add_environment(struct azure *z)
 	s->client_secret = cloud_env(&z->base, "AZURE_CLIENT_SECRET");
 	s->client_certificate = cloud_env(&z->base, "AZURE_CLIENT_CERTIFICATE_PATH");
 	s->federated_token_file = cloud_env(&z->base, "AZURE_FEDERATED_TOKEN_FILE");
-}
-
-static size_t without_slash(const char *url)
-{
-	size_t n = strlen(url);
-
-	return n > 0 && url[n - 1] == '/' ? n - 1 : n;
 }
 
 static int open_store(struct azure *z, struct err *reterr)

@@ -98,10 +98,12 @@ DEFINE_CLEANUP(struct cloud_store *, cloud_store_free);
  * struct aws_settings - members that are NULL come from the environment, as AWS's own programs take
  * them: AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
  * AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE, AWS_PROFILE, AWS_WEB_IDENTITY_TOKEN_FILE,
- * AWS_ROLE_ARN, AWS_CONTAINER_*, AWS_EC2_METADATA_*. Without any, the instance's metadata service.
+ * AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME, AWS_CONTAINER_*, AWS_EC2_METADATA_*,
+ * AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL_STS. Without any credentials, the instance's
+ * metadata service.
  */
 struct aws_settings {
-	const char *region, *endpoint_url, *sts_url;
+	const char *region, *endpoint_url;
 	const char *access_key_id, *secret_access_key, *session_token;
 	const char *credentials_file, *profile;
 };
@@ -125,14 +127,14 @@ must_check int gcp_store_new(const struct gcp_settings *s, const struct cloud_op
  * @client_certificate (PEM file with certificate and key), @federated_token_file (workload identity),
  * else the managed identity of the machine, @client_id of which may be NULL. Members that are NULL
  * come from AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH,
- * AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST.
- * @imds_url: NULL for http://169.254.169.254
+ * AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST; the metadata service's URL from
+ * AZURE_POD_IDENTITY_AUTHORITY_HOST.
  */
 struct azure_settings {
 	const char *vault_url;
 	const char *tenant_id, *client_id;
 	const char *client_secret, *client_certificate, *federated_token_file;
-	const char *authority_url, *imds_url;
+	const char *authority_url;
 };
 /** azure_store_new() - Return: as gcp_store_new() */
 must_check int azure_store_new(const struct azure_settings *s, const struct cloud_options *o,

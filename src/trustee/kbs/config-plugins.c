@@ -2,24 +2,7 @@
 /* [[plugins]]: what the broker serves below /kbs/v0/NAME, and from where. */
 #include "base/str.h"
 #include "trustee/kbs/config-read.h"
-#include "trustee/kbs/kv.h"
 
-static const struct key g_resource[] = {
-	STR("name", resource.name, NULL),
-	STR("storage_backend_type", resource.type, "kvstorage"),
-};
-static const struct key g_vault[] = {
-	STR("name", resource.name, NULL),
-	STR("storage_backend_type", resource.type, NULL),
-	STR("vault_url", resource.vault_url, NULL),
-	STR("token", resource.token, NULL),
-	STR("mount_path", resource.mount_path, "secret"),
-	STR("prefix", resource.prefix, NULL),
-	NUM("kv_version", resource.kv_version, 1, 2, 1),
-	BOOL("verify_ssl", resource.verify_ssl),
-	LIST("ca_certs", resource.ca_certs),
-	NUM("connections", resource.connections, 1, CONFIG_BACKENDS_MAX, 2),
-};
 static const struct key g_sample[] = {
 	STR("name", plugin_name, NULL),
 	STR("item", sample.item, ""),
@@ -33,87 +16,6 @@ static const struct key g_external[] = {
 	NUM("connections", external.connections, 1, CONFIG_EXTERNAL_MAX, 4),
 	TABLES("backends"),
 };
-
-unsigned kbs_config_backends(const struct kbs_config *c)
-{
-	return c->resource.backend == BACKEND_VAULT ? c->resource.connections : 0;
-}
-
-static int check_vault(const json_t *item, struct kbs_config *c, struct err *reterr)
-{
-	const char *url = c->resource.vault_url;
-	const char *host = url ? strstr(url, "://") : NULL;
-
-	if (!url || !c->resource.token)
-		return err_set(reterr, -EINVAL,
-			"[[plugins]] storage_backend_type Vault needs vault_url and token");
-	if ((!str_starts(url, "https://") && !str_starts(url, "http://")) ||
-		strpbrk(host + 3, "/?#@ ") || !host[3])
-		return config_bad(reterr, "[plugins]", "vault_url",
-			"must be https://HOST:PORT (or http://), without a path");
-	if (!kv_path_valid(c->resource.mount_path))
-		return config_bad(reterr, "[plugins]", "mount_path",
-			"must be names of [A-Za-z0-9_.-] with / between them");
-	if (c->resource.prefix && !kv_path_valid(c->resource.prefix))
-		return config_bad(reterr, "[plugins]", "prefix",
-			"must be names of [A-Za-z0-9_.-] with / between them");
-	for (const char *p = c->resource.token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return config_bad(reterr, "[plugins]", "token", "must be printable ASCII");
-	}
-	/* Absent means yes: the token must not go to whoever answers. */
-	if (!json_object_get(item, "verify_ssl"))
-		c->resource.verify_ssl = true;
-	c->resource.backend = BACKEND_VAULT;
-	return 0;
-}
-
-/*
- * Where resources may be: a row for each storage_backend_type, with its keys and what is to be true of
- * them together.
- */
-static const struct storage {
-	const char *name, *alias;
-	const struct key *keys;
-	size_t count;
-	int (*check)(const json_t *item, struct kbs_config *c, struct err *reterr);
-} g_storages[] = {
-	{"kvstorage", NULL, g_resource, ARRAY_COUNT(g_resource), NULL},
-	{"Vault", "vault", g_vault, ARRAY_COUNT(g_vault), check_vault},
-};
-
-static int bad_storage(const char *type, struct err *reterr)
-{
-	char names[160] = "";
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_COUNT(g_storages); i++)
-		n += (size_t)snprintf(
-			names + n, sizeof(names) - n, "%s%s", i ? ", " : "", g_storages[i].name);
-	return err_set(reterr, -EOPNOTSUPP,
-		"[[plugins]] storage_backend_type %s is not supported: use one of %s", type, names);
-}
-
-static int read_resource(const json_t *item, struct kbs_config *c, struct err *reterr)
-{
-	const char *type = json_string_value(json_object_get(item, "storage_backend_type"));
-	const struct storage *s = &g_storages[0];
-	size_t i = 0;
-	int r;
-
-	if (type) {
-		while (i < ARRAY_COUNT(g_storages) && !streq(type, g_storages[i].name) &&
-			!streq_null(type, g_storages[i].alias))
-			i++;
-		if (i == ARRAY_COUNT(g_storages))
-			return bad_storage(type, reterr);
-		s = &g_storages[i];
-	}
-	r = config_read_section(
-		&(const struct section){.name = "[plugins]", .keys = s->keys, .count = s->count},
-		item, c, reterr);
-	return r < 0 || !s->check ? r : s->check(item, c, reterr);
-}
 
 static int read_sample(const json_t *item, struct kbs_config *c, struct err *reterr)
 {
@@ -204,7 +106,7 @@ static const struct {
 	const char *name;
 	int (*read)(const json_t *item, struct kbs_config *c, struct err *reterr);
 } g_plugins[PLUGIN_COUNT_] = {
-	[PLUGIN_RESOURCE] = {"resource", read_resource},
+	[PLUGIN_RESOURCE] = {"resource", config_read_resource},
 	[PLUGIN_SAMPLE] = {"sample", read_sample},
 	[PLUGIN_PROVISIONER] = {"provisioner", read_provisioner},
 	[PLUGIN_EXTERNAL] = {"external", read_external},

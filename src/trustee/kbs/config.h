@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
+#include "cloud/cloud.h"
 
 #define CONFIG_FILE_MAX ((size_t)1 << 20)
 #define CONFIG_SOCKETS_MAX 8
@@ -47,7 +48,14 @@ enum kbs_plugin {
 };
 
 /* Where resources are. */
-enum config_backend { BACKEND_STORE, BACKEND_VAULT };
+enum config_backend {
+	BACKEND_STORE,
+	BACKEND_VAULT,
+	BACKEND_AWS, /* from here on as enum cloud_vendor */
+	BACKEND_GCP,
+	BACKEND_AZURE,
+	BACKEND_ALIYUN,
+};
 
 enum admin_mode {
 	ADMIN_DENY_ALL, /* zero: nobody */
@@ -210,6 +218,15 @@ struct kbs_config {
 		bool verify_ssl;
 		uint32_t kv_version;
 		uint32_t connections;
+		const char *naming_name;
+		enum cloud_naming naming;
+		const char *endpoint_url, *proxy;
+		const char *region, *access_key_id, *secret_access_key, *session_token; /* AWS */
+		const char *credentials_file, *profile;		   /* AWS; the file also Google */
+		const char *project_id;				   /* Google */
+		const char *tenant_id, *client_id, *client_secret; /* Azure, with vault_url */
+		const char *client_certificate, *federated_token_file, *authority_url;
+		const char *client_key, *kms_instance_id, *password, *cert_pem; /* Alibaba Cloud */
 	} resource;
 	struct {
 		const char *collateral;
@@ -272,6 +289,8 @@ void kbs_config_done(struct kbs_config *c);
 unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind);
 /** kbs_config_remotes() - how many processes talk to remote services; 0: there is none */
 unsigned kbs_config_remotes(const struct kbs_config *c);
+/** kbs_config_storage() - where resources are, for people: "Vault", "AWS Secrets Manager" */
+const char *kbs_config_storage(const struct kbs_config *c);
 /** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */
 unsigned kbs_config_backends(const struct kbs_config *c);
 /** kbs_plugin_name() - as in paths, metrics and [[plugins]] */

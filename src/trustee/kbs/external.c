@@ -161,7 +161,7 @@ static int set_up(struct external *x, struct err *reterr)
 		if (r < 0)
 			return err_wrap(reterr, r, "external plugin %s", b->name);
 	}
-	return role_confine_network(c, "external", reterr);
+	return role_confine_network(c, "external", NULL, 0, reterr);
 }
 
 int role_external(const struct kbs_config *c)

@@ -283,7 +283,7 @@ int role_remote(const struct kbs_config *c)
 	signal(SIGPIPE, SIG_IGN);
 	r = set_up(&m, &e);
 	if (r == 0)
-		r = role_confine_network(c, "remote", &e);
+		r = role_confine_network(c, "remote", NULL, 0, &e);
 	while (r == 0) {
 		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
 		if (r == 0)

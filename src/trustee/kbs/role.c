@@ -36,17 +36,20 @@ int role_confine(const struct kbs_config *c, const char *role, const struct sand
 }
 
 /* Names are looked up and roots of trust read when a connection is made. */
-int role_confine_network(const struct kbs_config *c, const char *role, struct err *reterr)
+int role_confine_network(const struct kbs_config *c, const char *role,
+	const struct sandbox_path *more, size_t more_count, struct err *reterr)
 {
 	static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/ssl",
 		"/usr/lib/ssl", "/usr/share/ca-certificates"};
-	struct sandbox_path paths[ARRAY_COUNT(files)];
+	struct sandbox_path paths[ARRAY_COUNT(files) + ROLE_PATHS_MAX];
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
 		if (access(files[i], R_OK) == 0)
 			paths[count++] = (struct sandbox_path){files[i], SANDBOX_READ};
 	}
+	for (size_t i = 0; i < more_count && i < ROLE_PATHS_MAX; i++)
+		paths[count++] = more[i];
 	return role_confine(c, role, paths, count,
 		SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES, reterr);
 }
@@ -203,7 +206,7 @@ void role_warn(const struct kbs_config *c)
 	if (c->token.insecure_header_jwk)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_header_jwk"),
 			LOG_STR("effect", "every token that brings its own key is accepted"));
-	if (kbs_config_backends(c) > 0 &&
+	if (c->resource.backend == BACKEND_VAULT &&
 		(!c->resource.verify_ssl || str_starts(c->resource.vault_url, "http://")))
 		log_warn("kbs.insecure",
 			LOG_STR("option", c->resource.verify_ssl ? "vault_url" : "verify_ssl"),

@@ -8,7 +8,8 @@
  *   vault       store, token key, sessions, decisions; no network
  *   verifier    evidence and policies; nothing else at all
  *   fetcher     asks vendors for collateral, when it is to; nothing but the network
- *   backend     resources that are in Vault KV; the network and Vault's token
+ *   backend     resources that are in Vault KV or a cloud vendor's store; the network and the credentials
+ *               for it
  *   external    calls to plugins that are other programs; the network
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
@@ -72,9 +73,11 @@ void role_warn(const struct kbs_config *c);
 struct sandbox_path;
 must_check int role_confine(const struct kbs_config *c, const char *role,
 	const struct sandbox_path *paths, size_t count, unsigned groups, struct err *reterr);
-/** role_confine_network() - likewise, of a role that connects to servers and looks up their names */
-must_check int role_confine_network(
-	const struct kbs_config *c, const char *role, struct err *reterr);
+/** role_confine_network() - likewise, of a role that connects to servers and looks up their names
+ * @more: paths to read besides, at most ROLE_PATHS_MAX; missing ones are an error */
+#define ROLE_PATHS_MAX 16
+must_check int role_confine_network(const struct kbs_config *c, const char *role,
+	const struct sandbox_path *more, size_t count, struct err *reterr);
 
 /**
  * struct reload - what the supervisor sends on SIGHUP

@@ -23,6 +23,7 @@
 #include "base/str.h"
 #include "fmt/json.h"
 #include "net/ipc.h"
+#include "trustee/kbs/backend.h"
 #include "trustee/kbs/role.h"
 
 #define STOP_WAIT_MS 5000
@@ -40,7 +41,7 @@ struct supervisor {
 	const struct role_source *source;
 	int config_fd;		 /* of the vault */
 	int public_fd;		 /* of the others: without the password of the database */
-	int backend_fd;		 /* of backends: Vault's token and no other secret */
+	int backend_fd;		 /* of backends: their store's secrets and no other */
 	struct kbs_config fresh; /* what config is after a reload */
 	struct child front, vault;
 	struct child workers[WORKERS_MAX];
@@ -50,10 +51,10 @@ struct supervisor {
 };
 
 /* After fork: only async-signal-safe calls. */
-static noreturn_fn void exec_role(const char *role, int config, int link, int control)
+static noreturn_fn void exec_role(
+	const char *role, char *const *envp, int config, int link, int control)
 {
 	char *const argv[] = {(char *)"husk-kbs", (char *)"--role", (char *)(uintptr_t)role, NULL};
-	char *const envp[] = {NULL};
 	sigset_t none;
 	int from[3] = {config, link, control};
 
@@ -80,12 +81,13 @@ static int config_of(const struct supervisor *s, const char *role)
 
 static int spawn(struct supervisor *s, const char *role, int link, int control, struct child *ret)
 {
+	char *const *envp = backend_environment(s->config, role);
 	pid_t pid = fork();
 
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		exec_role(role, config_of(s, role), link, control);
+		exec_role(role, envp, config_of(s, role), link, control);
 	*ret = (struct child){.pid = pid};
 	return 0;
 }
@@ -287,16 +289,23 @@ static int seal(const json_t *value)
 	return steal_fd(&fd);
 }
 
-/* Only backends talk to Vault. New reference. */
+/* Only backends talk to where resources are. New reference. */
 static json_t *without_token(const json_t *root)
 {
+	static const char *const secrets[] = {"token", "secret_access_key", "session_token",
+		"client_secret", "client_key", "password"};
 	json_t *copy = json_deep_copy(root);
 	json_t *plugin;
 	size_t i;
 
 	json_array_foreach (json_object_get(copy, "plugins"), i, plugin) {
-		if (json_object_get(plugin, "token"))
-			json_object_set_new(plugin, "token", json_string("hidden"));
+		const char *name = json_string_value(json_object_get(plugin, "name"));
+
+		for (size_t k = 0; name && streq(name, "resource") && k < ARRAY_COUNT(secrets);
+			k++) {
+			if (json_object_get(plugin, secrets[k]))
+				json_object_set_new(plugin, secrets[k], json_string("hidden"));
+		}
 	}
 	return copy;
 }
@@ -489,7 +498,9 @@ int role_supervisor(const struct kbs_config *c, const struct role_source *source
 	sigaddset(&wanted, SIGHUP);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	s.signals = signalfd(-1, &wanted, SFD_CLOEXEC);
-	r = s.signals < 0 ? -errno : seal_config(&s, c);
+	r = s.signals < 0 ? -errno : backend_try(c, &e);
+	if (r == 0)
+		r = seal_config(&s, c);
 	if (r == 0)
 		r = start_all(&s, &e);
 	if (r < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resources that are in Vault KV: the vault's side. Policies decide before a backend is asked, and
+ * Resources that are in Vault KV or a cloud vendor's store: the vault's side. Policies decide before a backend is asked, and
  * releases, writes and deletions are in the audit log as those of the store are.
  */
 #include "base/enc.h"
@@ -8,7 +8,13 @@
 #include "base/str.h"
 #include "trustee/kbs/vault-internal.h"
 
+#define ALL_BUSY "all connections to where resources are, are busy"
 #define NO_VERSIONS "version 1 of Vault's KV engine keeps no versions"
+
+static const char *storage_of(const struct call *c)
+{
+	return kbs_config_storage(c->vault->config);
+}
 
 /* Below the prefix: REPOSITORY/TYPE/TAG, of tenants tenants/NAME/REPOSITORY/TYPE/TAG. */
 static int submit(struct call *c, json_t *header, struct slice body, pool_done_fn done)
@@ -44,7 +50,8 @@ static void fail(struct call *c, int error, const char *reason)
 		LOG_STR("request", c->request_id), LOG_STR("reason", reason));
 	vault_plugin_error(c);
 	if (is_away(error))
-		reply_fail(&c->reply, REPLY_UNAVAILABLE, "Vault is not reachable, try again later");
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "%s is not reachable, try again later",
+			storage_of(c));
 	else if (error == -ESTALE)
 		reply_fail(&c->reply, REPLY_PRECONDITION, "%s", reason);
 	else
@@ -83,7 +90,7 @@ void vault_backend_get(struct call *c)
 	int r = submit(c, header, SLICE_EMPTY, value_came);
 
 	if (r < 0)
-		fail(c, r, "all connections to Vault are busy");
+		fail(c, r, ALL_BUSY);
 }
 
 /* --- writing --- */
@@ -106,14 +113,14 @@ static void put_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
 	int64_t version = wire_int(result, "version");
-	char detail[64];
+	char detail[96];
 
 	if (error < 0) {
 		fail(c, error, reason_of(error, result));
 		return;
 	}
 	vault_make_etag(version, c->reply.etag);
-	snprintf(detail, sizeof(detail), "version %lld, in Vault", (long long)version);
+	snprintf(detail, sizeof(detail), "version %lld, in %s", (long long)version, storage_of(c));
 	note(c, "resource.set", detail, COUNT_RESOURCE_WRITES);
 }
 
@@ -123,36 +130,41 @@ void vault_backend_put(struct call *c, const struct store_put *put)
 	json_t *header = json_pack("{s:s, s:I}", "op", "put", "cas", (json_int_t)cas);
 	int r;
 
-	if (cas >= 0 && c->vault->config->resource.kv_version == 1) {
+	if (cas >= 0 && c->vault->config->resource.backend == BACKEND_VAULT &&
+		c->vault->config->resource.kv_version == 1) {
 		json_decref(header);
 		fail(c, -ESTALE, NO_VERSIONS ": no If-Match, no If-None-Match");
 		return;
 	}
 	r = submit(c, header, put->content, put_done);
 	if (r < 0)
-		fail(c, r, "all connections to Vault are busy");
+		fail(c, r, ALL_BUSY);
 }
 
 static void delete_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
 
-	if (error < 0)
+	char detail[64];
+
+	if (error < 0) {
 		fail(c, error, reason_of(error, result));
-	else
-		note(c, "resource.delete", "in Vault", COUNT_RESOURCE_DELETES);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "in %s", storage_of(c));
+	note(c, "resource.delete", detail, COUNT_RESOURCE_DELETES);
 }
 
 void vault_backend_delete(struct call *c, int64_t if_version)
 {
 	int r;
 
-	/* Vault deletes unconditionally. */
+	/* None of them deletes with a condition. */
 	if (if_version > 0) {
-		fail(c, -ESTALE, "deletion in Vault has no condition: no If-Match");
+		fail(c, -ESTALE, "deletion there has no condition: no If-Match");
 		return;
 	}
 	r = submit(c, json_pack("{s:s}", "op", "delete"), SLICE_EMPTY, delete_done);
 	if (r < 0)
-		fail(c, r, "all connections to Vault are busy");
+		fail(c, r, ALL_BUSY);
 }
