@@ -7,7 +7,7 @@
 
 /**
  * struct nras - the service; release with nras_done()
- * @url: without "/gpu"; the key set is at the same host's /.well-known/jwks.json
+ * @url: see collateral/nras.h
  */
 struct nras {
 	const char *url;

@@ -526,6 +526,8 @@ static void test_pool(void **state)
 	"[storage_backend.backends.postgres]\ndb = \"husk\"\nusername = \"husk\"\n"
 #define CONFIG_SIGNER "[attestation_service.attestation_token_broker.signer]\nkey_path = \"k\"\n"
 
+#define CONFIG_NVIDIA "[attestation_service.verifier_config.nvidia_verifier]\n"
+
 static void test_config(void **state)
 {
 	static const struct {
@@ -558,6 +560,18 @@ static void test_config(void **state)
 		{CONFIG_BASE "[attestation_service.rvps_config]\ntype = \"GrpcRemote\"", 0, NULL},
 		{CONFIG_BASE "[attestation_service.rvps_config]\ntype = \"Other\"", -EOPNOTSUPP,
 			"Other"},
+		{CONFIG_BASE CONFIG_NVIDIA "type = \"Local\"", 0, NULL},
+		{CONFIG_BASE CONFIG_NVIDIA "type = \"Remote\"", 0, NULL},
+		{CONFIG_BASE CONFIG_NVIDIA "type = \"remote\"", -EINVAL, "Local or Remote"},
+		{CONFIG_BASE CONFIG_NVIDIA "url = \"x\"", -EINVAL, "not a known key"},
+		{CONFIG_BASE CONFIG_NVIDIA "verifier_url = \"https://nras.example/v4\"", 0, NULL},
+		{CONFIG_BASE CONFIG_NVIDIA "verifier_url = \"http://127.0.0.1:1/v4\"", 0, NULL},
+		{CONFIG_BASE CONFIG_NVIDIA "verifier_url = \"http://nras.example/v4\"", -EINVAL,
+			"https://"},
+		{CONFIG_BASE CONFIG_NVIDIA "verifier_url = \"http://127.0.0.1.example/v4\"",
+			-EINVAL, "https://"},
+		{CONFIG_BASE CONFIG_NVIDIA "verifier_url = \"http://127.0.0.1:1@nras.example/\"",
+			-EINVAL, "https://"},
 		{CONFIG_BASE "[attestation_service]\ntimeout = 0", -EINVAL, "from 1 to"},
 		{CONFIG_BASE "[attestation_service]\ntimeout = \"5\"", -EINVAL, "number"},
 		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Redis\"", -EOPNOTSUPP, "Redis"},

@@ -123,6 +123,43 @@ static struct evidence_result ask(struct service *s, const char *arch, const cha
 	return r;
 }
 
+static int ask_later(
+	void *ctx, const char *endpoint, struct slice body, struct buf *out, struct err *reterr)
+{
+	*(int *)ctx += 1;
+	return -EINPROGRESS;
+}
+
+/* Who cannot ask at once learns about all devices in one go, and has no verdict but a refusal. */
+static void test_asked_later(void **state)
+{
+	cleanup(json_decref) json_t *list = json_pack("{s:[{s:s, s:s, s:s}, {s:s, s:s, s:s}]}",
+		"device_evidence_list", "arch", "HOPPER", "evidence", "cmVwb3J0", "certificate",
+		"cGVt", "arch", "LS10", "evidence", "cmVwb3J0", "certificate", "cGVt");
+	const uint8_t data[48] = {1};
+	int asked = 0;
+	const struct evidence_remote remote = {ask_later, &asked, NULL};
+	struct evidence_request q = {.evidence = list,
+		.report_data = slice_of(data, sizeof(data)),
+		.now = NOW,
+		.nvidia_remote = &remote};
+	struct evidence_result r = {0};
+
+	assert_int_equal(evidence_verify("nvidia", &q, &r, NULL), 0);
+	assert_int_equal(r.verdict, EVIDENCE_DENY);
+	assert_int_equal(asked, 2);
+	assert_non_null(strstr(r.reason, "NRAS was not asked"));
+	evidence_result_done(&r);
+	/* One that is refused already needs nobody's opinion on the others. */
+	json_object_set_new(json_array_get(json_object_get(list, "device_evidence_list"), 0),
+		"arch", json_string("VOLTA"));
+	asked = 0;
+	assert_int_equal(evidence_verify("nvidia", &q, &r, NULL), 0);
+	assert_int_equal(r.verdict, EVIDENCE_DENY);
+	assert_int_equal(asked, 0);
+	evidence_result_done(&r);
+}
+
 static void test_question(void **state)
 {
 	struct service s = new_service();
@@ -209,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_question),
+		cmocka_unit_test(test_asked_later),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_bytes),
 	};

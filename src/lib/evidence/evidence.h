@@ -21,7 +21,8 @@ enum evidence_verdict { EVIDENCE_DENY = 0, EVIDENCE_ACCEPT };
 
 /**
  * struct evidence_remote - a service that verifies for us, see nvidia_nras.h
- * @ask: post @body to the service's @endpoint; its answer is appended. 0 or a negative errno.
+ * @ask: post @body to the service's @endpoint; its answer is appended. 0 or a negative errno;
+ * -EINPROGRESS: it will be asked. The evidence is refused then, after all questions about it were put.
  * @keys: the service's key set, {"keys": [...]}
  */
 struct evidence_remote {

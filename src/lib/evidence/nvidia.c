@@ -269,8 +269,28 @@ static int take_remote(
 	struct err e = {0};
 
 	int r = ask_remote(request, json_array_get(list, index), &endpoint, &claims, &e);
+	if (r == -EINPROGRESS)
+		return r;
 	r = note(result, index, "remote verification", r, &e);
 	return r == 0 ? add_device(result, endpoint, claims) : r;
+}
+
+/* Each device, up to the first that is refused; all of them when the service is yet to be asked. */
+static int take_devices(
+	const struct evidence_request *request, size_t count, struct evidence_result *result)
+{
+	bool waits = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = request->nvidia_remote ? take_remote(request, i, result)
+					   : take_device(request, i, result);
+		waits |= r == -EINPROGRESS;
+		r = r == -EINPROGRESS ? 0 : r;
+	}
+	return r == 0 && waits ? check_note(result, "remote verification", false, NULL, NULL,
+					 "NRAS was not asked about the devices")
+			       : r;
 }
 
 int evidence_nvidia_verify(
@@ -289,9 +309,8 @@ int evidence_nvidia_verify(
 	result->devices = json_array();
 	result->missing = json_array();
 	r = result->devices && result->missing ? 0 : -ENOMEM;
-	for (size_t i = 0; r == 0 && i < json_array_size(list); i++)
-		r = request->nvidia_remote ? take_remote(request, i, result)
-					   : take_device(request, i, result);
+	if (r == 0)
+		r = take_devices(request, json_array_size(list), result);
 	if (r == 0 && nv_is_ppcie(result->devices))
 		r = add_device(result, "ppcie",
 			json_pack("{s:i, s:i}", "switch_count", 4, "gpu_count", 8));

@@ -147,6 +147,16 @@ must_check int as_prepare_intel(const struct as_request *request, json_t *policy
 void as_use_values(struct as *as, const json_t *values, json_t *wanted);
 
 /**
+ * as_use_nras() - NVIDIA's devices are verified by its remote service
+ * @nras: NULL: they are not, but here. {}: nobody has asked it yet. {"keys": text of its key set,
+ *     "answers": {id: text}}: what came; {"error": text}: why nothing did. Borrowed until the next call
+ * @questions: array that gets {"id", "endpoint", "body"} of what is to be asked
+ * Return: 0, -EBADMSG (keys).
+ */
+must_check int as_use_nras(
+	struct as *as, const json_t *nras, json_t *questions, struct err *reterr);
+
+/**
  * as_authorize() - run policy @id, rule policy.allow
  * @claims: JSON text of the token's claims; @data: JSON text of plugin, resource-path and query
  * @ret: new reference to { "accepted": bool, "reason", "findings" }

@@ -314,6 +314,8 @@ static int appraise(struct attest *a, const struct subject *s, struct as_apprais
 
 static void trust_of(const struct as *as, struct evidence_request *request)
 {
+	if (as->nras)
+		request->nvidia_remote = &as->remote;
 	if (as->collateral_of)
 		as = as->collateral_of;
 	if (as->collateral)

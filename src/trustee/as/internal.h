@@ -3,6 +3,7 @@
 /* Shared by the files of the attestation service. */
 #include "crypto/hash.h"
 #include "evidence/collateral.h"
+#include "evidence/evidence.h"
 #include "rego/rego.h"
 #include "trustee/as/as.h"
 #include "trustee/as/ear.h"
@@ -22,6 +23,10 @@ struct as {
 	const json_t *values;		  /* borrowed; instead of references, see as_use_values() */
 	json_t *wanted;			  /* borrowed */
 	uint32_t rule_ms;		  /* that a rule may take; 0: as long as for guests */
+	const json_t *nras;		  /* borrowed; NULL: devices are verified here */
+	json_t *questions;		  /* borrowed; to NRAS */
+	json_t *nras_keys;		  /* owned */
+	struct evidence_remote remote;	  /* for NRAS, see remote.c */
 	struct collateral_store *collateral; /* owned; NULL while none was pushed */
 	const struct as *collateral_of;	     /* whose to use instead; NULL for its own */
 	struct digest insecure_intel_root;   /* size 0: Intel's */

@@ -255,6 +255,7 @@ void as_free(struct as *as)
 	rvps_snapshot_free(as->references);
 	collateral_store_free(as->collateral);
 	pkey_free(as->ibm_key);
+	json_decref(as->nras_keys);
 	free(as);
 }
 

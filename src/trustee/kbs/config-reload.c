@@ -34,6 +34,8 @@ static const struct {
 	{"husk", "rvps_require_signed"},
 	{"husk", "rvps_trusted_keys"},
 	{"husk", "se_key"},
+	{"husk", "verdict_claims_mib"},
+	{"husk", "verdict_evidence"},
 	{"husk", "verdict_keep"},
 };
 

@@ -49,6 +49,10 @@ static const struct key g_as[] = {
 	TABLE("attestation_token_broker"),
 	TABLE("verifier_config"),
 };
+static const struct key g_nvidia[] = {
+	STR("type", as.nvidia_type, "Local"),
+	STR("verifier_url", as.nras_url, NULL),
+};
 static const struct key g_broker[] = {
 	NUM("duration_min", broker.duration_min, 1, 525600, 5),
 	STR("issuer_name", broker.issuer_name, "CoCo-Attestation-Service"),
@@ -290,6 +294,34 @@ static int read_rvps(const json_t *table, struct kbs_config *c, struct err *rete
 	return 0;
 }
 
+/* The keys of its answers come from there as well: nobody in between may answer instead. */
+static bool nras_url_valid(const char *url)
+{
+	static const char *const plain[] = {
+		"http://127.0.0.1:", "http://[::1]:", "http://localhost:"};
+	bool good = str_starts(url, "https://") && url[strlen("https://")];
+
+	for (size_t i = 0; i < ARRAY_COUNT(plain); i++)
+		good |= str_starts(url, plain[i]);
+	return good && !strpbrk(url, "?#@ \\");
+}
+
+static int read_nvidia(const json_t *table, struct kbs_config *c, struct err *reterr)
+{
+	static const char section[] = "attestation_service.verifier_config.nvidia_verifier";
+	int r = config_read_section(SECTION(section, g_nvidia), table, c, reterr);
+
+	if (r < 0)
+		return r;
+	if (!streq(c->as.nvidia_type, "Local") && !streq(c->as.nvidia_type, "Remote"))
+		return config_bad(reterr, section, "type", "must be Local or Remote");
+	c->as.nvidia_remote = streq(c->as.nvidia_type, "Remote");
+	if (c->as.nras_url && !nras_url_valid(c->as.nras_url))
+		return config_bad(reterr, section, "verifier_url",
+			"must be https://HOST/PATH (or http:// on loopback)");
+	return 0;
+}
+
 static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr)
 {
 	const json_t *broker = json_object_get(table, "attestation_token_broker");
@@ -310,6 +342,10 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 	if (!json_object_get(broker, "verbose_token"))
 		c->broker.verbose_token = true;
 	r = read_as_mode(c, reterr);
+	if (r == 0)
+		r = read_nvidia(json_object_get(json_object_get(table, "verifier_config"),
+					"nvidia_verifier"),
+			c, reterr);
 	return r < 0 ? r : read_rvps(rvps, c, reterr);
 }
 
@@ -325,7 +361,7 @@ unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
 	case WORKER_EXTERNAL:
 		return c->plugins[PLUGIN_EXTERNAL] ? c->external.connections : 0;
 	case WORKER_FETCHER:
-		return c->collateral.fetch ? 1 : 0;
+		return (c->collateral.fetch ? 1 : 0) + (c->as.nvidia_remote ? NRAS_WORKERS : 0);
 	case WORKER_KINDS_:
 		break;
 	}

@@ -25,6 +25,7 @@ enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
 enum config_as { AS_BUILTIN, AS_GRPC, AS_INTEL };
 
 #define CONFIG_REMOTES_MAX 16
+#define NRAS_WORKERS 2 /* processes that ask NRAS, which takes its time */
 #define CONFIG_BACKENDS_MAX 16
 #define CONFIG_EXTERNAL_MAX 16 /* services, and processes that call them */
 
@@ -152,6 +153,9 @@ struct kbs_config {
 		const char *certs_file;
 		struct config_strings policy_ids;
 		bool allow_unmatched_policy;
+		const char *nvidia_type;
+		bool nvidia_remote;	  /* NVIDIA's service verifies its devices */
+		const char *nras_url;	  /* NULL: its own */
 		const char *rvps_address; /* NULL: reference values are in our store */
 	} as;
 	struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fetcher process: asks vendors for collateral, one item at a time, in a blocking loop. It has
- * the network and nothing else: no evidence, no keys, no store. What it brings is checked by whom it
- * serves.
+ * The fetcher process: asks vendors for collateral, one item at a time, and NVIDIA's service about
+ * devices, in a blocking loop. It has the network and nothing else: no keys, no store, no evidence
+ * but what that service is to verify. What it brings is checked by whom it serves.
  */
 #include <unistd.h>
 
@@ -10,7 +10,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "collateral/nras.h"
 #include "collateral/source.h"
+#include "evidence/nvidia_nras.h"
 #include "fmt/json.h"
 #include "net/ipc.h"
 #include "net/sandbox.h"
@@ -19,36 +21,92 @@
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TOTAL_TIMEOUT_MS 20000
-#define MESSAGE_MAX ((size_t)64 << 10)
+#define MESSAGE_MAX ((size_t)8 << 20) /* questions to NRAS hold evidence */
+#define NRAS_MS 20000		      /* for all of them */
 #define ROOTS_MAX ((size_t)4 << 20)
 
 struct fetcher {
 	struct http_client *http;
 	struct collateral_sources sources;
+	const char *nras_url; /* NULL: NVIDIA's */
+	bool nras;
 	struct buf out;
 };
 
-/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items. */
-static int serve_one(struct fetcher *f, struct slice message)
+/* One question; the answer goes to a verifier as the text that it is. */
+static int ask_nras(
+	const struct fetcher *f, const json_t *question, json_t *answers, struct err *reterr)
 {
-	cleanup(collateral_store_free) struct collateral_store *items = collateral_store_new();
-	cleanup(json_decref) json_t *header = NULL, *answer = json_object();
-	struct collateral_problem problem = {0};
-	struct err e = {0};
-	struct slice body;
-	int r = items && answer ? wire_unpack(message, &header, &body) : -ENOMEM;
+	cleanup_with(buf_done) struct buf text = buf_init(NRAS_ANSWER_MAX);
+	json_t *answer;
+	int r = nras_ask(f->http, f->nras_url, wire_str(question, "endpoint"),
+		slice_str(wire_str(question, "body")), &text, reterr);
 
 	if (r < 0)
 		return r;
-	int error = collateral_fetch(
-		f->http, &f->sources, wire_str(header, "key"), clock_unix_s(), items, &problem, &e);
+	answer = json_stringn(text.size ? (const char *)text.data : "", text.size);
+	if (!answer || json_object_set_new(answers, wire_str(question, "id"), answer) < 0)
+		return err_set(reterr, -EBADMSG, "the answer is no text");
+	return 0;
+}
+
+/* {"keys", "answers"} for a list of questions, all or none. */
+static int serve_nras(
+	const struct fetcher *f, const json_t *questions, json_t **ret, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf keys = buf_init(NRAS_ANSWER_MAX);
+	cleanup(json_decref) json_t *answers = json_object();
+	uint64_t until = clock_mono_ms() + NRAS_MS;
+	const json_t *question;
+	size_t i;
+	int r = f->nras ? nras_keys(f->http, f->nras_url, &keys, reterr)
+			: err_set(reterr, -EOPNOTSUPP, "NRAS is not configured");
+
+	json_array_foreach (questions, i, question) {
+		if (r == 0 && clock_mono_ms() > until)
+			r = err_set(reterr, -ETIMEDOUT, "NRAS takes too long");
+		if (r == 0)
+			r = ask_nras(f, question, answers, reterr);
+	}
+	if (r < 0)
+		return r;
+	*ret = json_pack("{s:s, s:O}", "keys", buf_str(&keys), "answers", answers);
+	return *ret ? 0 : err_set(reterr, -EBADMSG, "the key set is no text");
+}
+
+static int fetch(struct fetcher *f, const char *key, json_t *answer, struct err *reterr)
+{
+	cleanup(collateral_store_free) struct collateral_store *items = collateral_store_new();
+	struct collateral_problem problem = {0};
+	int r = items ? collateral_fetch(
+				f->http, &f->sources, key, clock_unix_s(), items, &problem, reterr)
+		      : -ENOMEM;
+
+	if (r == 0)
+		json_object_set_new(answer, "document", collateral_store_save(items));
+	json_object_set_new(answer, "retry_after_s", json_integer(problem.retry_after_s));
+	return r;
+}
+
+/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items, or "nras". */
+static int serve_one(struct fetcher *f, struct slice message)
+{
+	cleanup(json_decref) json_t *header = NULL, *answer = json_object(), *nras = NULL;
+	struct err e = {0};
+	struct slice body;
+	int r = answer ? wire_unpack(message, &header, &body) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	const json_t *questions = json_object_get(header, "questions");
+	int error = questions ? serve_nras(f, questions, &nras, &e)
+			      : fetch(f, wire_str(header, "key"), answer, &e);
 	json_object_set(answer, "work", json_object_get(header, "work"));
 	json_object_set_new(answer, "error", json_integer(error));
 	if (error < 0)
 		json_object_set_new(answer, "reason", json_string(err_text(&e, error)));
-	else
-		json_object_set_new(answer, "document", collateral_store_save(items));
-	json_object_set_new(answer, "retry_after_s", json_integer(problem.retry_after_s));
+	if (nras)
+		json_object_set(answer, "nras", nras);
 	buf_clear(&f->out);
 	r = wire_pack(&f->out, answer, SLICE_EMPTY);
 	return r == 0 ? ipc_write(ROLE_FD_LINK, buf_slice(&f->out)) : r;
@@ -85,6 +143,8 @@ int role_fetcher(const struct kbs_config *c)
 	struct fetcher f = {
 		.sources = {c->collateral.intel_pcs_url, c->collateral.intel_root_crl_url,
 			c->collateral.amd_kds_url, c->collateral.nvidia_rim_url},
+		.nras_url = c->as.nras_url,
+		.nras = c->as.nvidia_remote,
 		.out = buf_init(IPC_MESSAGE_MAX)};
 	cleanup_with(buf_done) struct buf in = buf_init(MESSAGE_MAX);
 	struct err e = {0};

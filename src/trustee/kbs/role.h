@@ -7,7 +7,7 @@
  *   front       sockets, TLS, HTTP; no keys but TLS's own, no store
  *   vault       store, token key, sessions, decisions; no network
  *   verifier    evidence and policies; nothing else at all
- *   fetcher     asks vendors for collateral, when it is to; nothing but the network
+ *   fetcher     asks vendors for collateral and NRAS, when it is to; nothing but the network
  *   backend     resources that are in Vault KV or a cloud vendor's store; the network and the credentials
  *               for it
  *   external    calls to plugins that are other programs; the network
@@ -25,7 +25,8 @@ enum role_fd {
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-#define WORKERS_MAX (64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + CONFIG_EXTERNAL_MAX + 1)
+#define WORKERS_MAX \
+	(64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + CONFIG_EXTERNAL_MAX + 1 + NRAS_WORKERS)
 static inline unsigned role_workers(const struct kbs_config *c)
 {
 	unsigned n = 0;

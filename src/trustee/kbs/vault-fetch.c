@@ -39,6 +39,7 @@ struct trial {
 	json_t *header;
 	struct buf body;
 	unsigned rounds, waits;
+	bool asked;	/* NRAS was */
 	json_t *wanted; /* keys it waits for */
 	struct trial *older, *newer;
 };
@@ -280,6 +281,30 @@ static bool fetch_missing(struct fetch *f, struct trial *t, const json_t *missin
 	return t->waits > 0 || any_here;
 }
 
+static void nras_came(void *cookie, int error, const json_t *result)
+{
+	struct trial *t = cookie;
+	struct fetch *f = t->call->vault->fetch;
+	int r = vault_nras_answer(f->vault, t->header, error, result);
+
+	if (r == 0)
+		r = submit(f, t);
+	if (r < 0)
+		finish(f, t, r, NULL);
+}
+
+/* Return: whether the evidence waits for answers. */
+static bool ask_nras(struct fetch *f, struct trial *t, json_t *questions)
+{
+	if (json_array_size(questions) == 0 || t->asked)
+		return false;
+	t->asked = true;
+	int r = vault_nras_ask(f->vault, questions, nras_came, t);
+	if (r < 0)
+		nras_came(t, r, NULL);
+	return true;
+}
+
 static void trial_done(void *cookie, int error, const json_t *result)
 {
 	struct trial *t = cookie;
@@ -287,9 +312,11 @@ static void trial_done(void *cookie, int error, const json_t *result)
 	const json_t *outcome = json_object_get(result, "result");
 	const json_t *missing = json_object_get(outcome, "missing");
 
+	if (error == 0 && ask_nras(f, t, json_object_get(outcome, "questions")))
+		return;
 	if (error < 0 || json_is_true(json_object_get(outcome, "accepted")) ||
-		json_array_size(missing) == 0 || t->rounds++ == ROUNDS_MAX ||
-		!fetch_missing(f, t, missing)) {
+		json_array_size(missing) == 0 || !f->vault->config->collateral.fetch ||
+		t->rounds++ == ROUNDS_MAX || !fetch_missing(f, t, missing)) {
 		finish(f, t, error, result);
 		return;
 	}
@@ -308,6 +335,10 @@ int vault_verify(struct call *c, json_t *header, struct slice body, pool_done_fn
 	struct vault *v = c->vault;
 	struct fetch *f = v->fetch;
 
+	if (header && vault_nras_begin(v, header) < 0) {
+		json_decref(header);
+		return -ENOMEM;
+	}
 	/* What cannot be kept is judged with what is there. */
 	if (!f || f->trial_count >= TRIALS_MAX || body.size > TRIALS_BYTES_MAX - f->trial_bytes)
 		return pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), done, c);
@@ -428,7 +459,7 @@ void fetch_tick(struct vault *v)
 	const char *key;
 	bool here;
 
-	if (!f || now < f->refresh_at)
+	if (!f || !v->config->collateral.fetch || now < f->refresh_at)
 		return;
 	f->refresh_at = now + REFRESH_EVERY_S;
 	soon = now + (int64_t)v->config->collateral.refresh_days * DAY_S;
@@ -444,7 +475,7 @@ void fetch_tick(struct vault *v)
 
 int fetch_new(struct vault *v)
 {
-	if (!v->config->collateral.fetch)
+	if (kbs_config_workers(v->config, WORKER_FETCHER) == 0)
 		return 0;
 	v->fetch = calloc(1, sizeof(*v->fetch));
 	if (!v->fetch)

@@ -271,6 +271,13 @@ void fetch_free(struct fetch *f);
  * collateral that vendors publish, that is fetched, and the evidence is given once more.
  */
 must_check int vault_verify(struct call *c, json_t *header, struct slice body, pool_done_fn done);
+/* vault-nras.c: evidence in @header may be about devices that NVIDIA's service verifies */
+must_check int vault_nras_begin(const struct vault *v, json_t *header);
+/* Gives the questions of a verifier to a fetcher. As pool_submit(). */
+must_check int vault_nras_ask(struct vault *v, json_t *questions, pool_done_fn done, void *cookie);
+/* Puts what came of it into @header. */
+must_check int vault_nras_answer(
+	const struct vault *v, json_t *header, int error, const json_t *result);
 /* Asks for what expires soon, once in a while. */
 void fetch_tick(struct vault *v);
 /* Brings a fresh verifier up to date. */

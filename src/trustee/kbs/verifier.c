@@ -189,7 +189,7 @@ static int extract(const json_t *header, struct slice body, json_t **ret, struct
 static json_t *do_work(struct verifier *v, const char *op, const json_t *header, struct slice body)
 {
 	json_t *answer = json_object(), *result = NULL;
-	json_t *wanted = json_array();
+	json_t *wanted = json_array(), *questions = json_array();
 	struct as *as = find_room(v, wire_str(header, "tenant"));
 	struct err e = {0};
 	int r = -EPROTO;
@@ -198,7 +198,10 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 		r = err_set(&e, -ENOENT, "the tenant was deleted");
 	}
 	as_use_values(as, json_object_get(header, "values"), wanted);
-	if (!as) {
+	int nras = as_use_nras(as, json_object_get(header, "nras"), questions, &e);
+	if (nras < 0) {
+		r = nras;
+	} else if (!as) {
 		r = r < 0 ? r : -ENOENT;
 	} else if (streq(op, "attest")) {
 		const struct as_request request = {
@@ -242,6 +245,10 @@ static json_t *do_work(struct verifier *v, const char *op, const json_t *header,
 		r = check(header, body, &result);
 	}
 	as_use_values(as, NULL, NULL);
+	(void)!as_use_nras(as, NULL, NULL, NULL);
+	if (json_array_size(questions) > 0 && json_is_object(result))
+		json_object_set(result, "questions", questions);
+	json_decref(questions);
 	if (json_array_size(wanted) > 0 && json_is_object(result))
 		json_object_set(result, "wanted", wanted);
 	json_decref(wanted);
