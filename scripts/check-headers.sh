@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 cc=${CC:-gcc} # may be several words: "ccache gcc"
-flags=$(pkg-config --cflags-only-I libpq libxml-2.0)
+flags=$(pkg-config --cflags-only-I libpq libxml-2.0 p11-kit-1)
 check() {
 	echo "#include \"$1\"" | $cc -std=gnu17 -D_GNU_SOURCE -DHUSK_VERSION='""' -Wall -Wextra \
 		-Wno-unused-parameter -Werror -fsyntax-only -Isrc -Isrc/lib $flags \

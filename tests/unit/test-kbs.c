@@ -519,6 +519,7 @@ static void test_pool(void **state)
 #define CONFIG_VAULT                                                          \
 	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
 		      "vault_url = \"https://vault.example:8200\"\n"
+#define CONFIG_PKCS11 "[[plugins]]\nname = \"pkcs11\"\nmodule = \"/m.so\"\n"
 #define CONFIG_EXTERNAL "[[plugins]]\nname = \"external\"\n"
 #define CONFIG_B(name, endpoint) "{name = \"" name "\", endpoint = \"" endpoint "\"}"
 #define CONFIG_POSTGRES                                    \
@@ -580,7 +581,19 @@ static void test_config(void **state)
 		{CONFIG_BASE CONFIG_POSTGRES, -EINVAL, "key_path"},
 		{CONFIG_BASE CONFIG_POSTGRES CONFIG_SIGNER, 0, NULL},
 		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},
-		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"", -EOPNOTSUPP, "pkcs11"},
+		{CONFIG_BASE "[[plugins]]\nname = \"pkcs12\"", -EOPNOTSUPP, "pkcs12"},
+		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"", 0, NULL},
+		{CONFIG_BASE CONFIG_PKCS11 "pin_file = \"/p\"\nrsa_mechanism = \"RsaPkcsTest\"", 0,
+			NULL},
+		{CONFIG_BASE CONFIG_PKCS11 "", -EINVAL, "pin_file or pin"},
+		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"\npin_file = \"/p\"", -EINVAL,
+			"pin_file or pin"},
+		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"\nrsa_mechanism = \"RsaPkcs\"", -EINVAL,
+			"rsa_mechanism"},
+		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"\nmodule_environment = [\"X\"]", -EINVAL,
+			"NAME=VALUE"},
+		{CONFIG_BASE "[[plugins]]\nname = \"pkcs11\"\nmodule = \"m.so\"", -EINVAL,
+			"absolute"},
 		{CONFIG_BASE CONFIG_PLUGIN "", 0, NULL},
 		{CONFIG_BASE CONFIG_STORAGE("Aws"), 0, NULL},
 		{CONFIG_BASE CONFIG_STORAGE("aws") "region = \"eu-1\"\nprefix = \"p/\"", 0, NULL},

@@ -231,6 +231,28 @@ static const int g_trees[] = {
 	SCMP_SYS(fstatfs),
 	SCMP_SYS(umask),
 };
+static const int g_foreign[] = {
+	SCMP_SYS(clone),
+	SCMP_SYS(clone3),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(uname),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(getppid),
+	SCMP_SYS(pipe2),
+	SCMP_SYS(eventfd2),
+	SCMP_SYS(statfs),
+	SCMP_SYS(statx),
+	SCMP_SYS(rename),
+	SCMP_SYS(chmod),
+	SCMP_SYS(flock),
+	SCMP_SYS(dup),
+	SCMP_SYS(select),
+	SCMP_SYS(pselect6),
+};
 static const int g_disk[] = {SCMP_SYS(io_submit), SCMP_SYS(io_getevents)};
 static const int g_fdpass[] = {SCMP_SYS(recvmsg)};
 /* LeakSanitizer and symbolisers; never in a release build. */
@@ -309,7 +331,8 @@ static int allow_checked(scmp_filter_ctx ctx, unsigned groups)
 
 int sandbox_calls(unsigned groups, struct err *reterr)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx ctx = seccomp_init(
+		groups & SANDBOX_FOREIGN ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
 	int r = ctx ? allow(ctx, g_base, ARRAY_COUNT(g_base)) : -ENOMEM;
 
 	if (r == 0)
@@ -324,6 +347,8 @@ int sandbox_calls(unsigned groups, struct err *reterr)
 		r = allow(ctx, g_connect, ARRAY_COUNT(g_connect));
 	if (r == 0 && (groups & SANDBOX_TREES))
 		r = allow(ctx, g_trees, ARRAY_COUNT(g_trees));
+	if (r == 0 && (groups & SANDBOX_FOREIGN))
+		r = allow(ctx, g_foreign, ARRAY_COUNT(g_foreign));
 	if (r == 0 && (groups & SANDBOX_DISK))
 		r = allow(ctx, g_disk, ARRAY_COUNT(g_disk));
 	if (r == 0 && (groups & SANDBOX_FDPASS))

@@ -43,7 +43,9 @@ enum sandbox_group {
 	SANDBOX_CONNECT = 1 << 4, /* open IPv4 and IPv6 sockets and connect them: a client */
 	SANDBOX_UNIX = 1 << 6,	  /* open unix sockets and connect them: a local server */
 	SANDBOX_DISK = 1 << 7,	  /* asynchronous sync, see base/disk_sync.h */
-	SANDBOX_TREES = 1 << 5,	  /* make, link, list and remove everything but device nodes */
+	SANDBOX_FOREIGN =
+		1 << 8,		/* code of others: threads, and what is not allowed fails (EPERM) */
+	SANDBOX_TREES = 1 << 5, /* make, link, list and remove everything but device nodes */
 };
 
 /**

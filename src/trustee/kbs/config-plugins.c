@@ -16,6 +16,21 @@ static const struct key g_external[] = {
 	NUM("connections", external.connections, 1, CONFIG_EXTERNAL_MAX, 4),
 	TABLES("backends"),
 };
+static const struct key g_pkcs11[] = {
+	STR("name", plugin_name, NULL),
+	STR("module", pkcs11.module.path, NULL),
+	LIST("module_files", pkcs11.module.files),
+	LIST("module_environment", pkcs11.module.environment),
+	BOOL("module_network", pkcs11.module.network),
+	NUM("module_timeout", pkcs11.module.timeout_s, 1, 25, 10),
+	NUM("slot_index", pkcs11.slot_index, 0, 255, 0),
+	STR("token_label", pkcs11.token_label, NULL),
+	STR("pin", pkcs11.pin, NULL),
+	STR("pin_file", pkcs11.pin_file, NULL),
+	STR("rsa_mechanism", pkcs11.rsa_mechanism, "RsaPkcsOaep"),
+	STR("lookup_label", pkcs11.lookup_label, NULL),
+	NUM("connections", pkcs11.connections, 1, CONFIG_BACKENDS_MAX, 1),
+};
 
 static int read_sample(const json_t *item, struct kbs_config *c, struct err *reterr)
 {
@@ -102,6 +117,31 @@ static int read_external(const json_t *item, struct kbs_config *c, struct err *r
 	return r;
 }
 
+static int read_pkcs11(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	int r = config_read_section(SECTION("[plugins]", g_pkcs11), item, c, reterr);
+
+	if (r < 0)
+		return r;
+	if (!c->pkcs11.module.path || c->pkcs11.module.path[0] != '/')
+		return config_bad(reterr, "[plugins]", "module",
+			"must be the absolute path of a PKCS#11 module");
+	if (!c->pkcs11.pin == !c->pkcs11.pin_file)
+		return err_set(reterr, -EINVAL, "[[plugins]] pkcs11 needs either pin_file or pin");
+	c->pkcs11.sha1 = streq(c->pkcs11.rsa_mechanism, "RsaPkcsTest");
+	if (!c->pkcs11.sha1 && !streq(c->pkcs11.rsa_mechanism, "RsaPkcsOaep"))
+		return config_bad(reterr, "[plugins]", "rsa_mechanism",
+			"must be RsaPkcsOaep (SHA-256) or RsaPkcsTest (SHA-1)");
+	for (size_t i = 0; i < c->pkcs11.module.environment.count; i++) {
+		const char *text = c->pkcs11.module.environment.items[i];
+
+		if (text[0] == '=' || !strchr(text, '='))
+			return config_bad(
+				reterr, "[plugins]", "module_environment", "must be NAME=VALUE");
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*read)(const json_t *item, struct kbs_config *c, struct err *reterr);
@@ -110,6 +150,7 @@ static const struct {
 	[PLUGIN_SAMPLE] = {"sample", read_sample},
 	[PLUGIN_PROVISIONER] = {"provisioner", read_provisioner},
 	[PLUGIN_EXTERNAL] = {"external", read_external},
+	[PLUGIN_PKCS11] = {"pkcs11", read_pkcs11},
 };
 
 const char *kbs_plugin_name(enum kbs_plugin plugin)

@@ -360,6 +360,8 @@ unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
 		return kbs_config_backends(c);
 	case WORKER_EXTERNAL:
 		return c->plugins[PLUGIN_EXTERNAL] ? c->external.connections : 0;
+	case WORKER_HSM:
+		return c->plugins[PLUGIN_PKCS11] ? c->pkcs11.connections : 0;
 	case WORKER_FETCHER:
 		return (c->collateral.fetch ? 1 : 0) + (c->as.nvidia_remote ? NRAS_WORKERS : 0);
 	case WORKER_KINDS_:

@@ -35,6 +35,7 @@ enum worker_kind {
 	WORKER_REMOTE,
 	WORKER_BACKEND,
 	WORKER_EXTERNAL,
+	WORKER_HSM,
 	WORKER_FETCHER,
 	WORKER_KINDS_,
 };
@@ -45,6 +46,7 @@ enum kbs_plugin {
 	PLUGIN_SAMPLE,
 	PLUGIN_PROVISIONER,
 	PLUGIN_EXTERNAL,
+	PLUGIN_PKCS11,
 	PLUGIN_COUNT_, /* and none of them */
 };
 
@@ -80,6 +82,20 @@ struct config_acl {
 struct config_strings {
 	const char *items[CONFIG_PATHS_MAX];
 	size_t count;
+};
+
+/**
+ * struct config_module - a PKCS#11 module, and what its process may do for its sake
+ * @files: files and folders that it reads and writes
+ * @environment: NAME=VALUE, set before it is loaded
+ * @network: it connects to a device elsewhere, or to a local server
+ * @timeout_s: of one call; then its process is replaced
+ */
+struct config_module {
+	const char *path;
+	struct config_strings files, environment;
+	bool network;
+	uint32_t timeout_s;
 };
 
 /**
@@ -213,6 +229,17 @@ struct kbs_config {
 		uint32_t connections;
 	} external;
 	struct {
+		struct config_module module;
+		uint32_t slot_index;
+		const char *token_label; /* NULL: any */
+		const char *pin;	 /* in the hsm process only, "hidden" in others */
+		const char *pin_file;
+		const char *rsa_mechanism;
+		bool sha1; /* OAEP of old: RsaPkcsTest */
+		const char *lookup_label;
+		uint32_t connections;
+	} pkcs11;
+	struct {
 		enum config_backend backend;
 		const char *name, *type;
 		const char *vault_url; /* without a slash at its end */
@@ -297,6 +324,11 @@ unsigned kbs_config_remotes(const struct kbs_config *c);
 const char *kbs_config_storage(const struct kbs_config *c);
 /** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */
 unsigned kbs_config_backends(const struct kbs_config *c);
+/**
+ * kbs_config_seen_by() - the configuration with those secrets alone that the processes of @role need
+ * Return: new reference; NULL on ENOMEM.
+ */
+json_t *kbs_config_seen_by(const json_t *root, const char *role);
 /** kbs_plugin_name() - as in paths, metrics and [[plugins]] */
 const char *kbs_plugin_name(enum kbs_plugin plugin);
 /** kbs_plugin_find() - Return: PLUGIN_COUNT_ when there is no such plugin. */

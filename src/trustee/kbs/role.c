@@ -60,6 +60,7 @@ const char *role_worker_name(const struct kbs_config *c, unsigned index)
 		[WORKER_REMOTE] = "remote",
 		[WORKER_BACKEND] = "backend",
 		[WORKER_EXTERNAL] = "external",
+		[WORKER_HSM] = "hsm",
 		[WORKER_FETCHER] = "fetcher"};
 	int kind = 0;
 
@@ -167,6 +168,7 @@ int role_main(const char *role)
 		{"fetcher", role_fetcher},
 		{"backend", role_backend},
 		{"external", role_external},
+		{"hsm", role_hsm},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);

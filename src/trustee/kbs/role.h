@@ -11,6 +11,7 @@
  *   backend     resources that are in Vault KV or a cloud vendor's store; the network and the credentials
  *               for it
  *   external    calls to plugins that are other programs; the network
+ *   hsm         a PKCS#11 module and its PIN; what the module needs, and nothing else
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
  * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
@@ -25,8 +26,9 @@ enum role_fd {
 	ROLE_FD_CONTROL = 5, /* front: reports its ports; vault: receives verifiers' sockets */
 };
 
-#define WORKERS_MAX \
-	(64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + CONFIG_EXTERNAL_MAX + 1 + NRAS_WORKERS)
+#define WORKERS_MAX                                                            \
+	(64 + CONFIG_REMOTES_MAX + CONFIG_BACKENDS_MAX + CONFIG_EXTERNAL_MAX + \
+		CONFIG_BACKENDS_MAX + 1 + NRAS_WORKERS)
 static inline unsigned role_workers(const struct kbs_config *c)
 {
 	unsigned n = 0;
@@ -51,6 +53,7 @@ int role_remote(const struct kbs_config *c);
 int role_fetcher(const struct kbs_config *c);
 int role_backend(const struct kbs_config *c);
 int role_external(const struct kbs_config *c);
+int role_hsm(const struct kbs_config *c);
 /**
  * struct role_source - what is read again on SIGHUP
  * @load: as kbs_config_load()

@@ -36,13 +36,14 @@ struct child {
 	int64_t restart_at_ms; /* verifier that waits for its turn; 0 when it runs */
 };
 
+/* Roles with secrets of their own in the configuration; all others see what the front sees. */
+static const char *const g_views[] = {"vault", "remote", "backend", "hsm", "front"};
+
 struct supervisor {
 	const struct kbs_config *config;
 	const struct role_source *source;
-	int config_fd;		 /* of the vault */
-	int public_fd;		 /* of the others: without the password of the database */
-	int backend_fd;		 /* of backends: their store's secrets and no other */
-	struct kbs_config fresh; /* what config is after a reload */
+	int views[ARRAY_COUNT(g_views)]; /* the configuration as each sees it; -1: not yet */
+	struct kbs_config fresh;	 /* what config is after a reload */
 	struct child front, vault;
 	struct child workers[WORKERS_MAX];
 	int front_control, vault_control;
@@ -71,12 +72,13 @@ static noreturn_fn void exec_role(
 	_exit(127);
 }
 
-/* Who sees passwords and API keys. */
 static int config_of(const struct supervisor *s, const char *role)
 {
-	if (streq(role, "backend"))
-		return s->backend_fd;
-	return streq(role, "vault") || streq(role, "remote") ? s->config_fd : s->public_fd;
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_COUNT(g_views) && !streq(role, g_views[i]))
+		i++;
+	return s->views[i];
 }
 
 static int spawn(struct supervisor *s, const char *role, int link, int control, struct child *ret)
@@ -289,59 +291,18 @@ static int seal(const json_t *value)
 	return steal_fd(&fd);
 }
 
-/* Only backends talk to where resources are. New reference. */
-static json_t *without_token(const json_t *root)
-{
-	static const char *const secrets[] = {"token", "secret_access_key", "session_token",
-		"client_secret", "client_key", "password"};
-	json_t *copy = json_deep_copy(root);
-	json_t *plugin;
-	size_t i;
-
-	json_array_foreach (json_object_get(copy, "plugins"), i, plugin) {
-		const char *name = json_string_value(json_object_get(plugin, "name"));
-
-		for (size_t k = 0; name && streq(name, "resource") && k < ARRAY_COUNT(secrets);
-			k++) {
-			if (json_object_get(plugin, secrets[k]))
-				json_object_set_new(plugin, secrets[k], json_string("hidden"));
-		}
-	}
-	return copy;
-}
-
-/* Only the vault talks to the database. Takes over @copy and returns it. */
-static json_t *without_secrets(json_t *copy)
-{
-	json_t *backends = json_object_get(json_object_get(copy, "storage_backend"), "backends");
-	json_t *as = json_object_get(copy, "attestation_service");
-
-	json_object_del(json_object_get(backends, "postgres"), "password");
-	if (json_object_get(as, "api_key"))
-		json_object_set_new(as, "api_key", json_string("hidden"));
-	return copy;
-}
-
 static int seal_config(struct supervisor *s, const struct kbs_config *c)
 {
-	cleanup(json_decref) json_t *tokenless = without_token(c->root);
-	cleanup(json_decref) json_t *public = without_secrets(json_deep_copy(tokenless));
-	cleanup(json_decref) json_t *token = without_secrets(json_deep_copy(c->root));
-	cleanup_fd int config = tokenless ? seal(tokenless) : -1;
-	cleanup_fd int others = public ? seal(public) : -1;
-	cleanup_fd int backend = token ? seal(token) : -1;
+	for (size_t i = 0; i < ARRAY_COUNT(s->views); i++) {
+		cleanup(json_decref) json_t *view = kbs_config_seen_by(c->root, g_views[i]);
+		int fd = view ? seal(view) : -ENOMEM;
 
-	if (config < 0 || others < 0 || backend < 0)
-		return -ENOMEM;
-	if (s->backend_fd >= 0)
-		close(s->backend_fd);
-	s->backend_fd = steal_fd(&backend);
-	if (s->config_fd >= 0)
-		close(s->config_fd);
-	if (s->public_fd >= 0)
-		close(s->public_fd);
-	s->config_fd = steal_fd(&config);
-	s->public_fd = steal_fd(&others);
+		if (fd < 0)
+			return fd;
+		if (s->views[i] >= 0)
+			close(s->views[i]);
+		s->views[i] = fd;
+	}
 	return 0;
 }
 
@@ -419,15 +380,15 @@ static int reload_from(struct supervisor *s, const struct kbs_config *c, struct 
 
 	if (r == 0)
 		r = send_reload(s->front_control, "front", CONTROL_CHECK,
-			without_secrets(without_token(c->root)), &files, reterr);
+			kbs_config_seen_by(c->root, "front"), &files, reterr);
 	if (r == 0)
-		r = send_reload(s->vault_control, "vault", CONTROL_RELOAD, without_token(c->root),
-			NULL, reterr);
+		r = send_reload(s->vault_control, "vault", CONTROL_RELOAD,
+			kbs_config_seen_by(c->root, "vault"), NULL, reterr);
 	if (r == 0)
 		r = seal_config(s, c);
 	if (r == 0)
 		r = send_reload(s->front_control, "front", CONTROL_RELOAD,
-			without_secrets(without_token(c->root)), &files, reterr);
+			kbs_config_seen_by(c->root, "front"), &files, reterr);
 	return r;
 }
 
@@ -479,17 +440,14 @@ static int run(struct supervisor *s)
 
 int role_supervisor(const struct kbs_config *c, const struct role_source *source)
 {
-	struct supervisor s = {.config = c,
-		.source = source,
-		.config_fd = -1,
-		.public_fd = -1,
-		.backend_fd = -1,
-		.front_control = -1,
-		.vault_control = -1};
+	struct supervisor s = {
+		.config = c, .source = source, .front_control = -1, .vault_control = -1};
 	struct err e = {0};
 	sigset_t wanted;
 	int r;
 
+	for (size_t i = 0; i < ARRAY_COUNT(s.views); i++)
+		s.views[i] = -1;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);

@@ -66,7 +66,7 @@ struct vault {
 	struct token_keys *keys;
 	struct worker_group groups[WORKER_KINDS_]; /* as started: a reload does not change them */
 	/* Their pools; NULL when there are no such processes. */
-	struct pool *pool, *remotes, *backends, *externals, *fetchers;
+	struct pool *pool, *remotes, *backends, *externals, *hsms, *fetchers;
 	json_t *anchors;    /* owned; PEM texts of those whose manifests count */
 	json_t *names;	    /* owned; object of reference values that policies asked for */
 	json_t *tenants;    /* owned; object whose names they are */
@@ -188,6 +188,9 @@ must_check bool vault_admit_admin(struct call *c, struct slice bearer);
 void vault_external_ask(struct call *c, struct slice bearer);
 void vault_external_admin(struct call *c, struct slice body);
 void vault_external_release(struct call *c, struct slice body);
+/* vault-hsm.c: likewise */
+void vault_hsm_admin(struct call *c, struct slice body);
+void vault_hsm_release(struct call *c, struct slice body);
 /* vault-provisioner.c: likewise */
 void vault_provisioner_admin(struct call *c, struct slice body);
 void vault_provisioner_release(struct call *c, struct slice body);

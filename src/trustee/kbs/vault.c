@@ -218,6 +218,7 @@ static int make_pools(struct vault *v)
 	v->remotes = v->groups[WORKER_REMOTE].pool;
 	v->backends = v->groups[WORKER_BACKEND].pool;
 	v->externals = v->groups[WORKER_EXTERNAL].pool;
+	v->hsms = v->groups[WORKER_HSM].pool;
 	v->fetchers = v->groups[WORKER_FETCHER].pool;
 	return 0;
 }
