@@ -54,6 +54,8 @@ static void test_layout(void **state)
 		{"x := input.if", "x := input.if\n"},
 		{"a[\"b\"] := 1", "a[\"b\"] := 1\n"},
 		{"a.b.c := 1", "a.b.c := 1\n"},
+		/* Rules that share a row, the first with a head of several. */
+		{"f(\nx) if { x }y := 1 if { true }", "f(\n\tx,\n) if x\n\ny := 1\n"},
 		/* Collections keep their rows. */
 		{"x := [1,\n2,3]", "x := [\n\t1,\n\t2, 3,\n]\n"},
 		{"x := [\n1,2]", "x := [\n\t1, 2,\n]\n"},

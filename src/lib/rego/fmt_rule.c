@@ -248,6 +248,15 @@ static void put_rule(struct fmt *f, const struct rule *r)
 	}
 }
 
+/* Whether what was written since @start takes one row; a head can be spread over several. */
+static bool on_one_row(const struct fmt *f, size_t start)
+{
+	struct slice s = slice_cut(buf_slice(f->out), start, f->out->size - start);
+	const uint8_t *end = memchr(s.data, '\n', s.size);
+
+	return !end || end + 1 == s.data + s.size;
+}
+
 /* A rule of one line, which may stand directly above the next one. */
 static bool one_liner(const struct fmt *f, const struct rule *r)
 {
@@ -263,9 +272,10 @@ void fmt_rules(struct fmt *f, struct rule **rule, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct rule *r = rule[i];
 		fmt_comments(f, r->loc.row);
+		size_t start = f->out->size;
 		put_rule(f, r);
-		if (i + 1 < count && one_liner(f, r) && one_liner(f, rule[i + 1]) &&
-			rule[i + 1]->loc.row == r->loc.row + 1)
+		if (i + 1 < count && on_one_row(f, start) && one_liner(f, r) &&
+			one_liner(f, rule[i + 1]) && rule[i + 1]->loc.row == r->loc.row + 1)
 			continue;
 		fmt_blank_line(f);
 	}
