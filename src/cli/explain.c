@@ -72,7 +72,7 @@ static void print_details(FILE *out, const json_t *record)
 void explain_print(FILE *out, const json_t *record)
 {
 	static const char *const head[] = {"id", "time", "kind", "tee", "resource", "peer",
-		"status", "stage", "reason", "ear.status", "vector"};
+		"status", "stage", "reason", "ear.status", "vector", "cut"};
 	const json_t *appraisal = json_object_get(record, "appraisal");
 
 	for (size_t i = 0; i < ARRAY_COUNT(head); i++)

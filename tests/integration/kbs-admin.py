@@ -259,6 +259,14 @@ def test_evidence(program, husk):
         expect("cut", (odd["cut"], odd["pieces"][0]["input"]["init_data_claims"]),
                ([{"path": "/pieces/0/input/init_data_claims/b", "bytes": 300002}], {"a": "1"}))
         answer = dry_run(admin, "default_cpu", VECTOR, verdict=rows[0]["id"])
+        # A guest that is long-winded has a record all the same.
+        large = json.loads(guest.message(guest.auth()))
+        large["tee-evidence"]["primary_evidence"]["svn"] = "y" * 400000
+        guest.call("POST", "/kbs/v0/attest", json.dumps(large))
+        last = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts?limit=1")[2])[0]
+        one = json.loads(admin.call("GET", "/kbs/v0/admin/verdicts/" + last["id"])[2])
+        expect("long-winded", (last["id"] != rows[0]["id"], one["cut"], one["claims"]["cut"][0]["path"], one["status"]),
+               (True, ["findings"], "/pieces/0/input/sample/svn", "contraindicated"))
         expect("cut, too", answer["results"][0]["cut"], odd["cut"])
     finally:
         broker.remove()

@@ -113,6 +113,30 @@ static void log_refusal(struct call *c, const char *kind, const char *stage, con
 		LOG_STR("fix", wire_str(first, "fix")));
 }
 
+/*
+ * As text of at most RECORD_MAX. Findings and checks quote the guest, who must not be able to have no
+ * record by being long-winded: they go, and it says so.
+ */
+static char *record_text(json_t *record)
+{
+	static const char *const large[] = {"findings", "checks", "vector"};
+	char *text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+
+	for (size_t i = 0; text && strlen(text) > RECORD_MAX && i < ARRAY_COUNT(large); i++) {
+		json_t *cut = json_object_get(record, "cut");
+
+		if (!cut) {
+			cut = json_array();
+			json_object_set_new(record, "cut", cut);
+		}
+		json_array_append_new(cut, json_string(large[i]));
+		json_object_del(record, large[i]);
+		free(text);
+		text = json_dumps(record, JSON_COMPACT);
+	}
+	return text;
+}
+
 void verdict_record(struct call *c, const char *kind, const char *status, const char *stage,
 	const char *reason, const json_t *result, char id[STORE_ID_SIZE])
 {
@@ -131,7 +155,7 @@ void verdict_record_as(struct call *c, const char *id, const char *kind, const c
 	if (!stage[0])
 		stage = "unknown";
 	record = make_record(c, kind, status, stage, reason, result, id);
-	text = record ? json_dumps(record, JSON_COMPACT) : NULL;
+	text = record_text(record);
 	if (json_is_object(json_object_get(record, "vector")))
 		vector = json_dumps(json_object_get(record, "vector"), JSON_COMPACT);
 	json_decref(record);

@@ -165,6 +165,8 @@ async function verdictView(id) {
 			["attestation", v.attestation ? el("code", null, link(shown(v.attestation), "verdicts", shown(v.attestation)))
 				: ""],
 		])),
+		Array.isArray(v.cut) ? el("div", { class: "notice warn" }, "The record was too large: it has lost its " +
+			v.cut.map(shown).join(" and ") + ".") : null,
 		el("h2", null, "Trust vector"),
 		v.vector && typeof v.vector === "object" ? vectorTiles(v.vector)
 			: el("p", { class: "soft" }, "No appraisal was made."),
