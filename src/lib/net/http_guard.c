@@ -15,6 +15,7 @@ struct watched {
 	struct http_guard *guard;
 	struct bufferevent *bev;
 	size_t buffered;
+	size_t arrived;	   /* of the request at hand, also what is not buffered any more */
 	uint64_t since_ms; /* the request at hand began; 0 between requests */
 	bool busy;
 	struct watched *previous, *next;
@@ -23,8 +24,8 @@ struct watched {
 struct http_guard {
 	struct event *tick;
 	struct watched *first;
-	uint64_t request_ms;
-	size_t buffered, buffered_max;
+	struct http_guard_limits limits;
+	size_t buffered;
 };
 
 /* OpenSSL frees what hangs on a connection with it: libevent offers no such moment. */
@@ -68,7 +69,9 @@ static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, v
 	w->buffered = evbuffer_get_length(in);
 	if (info->n_added > 0 && !w->busy && w->since_ms == 0)
 		w->since_ms = clock_mono_ms();
-	if (info->n_added > 0 && g->buffered > g->buffered_max)
+	w->arrived += info->n_added;
+	if (info->n_added > 0 &&
+		(g->buffered > g->limits.buffered_max || w->arrived > g->limits.request_max))
 		shut(w);
 }
 
@@ -78,20 +81,20 @@ static void on_tick(evutil_socket_t fd, short what, void *cookie)
 	uint64_t now = clock_mono_ms();
 
 	for (const struct watched *w = g->first; w; w = w->next) {
-		if (!w->busy && w->since_ms && now - w->since_ms > g->request_ms)
+		if (!w->busy && w->since_ms &&
+			now - w->since_ms > (uint64_t)g->limits.request_s * 1000)
 			shut(w);
 	}
 }
 
-struct http_guard *http_guard_new(struct event_base *base, int request_s, size_t buffered_max)
+struct http_guard *http_guard_new(struct event_base *base, const struct http_guard_limits *limits)
 {
 	static const struct timeval second = {1, 0};
 	struct http_guard *g = calloc(1, sizeof(*g));
 
 	if (!g)
 		return NULL;
-	g->request_ms = (uint64_t)request_s * 1000;
-	g->buffered_max = buffered_max;
+	g->limits = *limits;
 	g->tick = event_new(base, -1, EV_PERSIST, on_tick, g);
 	if (!g->tick || event_add(g->tick, &second) < 0 || ex_index() < 0) {
 		http_guard_free(g);
@@ -135,6 +138,7 @@ void http_guard_busy(struct bufferevent *bev, bool busy)
 	if (!w)
 		return;
 	w->busy = busy;
+	w->arrived = w->buffered;
 	/* The next request may be there already, behind this one. */
 	w->since_ms = !busy && w->buffered ? clock_mono_ms() : 0;
 }

@@ -21,6 +21,7 @@
 
 #define LISTENERS_MAX 16
 #define ACCEPT_PAUSE_US 100000
+#define DROPPED_FACTOR 8 /* bodies' worth of a request that is too large, read to answer it */
 
 struct http_server {
 	struct event_base *base;
@@ -153,7 +154,12 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 			return r;
 	}
 	if (s->tls && options->buffered_max) {
-		s->guard = http_guard_new(base, options->request_s, options->buffered_max);
+		const struct http_guard_limits limits = {
+			.request_s = options->request_s,
+			.request_max = options->header_max + DROPPED_FACTOR * options->body_max,
+			.buffered_max = options->buffered_max,
+		};
+		s->guard = http_guard_new(base, &limits);
 		if (!s->guard)
 			return -ENOMEM;
 	}
@@ -168,6 +174,10 @@ int http_server_new(struct event_base *base, const struct http_server_options *o
 	evhttp_set_timeout(s->http, options->idle_s);
 	evhttp_set_max_headers_size(s->http, (ssize_t)options->header_max);
 	evhttp_set_max_body_size(s->http, (ssize_t)options->body_max);
+	/* The rest of a body that is too large is read and dropped before 413 is said: a client that
+	 * sends first and reads then would see a broken connection instead. */
+	if (s->guard) /* who ends it when it goes on and on */
+		evhttp_set_flags(s->http, EVHTTP_SERVER_LINGERING_CLOSE);
 	evhttp_set_default_content_type(s->http, NULL);
 	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
 						    EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD |

@@ -19,7 +19,9 @@ struct http_request;
  * @certificate, @private_key: PEM files, read by http_server_new(); both NULL for plain HTTP
  * @client_ca: PEM file; clients must show a certificate of one of these; NULL asks for none
  * @tls13_only: refuse TLS 1.2
- * @header_max, @body_max: limits in bytes; beyond them 400 and 413 are answered here
+ * @header_max, @body_max: limits in bytes; beyond them 400 and 413 are answered here. Under TLS 413
+ *	comes after the rest of the body, unless that is over eight times the limit; then the
+ *	connection is cut.
  * @idle_s: seconds without progress after which a connection is closed
  * @request_s, @buffered_max: see http_guard_new(); @buffered_max 0 and plain HTTP have no such limits
  */
