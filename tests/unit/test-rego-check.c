@@ -86,6 +86,47 @@ static void test_syntax(void **state)
 	check_rows(rows, ARRAY_COUNT(rows));
 }
 
+/* What looks wrong and is not; and its neighbours that are. */
+static void test_accepted(void **state)
+{
+	static const struct row rows[] = {
+		{"p := x if { x := 1, 2 in [1] }", "", 0},
+		{"p := 0, \"a\" in [\"a\"]", "", 0},
+		{"p contains 0, \"a\" in [\"a\"]", "", 0},
+		{"p[0, \"a\" in [\"a\"]] := 1", "", 0},
+		{"p := -x if x := 1\nq := - 1\nr := -.5", "", 0},
+		{"p := -(1)", "2:7: parse_error: unexpected ( token: expected number\n", 0},
+		{"p := -.x", "2:8: parse_error: unexpected identifier token: expected number\n", 0},
+		{"p := {\"a\": 1, \"a\": 2}", "", 0},
+		{"default p", "", 0},
+		{"default p := [1, {\"a\": {2}}]\ndefault q := [x | x := 1]", "", 0},
+		{"default p := 1 + 1",
+			"2:1: parse_error: illegal default rule (value cannot contain call)\n", 0},
+		{"default p := [input.x]",
+			"2:1: parse_error: illegal default rule (value cannot contain ref)\n", 0},
+		{"default p(x) := x",
+			"2:1: parse_error: illegal default rule (value cannot contain var)\n", 0},
+		{"default p([x]) := 1",
+			"2:1: parse_error: illegal default rule (arguments cannot contain array)\n",
+			0},
+		{"default p(x, x) := 1",
+			"2:1: parse_error: illegal default rule (arguments cannot be repeated x)\n",
+			0},
+		/* A reference with a variable reaches the rules that its values name. */
+		{"p := data.t[x] if x := \"q\"\nq := 1", "", 0},
+		{"p := data.t[x] if x = \"q\"\nq := 1", "", 0},
+		{"p := data.t[x].y if some x in [\"q\", 1]\nq := 1", "", 0},
+		{"p := data.t[x] if some _, x in {\"p\": \"q\"}\nq := 1", "", 0},
+		{"p := data.t[x] if some x in [\"q\", \"p\"]\nq := 1",
+			"2:1: recursion_error: rule data.t.p is recursive: data.t.p -> data.t.p\n",
+			0},
+		{"p := data.t[x] if x := input.y\nq := 1",
+			"2:1: recursion_error: rule data.t.p is recursive: data.t.p -> data.t.p\n",
+			0},
+	};
+	check_rows(rows, ARRAY_COUNT(rows));
+}
+
 static void test_names(void **state)
 {
 	static const struct row rows[] = {
@@ -272,7 +313,7 @@ static void test_bad_metadata(void **state)
 		{"# {\"scope\": \"package\"}",
 			"m.rego:2:1: annotation scope 'package' must be applied to package (have rule)"},
 		{"# {\"scope\": \"x\"}", "m.rego:2:1: invalid annotation scope"},
-		{"# {\"title\": 1}", "m.rego:2:1: annotation field 'title' must be a string"},
+		{"# {\"title\": [1]}", "m.rego:2:1: annotation field 'title' must be a string"},
 		{"# {\"authors\": 1}", "m.rego:2:1: annotation field 'authors' must be a list"},
 		{"# []", "m.rego:2:1: METADATA must be a mapping"},
 		{"# null", "m.rego:2:1: expected METADATA block, found whitespace"},
@@ -292,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_program),

@@ -138,6 +138,9 @@ static void put_typed(
 	rv v = value_get_str(from, slice_str(name));
 	if (!v || v->type == REGO_NULL)
 		return;
+	/* YAML's numbers and booleans are text where text is wanted. */
+	if (type == REGO_STRING && (v->type == REGO_NUMBER || v->type == REGO_BOOL))
+		v = value_to_json(&r->c->mem, v);
 	if (v->type != type) {
 		complain(r, "annotation field '%s' must be %s", name, want);
 	} else if (v->type == REGO_BOOL ? v == &value_true : v->count > 0) {

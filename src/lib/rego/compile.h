@@ -30,6 +30,8 @@ struct var {
 	bool used;
 	bool is_arg;
 	uint8_t types; /* it may have, a bit for each enum rego_type; 0: any */
+	rv known;      /* the constant it is bound to; NULL: not known */
+	rv known_in;   /* likewise the constant collection whose elements it takes */
 };
 
 struct scope {

@@ -157,13 +157,9 @@ static rv run_collection(struct rego_eval *ev, struct frame *f, const struct ins
 		v = value_array(&ev->mem, item, in->n);
 	else if (in->op == OP_SET)
 		v = value_set(&ev->mem, item, in->n);
-	else
-		v = value_object_unique(
-			&ev->mem, (const struct pair *)(const void *)item, in->n / 2);
+	else /* the last of equal keys wins */
+		v = value_object(&ev->mem, (const struct pair *)(const void *)item, in->n / 2);
 	eval_pop(ev, mark, item);
-	if (!v)
-		mem_fail(&ev->mem, REGO_ERR_CONFLICT, "eval_conflict_error",
-			"object keys must be unique");
 	return v;
 }
 

@@ -93,10 +93,12 @@ static void gen_some_in(struct unit *u, struct stmt *s)
 		k->var->bound = true;
 	else if (k)
 		gen_match(u, k, key);
-	if (fresh_val)
+	if (fresh_val) {
 		v->var->bound = true;
-	else
+		v->var->known_in = s->domain->kind == NODE_CONST ? s->domain->value : NULL;
+	} else {
 		gen_match(u, v, value);
+	}
 }
 
 static void gen_every(struct unit *u, struct stmt *s)

@@ -81,6 +81,25 @@ static int32_t gen_step(struct unit *u, int32_t base, struct term *key, int32_t 
 	return dst;
 }
 
+static void depends_dynamic(
+	struct unit *u, const struct cnode *n, const struct term *t, uint32_t used);
+
+/* Likewise where the values of the next key are known. */
+static void depends_known(
+	struct unit *u, const struct cnode *n, const struct term *t, uint32_t used)
+{
+	const struct var *v = t->item[used]->var;
+	uint32_t count = v->known ? 1 : value_is_collection(v->known_in) ? v->known_in->count : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		rv key = v->known			    ? v->known
+			 : v->known_in->type == REGO_OBJECT ? v->known_in->pair[i].val
+							    : v->known_in->item[i];
+		const struct cnode *k = cnode_child(n, key);
+		if (k)
+			depends_dynamic(u, k, t, used + 1);
+	}
+}
+
 /* Rules that a reference with variables above them can reach. */
 static void depends_dynamic(
 	struct unit *u, const struct cnode *n, const struct term *t, uint32_t used)
@@ -92,6 +111,10 @@ static void depends_dynamic(
 		const struct cnode *k = cnode_child(n, key->value);
 		if (k)
 			depends_dynamic(u, k, t, used + 1);
+		return;
+	}
+	if (key && key->kind == NODE_LOCAL && (key->var->known || key->var->known_in)) {
+		depends_known(u, n, t, used);
 		return;
 	}
 	for (uint32_t i = 0; i < n->child_count; i++)
@@ -260,8 +283,10 @@ static int32_t gen_call(struct unit *u, struct term *t, int32_t dst)
 	if (t->builtin && t->builtin->variadic)
 		return gen_variadic(u, t, t->builtin_id, dst);
 	int32_t *operand = gen_operands(u, t->item, MIN(t->count, arity));
-	int32_t list = gen_list(u->c, operand, arity);
-	dst = into(u, dst);
+	int32_t list = gen_list(u->c, operand, arity), wanted = dst;
+	bool relation = t->builtin && t->builtin->relation;
+	/* With an argument for the result, the call itself is true. */
+	dst = relation || t->count > arity ? gen_slot(u) : into(u, dst);
 	if (t->group) {
 		gen_depends(u, t->group);
 		if (t->group->group->kind == GROUP_FUNCTION)
@@ -271,14 +296,14 @@ static int32_t gen_call(struct unit *u, struct term *t, int32_t dst)
 	} else {
 		gen_emit(u, OP_BUILTIN, arity, dst, t->builtin_id, list);
 	}
-	if (t->builtin && t->builtin->relation) {
-		int32_t each = gen_slot(u);
+	if (relation) {
+		int32_t each = t->count > arity ? gen_slot(u) : into(u, wanted);
 		gen_emit(u, OP_SCAN, 0, NONE, dst, each);
 		dst = each;
 	}
 	if (t->count > arity) {
 		gen_match(u, t->item[arity], dst);
-		return gen_const(u->c, &value_true);
+		return move_to(u, gen_const(u->c, &value_true), wanted);
 	}
 	return dst;
 }

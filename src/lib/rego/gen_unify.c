@@ -145,17 +145,24 @@ static void unify_pairwise(struct unit *u, struct term *a, struct term *b, struc
 	} while (left > 0 && left < before);
 }
 
+/* A constant is remembered: it tells which rules a reference with this variable reaches. */
+static void bind_known(struct var *v, const struct term *value)
+{
+	v->bound = true;
+	v->known = value->kind == NODE_CONST ? value->value : NULL;
+}
+
 void gen_unify(struct unit *u, struct term *a, struct term *b, struct loc loc)
 {
 	bool ra = term_ready(a), rb = term_ready(b);
 	if (a->kind == NODE_LOCAL && !a->var->bound && rb) {
 		gen_term(u, b, a->var->slot);
-		a->var->bound = true;
+		bind_known(a->var, b);
 		return;
 	}
 	if (b->kind == NODE_LOCAL && !b->var->bound && ra) {
 		gen_term(u, a, b->var->slot);
-		b->var->bound = true;
+		bind_known(b->var, a);
 		return;
 	}
 	if (ra && rb) {

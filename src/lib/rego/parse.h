@@ -53,6 +53,7 @@ struct node *parse_more_in(struct parse *p, struct node *left);
 struct node *parse_pair_member(struct parse *p, struct node *key, struct node **ret_second);
 /* Without `in`. */
 struct node *parse_relation(struct parse *p);
+struct node *parse_value(struct parse *p);
 /* One operand: literal, reference, call, collection, parentheses. */
 struct node *parse_primary(struct parse *p);
 /* A name with its path and maybe arguments, as in heads of rules. */

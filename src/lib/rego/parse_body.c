@@ -131,7 +131,7 @@ static struct literal *parse_literal_or_list(struct parse *p, struct nodes *list
 		if (parse_is(p, TOK_ASSIGN) || parse_is(p, TOK_UNIFY)) {
 			const char *name = parse_is(p, TOK_ASSIGN) ? "assign" : "eq";
 			lex_next(&p->lex);
-			e = parse_operator(p, name, e, parse_expr(p), NULL);
+			e = parse_operator(p, name, e, parse_value(p), NULL);
 		} else if (parse_is(p, TOK_COMMA)) {
 			struct node *second = NULL;
 			struct node *member = parse_pair_member(p, e, &second);

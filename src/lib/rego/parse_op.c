@@ -73,6 +73,20 @@ struct node *parse_expr(struct parse *p)
 	return parse_more_in(p, parse_relation(p));
 }
 
+/* `xs in ys`, or `k, v in xs` where a comma cannot mean anything else. */
+struct node *parse_value(struct parse *p)
+{
+	struct node *n = parse_expr(p), *second;
+	struct lexer before = p->lex;
+	if (!p->module->kw_in || !parse_is(p, TOK_COMMA))
+		return n;
+	struct node *member = parse_pair_member(p, n, &second);
+	if (member)
+		return member;
+	p->lex = before;
+	return n;
+}
+
 struct node *parse_more_in(struct parse *p, struct node *left)
 {
 	unsigned added = 0;

@@ -242,7 +242,7 @@ static void parse_else(struct parse *p, struct rule *first)
 		r->is_function = first->is_function;
 		r->is_assign = parse_is(p, TOK_ASSIGN);
 		if (parse_accept(p, TOK_ASSIGN) || parse_accept(p, TOK_UNIFY))
-			r->value = parse_expr(p);
+			r->value = parse_value(p);
 		r->head_end = p->lex.last_end;
 		r->has_if = accept_if(p);
 		if (r->has_if || parse_is(p, TOK_LBRACE))
@@ -280,11 +280,11 @@ static void parse_head(struct parse *p, struct rule *r)
 	if (p->module->kw_contains && parse_is_keyword(p, "contains")) {
 		lex_next(&p->lex);
 		r->is_contains = true;
-		r->key = parse_expr(p);
+		r->key = parse_value(p);
 	} else if (parse_is(p, TOK_ASSIGN) || parse_is(p, TOK_UNIFY)) {
 		r->is_assign = parse_is(p, TOK_ASSIGN);
 		lex_next(&p->lex);
-		r->value = parse_expr(p);
+		r->value = parse_value(p);
 	}
 }
 
@@ -315,6 +315,53 @@ static void parse_more_bodies(struct parse *p, struct rule *first)
 	}
 }
 
+/* What of @n depends on an evaluation; a comprehension may. NULL: nothing. */
+static const char *not_constant(const struct node *n)
+{
+	const char *what = NULL;
+	switch (n->kind) {
+	case NODE_CALL:
+		return "call";
+	case NODE_REF:
+		return "ref";
+	case NODE_VAR:
+		return slice_eq_str(n->name, "input") || slice_eq_str(n->name, "data") ? "ref"
+										       : "var";
+	case NODE_ARRAY:
+	case NODE_SET:
+	case NODE_OBJECT:
+		for (uint32_t i = 0; i < n->count && !what; i++)
+			what = not_constant(n->item[i]);
+		return what;
+	default:
+		return NULL;
+	}
+}
+
+static void check_default(struct parse *p, const struct rule *r)
+{
+	static const char *const kinds[] = {
+		[NODE_ARRAY] = "array", [NODE_OBJECT] = "object", [NODE_SET] = "set"};
+	const char *what = not_constant(r->value);
+	if (what)
+		lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+			"illegal default rule (value cannot contain %s)", what);
+	for (uint32_t i = 0; i < r->arg_count; i++) {
+		const struct node *a = r->arg[i];
+		if (a->kind != NODE_VAR)
+			lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+				"illegal default rule (arguments cannot contain %s)",
+				a->kind == NODE_CONST ? value_type_name(a->value)
+				: a->kind < ARRAY_COUNT(kinds) && kinds[a->kind] ? kinds[a->kind]
+										 : "call");
+		for (uint32_t k = 0; k < i && a->name.size; k++)
+			if (slice_eq(a->name, r->arg[k]->name))
+				lex_fail(&p->lex, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
+					"illegal default rule (arguments cannot be repeated %.*s)",
+					SLICE_ARG(a->name));
+	}
+}
+
 static void parse_rule(struct parse *p)
 {
 	struct rule *r = new_rule(p, p->lex.loc);
@@ -326,7 +373,8 @@ static void parse_rule(struct parse *p)
 	r->head_end = p->lex.last_end;
 	if (r->is_default) {
 		if (!r->value)
-			parse_fail(p, "expected default rule value");
+			r->value = parse_const(p, &value_true, p->lex.loc);
+		check_default(p, r);
 		r->loc.end = p->lex.last_end;
 		add_rule(p, r);
 		return;

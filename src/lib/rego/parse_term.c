@@ -416,7 +416,7 @@ static struct node *parse_suffixes(struct parse *p, struct node *base)
 			bool no_or = p->no_or;
 			lex_next(&p->lex);
 			p->no_or = false;
-			struct node *key = parse_expr(p);
+			struct node *key = parse_value(p);
 			p->no_or = no_or;
 			if (!parse_is(p, TOK_RBRACKET))
 				parse_fail(p, "expected ]");
@@ -442,23 +442,6 @@ struct node *parse_ref_head(struct parse *p)
 	return parse_suffixes(p, n);
 }
 
-static struct node *parse_negative(struct parse *p)
-{
-	struct loc loc = p->lex.loc;
-	lex_next(&p->lex);
-	if (!parse_is(p, TOK_NUMBER) || p->lex.space_before)
-		parse_fail(p, "expected number");
-	char scratch[24];
-	struct slice digits = p->lex.text;
-	char *text = digits.size < sizeof(scratch) - 1 ? scratch : mem_alloc(p->m, digits.size + 1);
-	text[0] = '-';
-	memcpy(text + 1, digits.data, digits.size);
-	loc.end = p->lex.loc.end;
-	struct node *n = parse_const(p, num_from_text(p->m, slice_of(text, digits.size + 1)), loc);
-	lex_next(&p->lex);
-	return n;
-}
-
 static struct node *parse_word(struct parse *p)
 {
 	static const struct {
@@ -479,6 +462,42 @@ static struct node *parse_word(struct parse *p)
 	return parse_suffixes(p, n);
 }
 
+/* A number with what is before its digits: a sign, a bare point. */
+static struct node *parse_number(struct parse *p, const char *prefix, struct loc loc)
+{
+	if (!parse_is(p, TOK_NUMBER))
+		parse_fail(p, "expected number");
+	struct slice digits = p->lex.text;
+	size_t n = strlen(prefix);
+	char *text = mem_alloc(p->m, n + digits.size + 1);
+	memcpy(text, prefix, n);
+	memcpy(text + n, digits.data, digits.size);
+	struct slice all = slice_of(text, n + digits.size);
+	if (!num_text_ok(all))
+		parse_fail(p, "expected number");
+	loc.end = p->lex.loc.end;
+	struct node *number = parse_const(p, num_from_text(p->m, all), loc);
+	lex_next(&p->lex);
+	return number;
+}
+
+/* -1, -.5, or -x, which is 0 - x. */
+static struct node *parse_negative(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	lex_next(&p->lex);
+	if (parse_accept(p, TOK_DOT))
+		return parse_number(p, "-0.", loc);
+	if (!parse_is(p, TOK_IDENT) || parse_is_any_keyword(p))
+		return parse_number(p, "-", loc);
+	struct node *of = parse_word(p);
+	struct node *zero = parse_const(p, value_int(p->m, 0), loc);
+	struct node *n = parse_operator(p, "minus", zero, of, NULL);
+	n->loc = loc;
+	n->loc.end = of->loc.end;
+	return n;
+}
+
 static struct node *parse_primary_inner(struct parse *p)
 {
 	struct node *n;
@@ -494,6 +513,11 @@ static struct node *parse_primary_inner(struct parse *p)
 		return n;
 	case TOK_MINUS:
 		return parse_negative(p);
+	case TOK_DOT: {
+		struct loc loc = p->lex.loc;
+		lex_next(&p->lex);
+		return parse_number(p, "0.", loc);
+	}
 	case TOK_TEMPLATE:
 		n = parse_template(p);
 		lex_next(&p->lex);

@@ -176,10 +176,7 @@ static rv constant_of(struct unit *u, const struct node *n)
 		return value_array(u->m, item, n->count);
 	if (n->kind == NODE_SET)
 		return value_set(u->m, item, n->count);
-	rv v = value_object_unique(u->m, (const struct pair *)(const void *)item, n->count / 2);
-	if (!v)
-		unit_fail(u, n->loc, "rego_compile_error", "object keys must be unique");
-	return v;
+	return value_object(u->m, (const struct pair *)(const void *)item, n->count / 2);
 }
 
 static void resolve_items(struct unit *u, const struct node *n, struct term *t)
