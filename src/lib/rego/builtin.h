@@ -5,6 +5,8 @@
  * undefined. A call that OPA would refuse goes through call_type_error() or call_fail(), which
  * return NULL, or end the evaluation when strict errors are on.
  */
+#include <limits.h>
+
 #include "rego/number.h"
 #include "rego/program.h"
 
@@ -24,7 +26,8 @@ struct call {
 rv call_fail(struct call *c, const char *fmt, ...) format_printf(2, 3);
 /* OPA's eval_type_error: "NAME: operand POS must be WANT but got TYPE". Returns NULL. */
 rv call_type_error(struct call *c, unsigned pos, const char *want, rv got);
-/* Likewise with a free text after "operand POS ". */
+#define NO_OPERAND UINT_MAX
+/* Likewise with a free text after "operand POS ", which is left out for NO_OPERAND. */
 rv call_operand_error(struct call *c, unsigned pos, const char *fmt, ...) format_printf(3, 4);
 /* Charge for work that the instruction count does not show. */
 void call_charge(struct call *c, uint64_t steps);

@@ -51,7 +51,7 @@ static rv extreme(struct call *c, rv v, int sign)
 		return call_type_error(c, 1, "one of {set, array}", v);
 	rv best = NULL;
 	for (uint32_t i = 0; i < v->count; i++)
-		if (!best || value_compare(v->item[i], best) * sign > 0)
+		if (!best || value_compare(v->item[i], best) * sign >= 0)
 			best = v->item[i];
 	return best;
 }
@@ -137,8 +137,7 @@ static bool set_of_sets(struct call *c, const rv *arg)
 		return false;
 	for (uint32_t i = 0; i < arg[0]->count; i++)
 		if (arg[0]->item[i]->type != REGO_SET) {
-			call_operand_error(c, 1, "must be set of sets but got set containing %s",
-				value_type_name(arg[0]->item[i]));
+			call_type_error(c, 1, "set", arg[0]->item[i]);
 			return false;
 		}
 	return true;

@@ -66,7 +66,7 @@ static bool graph_args(struct call *c, const rv *arg)
 		return false;
 	if (arg[1]->type == REGO_ARRAY || arg[1]->type == REGO_SET)
 		return true;
-	call_type_error(c, 2, "one of {set, array}", arg[1]);
+	call_type_error(c, 2, "{array, set}", arg[1]);
 	return false;
 }
 
@@ -109,23 +109,54 @@ static bool on_path(const struct list *path, rv node)
 	return false;
 }
 
+static void put_path(struct paths *p)
+{
+	list_push(p->c->m, &p->found, value_array(p->c->m, p->path.item, p->path.count));
+}
+
+static void walk_paths(struct paths *p, rv node);
+
+/* On from the last node of the path: one that was there before ends the path here. */
+static void walk_next(struct paths *p, rv next)
+{
+	for (uint32_t i = 0; i < next->count; i++) {
+		if (on_path(&p->path, next->item[i]))
+			put_path(p);
+		else
+			walk_paths(p, next->item[i]);
+	}
+}
+
+/* A node that is not in the graph ends the path before it; one without a list of edges, with it. */
 static void walk_paths(struct paths *p, rv node)
 {
 	call_charge(p->c, 1 + p->path.count);
 	if (p->path.count >= VALUE_MAX_DEPTH)
 		mem_fail(p->c->m, REGO_ERR_DEPTH, "depth", "a path of the graph is too long");
+	if (value_find_pair(p->graph, node) < 0) {
+		put_path(p);
+		return;
+	}
 	list_push(p->c->m, &p->path, node);
 	rv next = neighbours(p->graph, node);
-	bool end = true;
-	for (uint32_t i = 0; next && i < next->count; i++) {
-		if (value_find_pair(p->graph, next->item[i]) < 0 ||
-			on_path(&p->path, next->item[i]))
-			continue;
-		end = false;
+	if (!next || next->count == 0)
+		put_path(p);
+	else
+		walk_next(p, next);
+	p->path.count--;
+}
+
+/* As OPA: the neighbours of a first node are followed even when they are that node itself. */
+static void paths_from(struct paths *p, rv node)
+{
+	if (value_find_pair(p->graph, node) < 0)
+		return;
+	rv next = neighbours(p->graph, node);
+	list_push(p->c->m, &p->path, node);
+	for (uint32_t i = 0; next && i < next->count; i++)
 		walk_paths(p, next->item[i]);
-	}
-	if (end || (next && next->count == 0))
-		list_push(p->c->m, &p->found, value_array(p->c->m, p->path.item, p->path.count));
+	if (!next || next->count == 0)
+		put_path(p);
 	p->path.count--;
 }
 
@@ -135,8 +166,7 @@ static rv reachable_paths(struct call *c, const rv *arg, uint32_t count)
 		return NULL;
 	struct paths p = {.c = c, .graph = arg[0]};
 	for (uint32_t i = 0; i < arg[1]->count; i++)
-		if (value_find_pair(arg[0], arg[1]->item[i]) >= 0)
-			walk_paths(&p, arg[1]->item[i]);
+		paths_from(&p, arg[1]->item[i]);
 	return value_set(c->m, p.found.item, p.found.count);
 }
 

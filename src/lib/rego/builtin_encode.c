@@ -2,7 +2,8 @@
 /* Encodings: base64, base64url, hex, JSON, URL queries. */
 #include "base/buf.h"
 #include "base/enc.h"
-#include "rego/builtin.h"
+#include "base/str.h"
+#include "rego/text.h"
 
 static rv done(struct call *c, struct buf *b)
 {
@@ -72,8 +73,8 @@ static rv b64url_decode_fn(struct call *c, const rv *arg, uint32_t count)
 static rv b64_is_valid(struct call *c, const rv *arg, uint32_t count)
 {
 	struct buf b = buf_init(mem_room(c->m));
-	if (!arg_is(c, arg, 1, REGO_STRING))
-		return NULL;
+	if (arg[0]->type != REGO_STRING)
+		return value_bool(false);
 	int r = b64_decode_lenient(&b, value_slice(arg[0]), B64_STD, NULL);
 	buf_done(&b);
 	return value_bool(r == 0);
@@ -99,10 +100,20 @@ static rv hex_decode_fn(struct call *c, const rv *arg, uint32_t count)
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	struct slice s = value_slice(arg[0]);
-	for (size_t i = 0; i < s.size; i++)
-		if (!hex_digit(s.data[i]))
-			return call_fail(
-				c, "encoding/hex: invalid byte: U+%04X '%c'", s.data[i], s.data[i]);
+	for (size_t i = 0; i < s.size; i++) {
+		/* A byte is shown as the character of that number. */
+		char rune[8] = {(char)s.data[i]};
+		if (hex_digit(s.data[i]))
+			continue;
+		if (s.data[i] == '\'' || s.data[i] == '\\')
+			snprintf(rune, sizeof(rune), "\\%c", s.data[i]);
+		else if (s.data[i] >= 0x80)
+			rune[utf8_encode(s.data[i], (uint8_t *)rune)] = '\0';
+		return text_printable(s.data[i])
+			       ? call_fail(c, "encoding/hex: invalid byte: U+%04X '%s'", s.data[i],
+					 rune)
+			       : call_fail(c, "encoding/hex: invalid byte: U+%04X", s.data[i]);
+	}
 	if (s.size % 2)
 		return call_fail(c, "encoding/hex: odd length hex string");
 	if (hex_decode(&b, s) < 0) {
@@ -114,6 +125,12 @@ static rv hex_decode_fn(struct call *c, const rv *arg, uint32_t count)
 
 /* --- JSON --- */
 
+static rv json_complaint(struct call *c, struct slice text, const struct err *e)
+{
+	const char *words = json_error_text(c->m, text);
+	return call_fail(c, "%s", words[0] ? words : err_text(e, 0));
+}
+
 static rv json_unmarshal(struct call *c, const rv *arg, uint32_t count)
 {
 	rv v;
@@ -121,7 +138,7 @@ static rv json_unmarshal(struct call *c, const rv *arg, uint32_t count)
 	if (!arg_is(c, arg, 1, REGO_STRING))
 		return NULL;
 	if (rego_json_parse(c->m, value_slice(arg[0]), VALUE_MAX_DEPTH, &v, &e) < 0)
-		return call_fail(c, "%s", err_text(&e, 0));
+		return json_complaint(c, value_slice(arg[0]), &e);
 	return v;
 }
 

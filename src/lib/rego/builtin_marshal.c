@@ -105,6 +105,13 @@ static bool read_options(struct call *c, rv o, struct layout *l, bool *pretty)
 			}
 			explicit = true;
 			*pretty = rego_is_true(v);
+		} else if (k->type != REGO_STRING) {
+			rv name = value_to_rego(c->m, k);
+			call_operand_error(c, 2,
+				"failed to stringify key %.*s at index %u: operand %u must be "
+				"string but got %s",
+				(int)MIN(name->count, 100u), name->text, i, i, value_type_name(k));
+			return false;
 		} else {
 			rv name = value_to_json(c->m, k);
 			call_operand_error(c, 2, "object contained unknown key %.*s",

@@ -6,6 +6,7 @@ typedef unsigned __int128 u128;
 
 struct cidr {
 	u128 addr, last;
+	u128 given;    /* the address with its bits behind the prefix */
 	unsigned bits; /* of the prefix */
 	bool v6;
 };
@@ -84,6 +85,20 @@ static bool parse_v6(struct slice s, u128 *ret)
 	return true;
 }
 
+#define MAPPED ((u128)0xffff << 32) /* ::ffff:0:0/96, which stands for IPv4 */
+
+/* An address or network within ::ffff:0:0/96 is the one of IPv4 that it stands for. */
+static void unmap(struct cidr *a)
+{
+	if (!a->v6 || a->bits < 96 || a->addr >> 32 != MAPPED >> 32)
+		return;
+	a->v6 = false;
+	a->bits -= 96;
+	a->addr &= UINT32_MAX;
+	a->last &= UINT32_MAX;
+	a->given &= UINT32_MAX;
+}
+
 static bool parse_ip(struct slice s, struct cidr *ret)
 {
 	uint32_t v4;
@@ -106,10 +121,9 @@ static bool parse_cidr(struct slice s, struct cidr *ret)
 	if (slash == s.size || !parse_ip(slice_cut(s, 0, slash), ret))
 		return false;
 	unsigned bits = 0, width = ret->v6 ? 128 : 32;
-	size_t digits = s.size - slash - 1;
-	if (digits == 0 || digits > 3 || (digits > 1 && s.data[slash + 1] == '0'))
+	if (s.size == slash + 1)
 		return false;
-	for (size_t i = slash + 1; i < s.size; i++) {
+	for (size_t i = slash + 1; i < s.size && bits <= width; i++) {
 		if (s.data[i] < '0' || s.data[i] > '9')
 			return false;
 		bits = bits * 10 + (s.data[i] - '0' + 0u);
@@ -120,12 +134,19 @@ static bool parse_cidr(struct slice s, struct cidr *ret)
 	ret->bits = bits;
 	ret->addr &= ~host;
 	ret->last = ret->addr | host;
+	ret->given = ret->addr;
+	unmap(ret);
 	return true;
 }
 
 static bool parse_any(struct slice s, struct cidr *ret)
 {
-	return parse_cidr(s, ret) || parse_ip(s, ret);
+	if (parse_cidr(s, ret))
+		return true;
+	if (!parse_ip(s, ret))
+		return false;
+	unmap(ret);
+	return true;
 }
 
 static rv bad(struct call *c, rv v)
@@ -133,9 +154,27 @@ static rv bad(struct call *c, rv v)
 	return call_fail(c, "invalid CIDR address: %.100s", v->text);
 }
 
-static bool strings(struct call *c, const rv *arg)
+static rv bad_address(struct call *c, rv v)
 {
-	return arg_is(c, arg, 1, REGO_STRING) && arg_is(c, arg, 2, REGO_STRING);
+	return call_fail(
+		c, "not a valid textual representation of an IP address or CIDR: %.100s", v->text);
+}
+
+/* OPA calls either operand the first one in this error. */
+static bool address_text(struct call *c, rv v)
+{
+	return arg_is(c, &v, 1, REGO_STRING);
+}
+
+/* Each operand is read before the next one is looked at. */
+static bool network_arg(struct call *c, const rv *arg, unsigned pos, struct cidr *ret)
+{
+	if (!address_text(c, arg[pos - 1]))
+		return false;
+	if (parse_cidr(value_slice(arg[pos - 1]), ret))
+		return true;
+	bad(c, arg[pos - 1]);
+	return false;
 }
 
 static bool inside(const struct cidr *a, const struct cidr *b)
@@ -146,24 +185,18 @@ static bool inside(const struct cidr *a, const struct cidr *b)
 static rv contains(struct call *c, const rv *arg, uint32_t count)
 {
 	struct cidr a, b;
-	if (!strings(c, arg))
+	if (!network_arg(c, arg, 1, &a) || !address_text(c, arg[1]))
 		return NULL;
-	if (!parse_cidr(value_slice(arg[0]), &a))
-		return bad(c, arg[0]);
 	if (!parse_any(value_slice(arg[1]), &b))
-		return bad(c, arg[1]);
+		return bad_address(c, arg[1]);
 	return value_bool(inside(&a, &b));
 }
 
 static rv intersects(struct call *c, const rv *arg, uint32_t count)
 {
 	struct cidr a, b;
-	if (!strings(c, arg))
+	if (!network_arg(c, arg, 1, &a) || !network_arg(c, arg, 2, &b))
 		return NULL;
-	if (!parse_cidr(value_slice(arg[0]), &a))
-		return bad(c, arg[0]);
-	if (!parse_cidr(value_slice(arg[1]), &b))
-		return bad(c, arg[1]);
 	return value_bool(a.v6 == b.v6 && a.addr <= b.last && b.addr <= a.last);
 }
 
@@ -246,36 +279,37 @@ static bool element(
 	*ret_id = v->type == REGO_OBJECT  ? v->pair[i].key
 		  : v->type == REGO_ARRAY ? value_int(c->m, i)
 					  : e;
-	if (e->type == REGO_ARRAY && e->count > 0)
-		e = e->item[0];
-	*ret_text = e;
-	if (e->type == REGO_STRING)
+	bool first = e->type == REGO_ARRAY && e->count > 0;
+	*ret_text = first ? e->item[0] : e;
+	if (first || e->type == REGO_STRING)
 		return true;
 	call_fail(c, "operand %u: element must be string or non-empty array", pos);
 	return false;
 }
 
+/* As in OPA, what is neither text nor a collection has none. */
+static uint32_t elements(rv v)
+{
+	return v->type == REGO_STRING ? 1 : value_is_collection(v) ? v->count : 0;
+}
+
 static rv contains_matches(struct call *c, const rv *arg, uint32_t count)
 {
 	struct list l = {0};
-	for (unsigned pos = 1; pos <= 2; pos++)
-		if (arg[pos - 1]->type != REGO_STRING && !value_is_collection(arg[pos - 1]))
-			return call_type_error(
-				c, pos, "one of {string, array, set, object}", arg[pos - 1]);
-	uint32_t n = arg[0]->type == REGO_STRING ? 1 : arg[0]->count;
-	uint32_t k = arg[1]->type == REGO_STRING ? 1 : arg[1]->count;
+	uint32_t n = elements(arg[0]), k = elements(arg[1]);
 	for (uint32_t i = 0; i < n; i++) {
+		rv id[2], text[2];
+		if (!element(c, arg, 1, i, &id[0], &text[0]))
+			return NULL;
 		for (uint32_t j = 0; j < k; j++) {
-			rv id[2], text[2];
 			struct cidr a, b;
 			call_charge(c, 4);
-			if (!element(c, arg, 1, i, &id[0], &text[0]) ||
-				!element(c, arg, 2, j, &id[1], &text[1]))
+			if (!element(c, arg, 2, j, &id[1], &text[1]))
 				return NULL;
-			if (!parse_cidr(value_slice(text[0]), &a))
-				return bad(c, text[0]);
+			if (!network_arg(c, text, 1, &a) || !address_text(c, text[1]))
+				return NULL;
 			if (!parse_any(value_slice(text[1]), &b))
-				return bad(c, text[1]);
+				return bad_address(c, text[1]);
 			if (inside(&a, &b))
 				list_push(c->m, &l, value_array(c->m, id, 2));
 		}
@@ -285,32 +319,42 @@ static rv contains_matches(struct call *c, const rv *arg, uint32_t count)
 
 /* --- cidr_merge --- */
 
+/* All addresses in one space: that of IPv4 is within the other. */
+static void map(struct cidr *a)
+{
+	if (a->v6)
+		return;
+	a->v6 = true;
+	a->bits += 96;
+	a->addr |= MAPPED;
+	a->last |= MAPPED;
+	a->given |= MAPPED;
+}
+
 static int by_address(const void *x, const void *y)
 {
 	const struct cidr *a = x, *b = y;
-	if (a->v6 != b->v6)
-		return a->v6 ? 1 : -1;
 	if (a->addr != b->addr)
 		return a->addr < b->addr ? -1 : 1;
 	return a->last < b->last ? -1 : a->last > b->last;
 }
 
 /* The range [from, to] as the fewest prefixes. */
-static void put_range(struct call *c, struct list *l, u128 from, u128 to, bool v6)
+static void put_range(struct call *c, struct list *l, u128 from, u128 to)
 {
-	unsigned width = v6 ? 128 : 32;
 	for (;;) {
-		unsigned bits = width;
+		unsigned bits = 128;
 		u128 last = from;
 		while (bits > 0) {
-			u128 size = (u128)1 << (width - bits);
-			if ((from & size) || from + size * 2 - 1 > to ||
+			u128 size = (u128)1 << (128 - bits);
+			if ((from & size) || from + (size * 2 - 1) > to ||
 				from + (size * 2 - 1) < from)
 				break;
 			bits--;
 			last = from + (size * 2 - 1);
 		}
-		struct cidr one = {.addr = from, .last = last, .bits = bits, .v6 = v6};
+		struct cidr one = {.addr = from, .last = last, .bits = bits, .v6 = true};
+		unmap(&one);
 		list_push(c->m, l, ip_value(c, &one, true));
 		if (last >= to)
 			return;
@@ -322,12 +366,12 @@ static void put_range(struct call *c, struct list *l, u128 from, u128 to, bool v
 static bool merge_element(struct call *c, rv v, struct cidr *ret)
 {
 	if (v->type != REGO_STRING) {
-		call_operand_error(c, 1, "must be array or set of strings");
+		call_fail(c, "element must be string");
 		return false;
 	}
 	if (parse_cidr(value_slice(v), ret))
 		return true;
-	if (!parse_ip(value_slice(v), ret)) {
+	if (!parse_any(value_slice(v), ret)) {
 		bad(c, v);
 		return false;
 	}
@@ -338,6 +382,7 @@ static bool merge_element(struct call *c, rv v, struct cidr *ret)
 	unsigned first = (unsigned)(ret->addr >> 24);
 	ret->bits = first < 128 ? 8 : first < 192 ? 16 : 24;
 	u128 host = ((u128)1 << (32 - ret->bits)) - 1;
+	ret->given = ret->addr;
 	ret->addr &= ~host;
 	ret->last = ret->addr | host;
 	return true;
@@ -348,21 +393,30 @@ static rv merge(struct call *c, const rv *arg, uint32_t count)
 	rv v = arg[0];
 	struct list l = {0};
 	if (v->type != REGO_ARRAY && v->type != REGO_SET)
-		return call_type_error(c, 1, "one of {array, set}", v);
+		return call_fail(c, "operand must be an array");
 	struct cidr *range = mem_array(c->m, v->count + 1, sizeof(*range) + 16);
 	range = (struct cidr *)(((uintptr_t)range + 15) & ~(uintptr_t)15);
 	for (uint32_t i = 0; i < v->count; i++)
-		if (!merge_element(c, v->item[i], &range[i]))
+		if (merge_element(c, v->item[i], &range[i]))
+			map(&range[i]);
+		else
 			return NULL;
 	qsort(range, v->count, sizeof(*range), by_address);
 	for (uint32_t i = 0, k; i < v->count; i = k) {
 		u128 last = range[i].last;
-		for (k = i + 1; k < v->count && range[k].v6 == range[i].v6; k++) {
+		for (k = i + 1; k < v->count; k++) {
 			if (range[k].addr > last && range[k].addr - 1 != last)
 				break;
 			last = range[k].last > last ? range[k].last : last;
 		}
-		put_range(c, &l, range[i].addr, last, range[i].v6);
+		if (k > i + 1) {
+			put_range(c, &l, range[i].addr, last);
+			continue;
+		}
+		/* What is merged with nothing is given back as it came. */
+		range[i].addr = range[i].given;
+		unmap(&range[i]);
+		list_push(c->m, &l, ip_value(c, &range[i], true));
 	}
 	return value_set(c->m, l.item, l.count);
 }

@@ -29,7 +29,8 @@ static rv minus(struct call *c, const rv *arg, uint32_t count)
 		return num_sub(c->m, arg[0], arg[1]);
 	if (arg[0]->type != REGO_NUMBER && arg[0]->type != REGO_SET)
 		return call_type_error(c, 1, "one of {number, set}", arg[0]);
-	return call_type_error(c, 2, arg[0]->type == REGO_SET ? "set" : "number", arg[1]);
+	/* As OPA has it: what the second operand is not, not what the first one calls for. */
+	return call_type_error(c, 2, arg[1]->type == REGO_NUMBER ? "set" : "number", arg[1]);
 }
 
 static rv mul(struct call *c, const rv *arg, uint32_t count)
@@ -81,7 +82,9 @@ static rv range_of(struct call *c, rv from, rv to, rv step)
 {
 	struct list l = {0};
 	int order = num_compare(from, to);
-	for (rv at = from;; at = order <= 0 ? num_add(c->m, at, step) : num_sub(c->m, at, step)) {
+	/* 1.0 and 1e2 are written as integers in the result. */
+	for (rv at = num_add(c->m, from, value_int(c->m, 0));;
+		at = order <= 0 ? num_add(c->m, at, step) : num_sub(c->m, at, step)) {
 		int now = num_compare(at, to);
 		if (order <= 0 ? now > 0 : now < 0)
 			break;
@@ -94,8 +97,10 @@ static rv range_of(struct call *c, rv from, rv to, rv step)
 
 static bool whole(struct call *c, const rv *arg, unsigned pos)
 {
-	if (!arg_is(c, arg, pos, REGO_NUMBER))
+	if (arg[pos - 1]->type != REGO_NUMBER) {
+		call_type_error(c, pos, "integer", arg[pos - 1]);
 		return false;
+	}
 	if (num_is_integer(arg[pos - 1]))
 		return true;
 	call_operand_error(c, pos, "must be integer number but got floating-point number");
@@ -114,7 +119,7 @@ static rv range_step(struct call *c, const rv *arg, uint32_t count)
 	if (!whole(c, arg, 1) || !whole(c, arg, 2) || !whole(c, arg, 3))
 		return NULL;
 	if (num_sign(arg[2]) <= 0)
-		return call_fail(c, "step must be a positive integer");
+		return call_fail(c, "numbers.range_step: step must be a positive integer");
 	return range_of(c, arg[0], arg[1], arg[2]);
 }
 
@@ -150,7 +155,8 @@ static rv bits_negate(struct call *c, const rv *arg, uint32_t count)
 	return num_sub(c->m, value_int(c->m, -1), arg[0]);
 }
 
-static bool shift_args(struct call *c, const rv *arg, struct big *ret, uint32_t *ret_bits)
+static bool shift_args(
+	struct call *c, const rv *arg, bool right, struct big *ret, uint32_t *ret_bits)
 {
 	int64_t bits;
 	if (!whole(c, arg, 1) || !whole(c, arg, 2))
@@ -160,7 +166,12 @@ static bool shift_args(struct call *c, const rv *arg, struct big *ret, uint32_t 
 			c, 2, "must be an unsigned integer number but got a negative integer");
 		return false;
 	}
-	if (!num_to_i64(arg[1], &bits) || bits > BIG_MAX_BITS || !num_to_big(c->m, arg[0], ret)) {
+	if (!num_to_i64(arg[1], &bits))
+		bits = INT64_MAX;
+	/* All bits of any number are gone then. */
+	if (right && bits > BIG_MAX_BITS)
+		bits = BIG_MAX_BITS;
+	if (bits > BIG_MAX_BITS || !num_to_big(c->m, arg[0], ret)) {
 		call_fail(c, "the number is too large");
 		return false;
 	}
@@ -172,14 +183,15 @@ static rv bits_lsh(struct call *c, const rv *arg, uint32_t count)
 {
 	struct big a;
 	uint32_t bits;
-	return shift_args(c, arg, &a, &bits) ? num_from_big(c->m, big_shl(c->m, a, bits)) : NULL;
+	return shift_args(c, arg, false, &a, &bits) ? num_from_big(c->m, big_shl(c->m, a, bits))
+						    : NULL;
 }
 
 static rv bits_rsh(struct call *c, const rv *arg, uint32_t count)
 {
 	struct big a;
 	uint32_t bits;
-	if (!shift_args(c, arg, &a, &bits))
+	if (!shift_args(c, arg, true, &a, &bits))
 		return NULL;
 	struct big r = big_shr_abs(c->m, a, bits);
 	/* An arithmetic shift rounds towards minus infinity. */
@@ -195,9 +207,10 @@ static rv format_int(struct call *c, const rv *arg, uint32_t count)
 {
 	int64_t base;
 	struct big a;
-	if (!arg_is(c, arg, 1, REGO_NUMBER) || !arg_int(c, arg, 2, &base))
+	if (!arg_is(c, arg, 1, REGO_NUMBER) || !arg_is(c, arg, 2, REGO_NUMBER))
 		return NULL;
-	if (base != 2 && base != 8 && base != 10 && base != 16)
+	if (!num_is_plain_integer(arg[1]) || !num_to_i64(arg[1], &base) ||
+		(base != 2 && base != 8 && base != 10 && base != 16))
 		return call_operand_error(c, 2, "must be one of {2, 8, 10, 16}");
 	rv v = num_sign(arg[0]) < 0 ? num_ceil(c->m, arg[0]) : num_floor(c->m, arg[0]);
 	if (!num_to_big(c->m, v, &a))

@@ -160,7 +160,7 @@ static rv subset(struct call *c, const rv *arg, uint32_t count)
 		return value_bool(array_run(super, sub));
 	bool list = super->type == REGO_ARRAY || super->type == REGO_SET;
 	if (!list || sub->type != REGO_SET)
-		return call_operand_error(c, 1,
+		return call_operand_error(c, NO_OPERAND,
 			"both arguments object.subset must be of the same type or array and set");
 	for (uint32_t i = 0; i < sub->count; i++) {
 		bool found = super->type == REGO_SET && value_find_item(super, sub->item[i]) >= 0;

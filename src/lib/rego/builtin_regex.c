@@ -13,8 +13,7 @@ static struct regex *pattern_arg(struct call *c, const rv *arg, unsigned pos)
 		return NULL;
 	struct regex *re = regex_cached(c->ev, arg[pos - 1], &error);
 	if (!re)
-		call_fail(c, "error parsing regexp: %s: `%.*s`", error,
-			(int)MIN(arg[pos - 1]->count, 200u), arg[pos - 1]->text);
+		call_fail(c, "error parsing regexp: %s", error);
 	return re;
 }
 
@@ -41,10 +40,16 @@ static rv is_valid(struct call *c, const rv *arg, uint32_t count)
 	return value_bool(arg[0]->type == REGO_STRING && regex_cached(c->ev, arg[0], &error));
 }
 
+/* Operands are checked before the pattern is looked at. */
+static bool two_texts(struct call *c, const rv *arg)
+{
+	return arg_is(c, arg, 1, REGO_STRING) && arg_is(c, arg, 2, REGO_STRING);
+}
+
 static rv match(struct call *c, const rv *arg, uint32_t count)
 {
-	struct regex *re = pattern_arg(c, arg, 1);
-	if (!re || !arg_is(c, arg, 2, REGO_STRING))
+	struct regex *re = two_texts(c, arg) ? pattern_arg(c, arg, 1) : NULL;
+	if (!re)
 		return NULL;
 	return value_bool(search(c, re, value_slice(arg[1]), 0, NULL));
 }
@@ -77,7 +82,7 @@ struct collect {
 	struct list out;
 	rv template;
 	struct buf text;
-	size_t last;
+	size_t last, end; /* where the last match ended and began */
 	bool groups;
 };
 
@@ -105,8 +110,10 @@ static void collect_match(void *cookie, const size_t *slots)
 static rv find(struct call *c, const rv *arg, bool groups)
 {
 	int64_t limit;
+	if (!two_texts(c, arg) || !arg_int(c, arg, 3, &limit))
+		return NULL;
 	struct regex *re = pattern_arg(c, arg, 1);
-	if (!re || !arg_is(c, arg, 2, REGO_STRING) || !arg_int(c, arg, 3, &limit))
+	if (!re)
 		return NULL;
 	struct collect k = {.c = c, .re = re, .s = value_slice(arg[1]), .groups = groups};
 	each_match(c, re, k.s, limit, collect_match, &k);
@@ -126,25 +133,27 @@ static rv find_submatch_n(struct call *c, const rv *arg, uint32_t count)
 static void split_at(void *cookie, const size_t *slots)
 {
 	struct collect *k = cookie;
-	if (slots[1] == 0) /* an empty match before the first character splits nothing off */
-		return;
-	list_push(k->c->m, &k->out,
-		value_string(k->c->m, slice_cut(k->s, k->last, slots[0] - k->last)));
+	k->end = slots[0];
+	if (slots[1] != 0) /* an empty match before the first character splits nothing off */
+		list_push(k->c->m, &k->out,
+			value_string(k->c->m, slice_cut(k->s, k->last, slots[0] - k->last)));
 	k->last = slots[1];
 }
 
 static rv split(struct call *c, const rv *arg, uint32_t count)
 {
-	struct regex *re = pattern_arg(c, arg, 1);
-	if (!re || !arg_is(c, arg, 2, REGO_STRING))
+	struct regex *re = two_texts(c, arg) ? pattern_arg(c, arg, 1) : NULL;
+	if (!re)
 		return NULL;
 	struct collect k = {.c = c, .re = re, .s = value_slice(arg[1])};
-	/* Go looks for matches in the text without an empty one at its end. */
+	if (arg[0]->count > 0 && k.s.size == 0) {
+		list_push(c->m, &k.out, arg[1]);
+		return value_array(c->m, k.out.item, k.out.count);
+	}
+	/* Nothing is left behind a match that begins at the end. */
 	each_match(c, re, k.s, -1, split_at, &k);
-	if (k.last != k.s.size || k.s.size == 0 || k.out.count == 0)
+	if (k.end != k.s.size)
 		list_push(c->m, &k.out, value_string(c->m, slice_cut(k.s, k.last, k.s.size)));
-	else if (k.s.size > 0 && k.last == k.s.size)
-		list_push(c->m, &k.out, value_string(c->m, SLICE_EMPTY));
 	return value_array(c->m, k.out.item, k.out.count);
 }
 
@@ -216,9 +225,8 @@ static void run_replace(void *arg)
 
 static rv replace(struct call *c, const rv *arg, uint32_t count)
 {
-	if (!arg_is(c, arg, 1, REGO_STRING) || !arg_is(c, arg, 3, REGO_STRING))
-		return NULL;
-	struct regex *re = pattern_arg(c, arg, 2);
+	struct regex *re =
+		two_texts(c, arg) && arg_is(c, arg, 3, REGO_STRING) ? pattern_arg(c, arg, 2) : NULL;
 	if (!re)
 		return NULL;
 	struct collect k = {.c = c,
@@ -244,8 +252,11 @@ static rv template_match(struct call *c, const rv *arg, uint32_t count)
 	for (unsigned i = 1; i <= 4; i++)
 		if (!arg_is(c, arg, i, REGO_STRING))
 			return NULL;
-	if (arg[2]->count != 1 || arg[3]->count != 1)
-		return call_fail(c, "delimiters must be one character");
+	for (unsigned i = 2; i < 4; i++)
+		if (arg[i]->count != 1) /* OPA tells the size of the first one for both */
+			return call_fail(c,
+				"%s delimiter has to be exactly one character long but is %u long",
+				i == 2 ? "start" : "end", (unsigned)arg[2]->count);
 	char open = arg[2]->text[0], close = arg[3]->text[0];
 	struct slice t = value_slice(arg[0]);
 	char *out = mem_alloc(c->m, t.size * 2 + 16);
@@ -254,12 +265,13 @@ static rv template_match(struct call *c, const rv *arg, uint32_t count)
 	out[n++] = '^';
 	for (size_t i = 0; i < t.size; i++) {
 		char ch = (char)t.data[i];
-		if (ch == open && level++ == 0) {
+		bool opens = ch == open, closes = ch == close && !opens;
+		if (opens && level++ == 0) {
 			out[n++] = '(';
-		} else if (ch == close && --level <= 0) {
+		} else if (closes && --level <= 0) {
 			if (level < 0)
 				return call_fail(
-					c, "unbalanced braces in %.*s", (int)t.size, t.data);
+					c, "unbalanced braces in %s", text_quoted(c->m, t));
 			out[n++] = ')';
 		} else {
 			if (level == 0 && strchr("\\.+*?()|[]{}^$", ch))
@@ -268,7 +280,7 @@ static rv template_match(struct call *c, const rv *arg, uint32_t count)
 		}
 	}
 	if (level != 0)
-		return call_fail(c, "unbalanced braces in %.*s", (int)t.size, t.data);
+		return call_fail(c, "unbalanced braces in %s", text_quoted(c->m, t));
 	out[n++] = '$';
 	rv pattern = value_string(c->m, slice_of(out, n));
 	struct regex *re = pattern_arg(c, &pattern, 1);

@@ -251,18 +251,25 @@ static rv replace_n(struct call *c, const rv *arg, uint32_t count)
 	struct slice s = text(arg[1]);
 	mem_spend(c->m, (uint64_t)s.size * map->count);
 	struct buf b = buf_init(mem_room(c->m));
-	for (size_t at = 0; at < s.size;) {
-		bool done = false;
-		for (uint32_t i = 0; i < map->count && !done; i++) {
+	bool empty = false; /* the empty string was replaced here: it is not replaced twice */
+	for (size_t at = 0; at <= s.size;) {
+		rv found = NULL;
+		for (uint32_t i = 0; i < map->count && !found; i++) {
 			struct slice old = text(map->pair[i].key);
-			if (old.size && slice_starts(slice_cut(s, at, s.size), old)) {
-				buf_put_slice(&b, text(map->pair[i].val));
+			if ((old.size || !empty) && slice_starts(slice_cut(s, at, s.size), old)) {
+				found = map->pair[i].val;
 				at += old.size;
-				done = true;
+				empty = old.size == 0;
 			}
 		}
-		if (!done)
-			buf_put_u8(&b, s.data[at++]);
+		if (found) {
+			buf_put_slice(&b, text(found));
+			continue;
+		}
+		empty = false;
+		size_t n = at < s.size ? strings_step(s, at) : 1;
+		buf_put_slice(&b, slice_cut(s, at, n));
+		at += n;
 	}
 	return from_buf(c, &b);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Types and casts. */
-#include "rego/builtin.h"
+#include "rego/text.h"
 
 #define IS(fn, t)                                                   \
 	static rv fn(struct call *c, const rv *arg, uint32_t count) \
@@ -70,21 +70,24 @@ static rv to_number(struct call *c, const rv *arg, uint32_t count)
 	case REGO_STRING:
 		break;
 	default:
-		return call_type_error(c, 1, "one of {boolean, string, number, null}", v);
+		return call_type_error(c, 1, "one of {null, boolean, number, string}", v);
 	}
 	if (is_infinite_or_nan(value_slice(v)))
-		return call_operand_error(c, 1, "must be valid number string but got \"%.*s\"",
-			(int)v->count, v->text);
+		return call_type_error(c, 1, "valid number string", v);
 	rv n = parse_text(c, v);
 	if (!n)
-		return call_fail(c, "strconv.ParseFloat: parsing \"%.*s\": invalid syntax",
-			(int)MIN(v->count, 100u), v->text);
+		return call_fail(c, "strconv.ParseFloat: parsing %s: invalid syntax",
+			text_quoted(c->m, value_slice(v)));
 	return n;
 }
 
 static rv cast(struct call *c, rv v, enum rego_type type)
 {
-	return v->type == type ? v : call_type_error(c, 1, "of that type", v);
+	if (v->type == type)
+		return v;
+	if (type == REGO_ARRAY || type == REGO_SET)
+		return call_type_error(c, 1, "one of {array, set}", v);
+	return call_type_error(c, 1, value_type_of(type), v);
 }
 
 static rv cast_string(struct call *c, const rv *arg, uint32_t count)

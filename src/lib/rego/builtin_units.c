@@ -17,6 +17,11 @@ static bool digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
+static uint8_t ascii_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
 /* The reference names the function twice. */
 static rv unit_fail(struct call *c, const char *fmt, ...) format_printf(2, 3);
 static rv unit_fail(struct call *c, const char *fmt, ...)
@@ -29,23 +34,31 @@ static rv unit_fail(struct call *c, const char *fmt, ...)
 	return call_fail(c, "%s: %s", c->b->name, text);
 }
 
-/* Splits "-1.5e3Ki" into number and unit. */
+#define EXPONENT_DIGITS 6
+
+/*
+ * Where the unit of "-1.5e3Ki" begins: at the first letter but an `e` before a digit or a sign. What
+ * is before it need not be a number. SIZE_MAX when an exponent has too many digits.
+ */
 static size_t number_end(struct slice s)
 {
-	size_t i = s.size && (s.data[0] == '-' || s.data[0] == '+');
-	while (i < s.size && (digit(s.data[i]) || s.data[i] == '.'))
-		i++;
-	if (i < s.size && (s.data[i] | 0x20) == 'e') {
-		size_t k = i + 1;
-		if (k < s.size && (s.data[k] == '-' || s.data[k] == '+'))
-			k++;
-		size_t start = k;
-		while (k < s.size && digit(s.data[k]))
-			k++;
-		if (k > start)
-			i = k;
+	for (size_t i = 0; i < s.size; i++) {
+		uint8_t ch = s.data[i], next = i + 1 < s.size ? s.data[i + 1] : 0;
+		bool sign = next == '+' || next == '-';
+		if ((ch | 0x20) == 'e') {
+			if (!digit(next) && !sign)
+				return i;
+			i += sign;
+			size_t end = i + 1;
+			while (end < s.size && digit(s.data[end]))
+				end++;
+			if (end - i - 1 > EXPONENT_DIGITS)
+				return SIZE_MAX;
+		} else if (!digit(ch) && ch != '.' && ch != '+' && ch != '-') {
+			return i;
+		}
 	}
-	return i;
+	return s.size;
 }
 
 /* "1." and ".5" are numbers here. */
@@ -78,12 +91,16 @@ static struct slice without_quotes(struct call *c, struct slice s)
 	return slice_of(text, n);
 }
 
+/* The product in floating point, which is how the reference counts bytes. */
 static rv scale(struct call *c, rv v, const struct unit_name *u)
 {
-	rv base = value_int(c->m, u->binary ? 1024 : 1000);
+	struct f64 f, by = {.mant = 1};
+	rv factor = value_int(c->m, 1);
 	for (int i = 0; i < u->power; i++)
-		v = num_mul(c->m, v, base);
-	return v;
+		factor = num_mul(c->m, factor, value_int(c->m, u->binary ? 1024 : 1000));
+	if (!f64_from_num(c->m, v, &f) || !f64_from_num(c->m, factor, &by))
+		return unit_fail(c, "the number is too large");
+	return f64_to_num(c->m, f64_mul(f, by));
 }
 
 /* A fraction of integers as a number: as it is when whole, else with ten decimals. */
@@ -165,7 +182,16 @@ static bool no_spaces(struct slice s)
 	return true;
 }
 
-static rv parse_units(struct call *c, struct slice s, bool bytes)
+/* The unit in lower case, but for the first letter with @keep, which tells M from m. */
+static struct slice unit_text(struct call *c, struct slice s, bool keep)
+{
+	char *text = mem_alloc(c->m, s.size + 1);
+	for (size_t i = 0; i < s.size; i++)
+		text[i] = keep && i == 0 ? (char)s.data[i] : (char)ascii_lower(s.data[i]);
+	return slice_of(text, s.size);
+}
+
+static const struct unit_name *find_unit(struct slice unit, bool bytes)
 {
 	static const struct unit_name names[] = {
 		{"", 0, false},
@@ -182,35 +208,47 @@ static rv parse_units(struct call *c, struct slice s, bool bytes)
 		{"pi", 5, true},
 		{"ei", 6, true},
 	};
+	uint8_t name[4] = {0};
+	size_t n = unit.size;
+	if (n > 3)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		name[i] = ascii_lower(unit.data[i]);
+	if (bytes && n > 1 && name[n - 1] == 'b')
+		n--;
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (slice_eq_str(slice_of(name, n), names[i].name))
+			return &names[i];
+	return NULL;
+}
+
+static rv parse_units(struct call *c, struct slice s, bool bytes)
+{
 	const char *what = bytes ? "byte amount" : "amount";
 	s = without_quotes(c, s);
 	if (!no_spaces(s))
 		return unit_fail(c, "spaces not allowed in resource strings");
 	size_t end = number_end(s);
+	if (end == SIZE_MAX)
+		return unit_fail(c, "exponent too large");
 	if (end == 0)
 		return unit_fail(c, "no %s provided", what);
+	struct slice unit = unit_text(c, slice_cut(s, end, s.size), !bytes);
+	bool milli = !bytes && slice_eq_str(unit, "m");
+	const struct unit_name *u = find_unit(unit, bytes);
+	if (!u)
+		return unit_fail(c,
+			bytes ? "byte unit %.*s not recognized" : "unit %.*s not recognized",
+			(int)MIN(unit.size, (size_t)40), unit.data);
 	rv v = parse_amount(c, slice_cut(s, 0, end));
 	if (!v)
 		return unit_fail(c, "could not parse %s to a number", what);
-	char name[8] = "";
-	struct slice unit = slice_cut(s, end, s.size);
-	if (!bytes && slice_eq_str(unit, "m"))
-		return scale_exactly(c, v, NULL);
-	for (size_t i = 0; i < unit.size && unit.size < sizeof(name); i++)
-		name[i] = (char)strings_lower(unit.data[i]);
-	size_t n = unit.size < sizeof(name) ? unit.size : 0;
-	if (bytes && n > 0 && name[n - 1] == 'b')
-		name[--n] = '\0';
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		if (unit.size >= sizeof(name) || !slice_eq_str(slice_of(name, n), names[i].name))
-			continue;
-		if (!bytes)
-			return scale_exactly(c, v, &names[i]);
-		v = scale(c, v, &names[i]);
-		return num_sign(v) < 0 ? num_ceil(c->m, v) : num_floor(c->m, v);
-	}
-	return unit_fail(c, bytes ? "byte unit %.*s not recognized" : "unit %.*s not recognized",
-		(int)MIN(unit.size, (size_t)40), unit.data);
+	if (!bytes)
+		return scale_exactly(c, v, milli ? NULL : u);
+	v = scale(c, v, u);
+	if (!v)
+		return NULL;
+	return num_sign(v) < 0 ? num_ceil(c->m, v) : num_floor(c->m, v);
 }
 
 static rv units_parse(struct call *c, const rv *arg, uint32_t count)
@@ -252,9 +290,20 @@ static bool identifiers_ok(struct slice s, bool numbers_strict)
 	return true;
 }
 
+/* Numbers without leading zeros: by length, then text. */
+static int compare_digits(struct slice a, struct slice b)
+{
+	if (a.size != b.size)
+		return a.size < b.size ? -1 : 1;
+	int order = a.size ? memcmp(a.data, b.data, a.size) : 0;
+	return order < 0 ? -1 : order > 0;
+}
+
 static bool parse_semver(struct slice s, struct semver *v)
 {
 	*v = (struct semver){0};
+	if (s.size && s.data[0] == 'v')
+		s = slice_cut(s, 1, s.size);
 	for (size_t i = 0; i < s.size; i++)
 		if (s.data[i] == '+') {
 			if (!identifiers_ok(slice_cut(s, i + 1, s.size), false))
@@ -278,19 +327,12 @@ static bool parse_semver(struct slice s, struct semver *v)
 		v->core[i] = slice_cut(s, start, at - start);
 		if (at == start || (at - start > 1 && s.data[start] == '0'))
 			return false;
+		if (compare_digits(v->core[i], SLICE_LIT("9223372036854775807")) > 0)
+			return false;
 		if (i < 2 && (at >= s.size || s.data[at++] != '.'))
 			return false;
 	}
 	return at == s.size;
-}
-
-/* Numbers without leading zeros: by length, then text. */
-static int compare_digits(struct slice a, struct slice b)
-{
-	if (a.size != b.size)
-		return a.size < b.size ? -1 : 1;
-	int order = a.size ? memcmp(a.data, b.data, a.size) : 0;
-	return order < 0 ? -1 : order > 0;
 }
 
 static bool all_digits(struct slice s)
@@ -337,6 +379,12 @@ static int compare_pre(struct slice a, struct slice b)
 	return a.size > 0 ? 1 : b.size > 0 ? -1 : 0;
 }
 
+static rv bad_semver(struct call *c, const rv *arg, unsigned pos)
+{
+	return call_fail(c, "operand %u: string %s is not a valid SemVer", pos,
+		text_quoted(c->m, value_slice(arg[pos - 1])));
+}
+
 static rv semver_compare(struct call *c, const rv *arg, uint32_t count)
 {
 	struct semver a, b;
@@ -344,11 +392,9 @@ static rv semver_compare(struct call *c, const rv *arg, uint32_t count)
 		if (!arg_is(c, arg, i, REGO_STRING))
 			return NULL;
 	if (!parse_semver(value_slice(arg[0]), &a))
-		return call_fail(
-			c, "operand 1: string \"%.100s\" is not a valid SemVer", arg[0]->text);
+		return bad_semver(c, arg, 1);
 	if (!parse_semver(value_slice(arg[1]), &b))
-		return call_fail(
-			c, "operand 2: string \"%.100s\" is not a valid SemVer", arg[1]->text);
+		return bad_semver(c, arg, 2);
 	int order = 0;
 	for (int i = 0; i < 3 && order == 0; i++)
 		order = compare_digits(a.core[i], b.core[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* uri.parse, uri.is_valid */
-#include "rego/builtin.h"
+#include "rego/text.h"
 #include "rego/uri.h"
 
 static void put(struct call *c, struct list *l, const char *name, struct slice text)
@@ -41,8 +41,7 @@ static rv uri_parse_fn(struct call *c, const rv *arg, uint32_t count)
 		return NULL;
 	struct slice text = value_slice(arg[0]);
 	if (!parse(c, text, &u, &e))
-		return call_fail(c, "parse \"%.*s\": %s", (int)MIN(text.size, (size_t)200),
-			text.data, err_text(&e, 0));
+		return call_fail(c, "parse %s: %s", text_quoted(c->m, text), err_text(&e, 0));
 	put(c, &l, "scheme", buf_slice(&u.scheme));
 	put(c, &l, "hostname", uri_hostname(&u));
 	put(c, &l, "port", uri_port(&u));

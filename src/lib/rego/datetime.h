@@ -99,6 +99,9 @@ struct time_chunk {
 	bool z, colon, minutes, seconds; /* of STD_OFFSET */
 	unsigned digits;		 /* of a fraction */
 };
+struct buf;
+/* Text in double quotes, as Go's time package shows it in messages. */
+void time_quote(struct buf *out, struct slice s);
 struct time_chunk time_next(struct slice layout);
 extern const char *const time_months[12];
 extern const char *const time_days[7];

@@ -222,7 +222,7 @@ rv call_operand_error(struct call *c, unsigned pos, const char *fmt, ...)
 {
 	char text[ERR_TEXT_SIZE - 64];
 	va_list ap;
-	int n = snprintf(text, sizeof(text), "operand %u ", pos);
+	int n = pos == NO_OPERAND ? 0 : snprintf(text, sizeof(text), "operand %u ", pos);
 	va_start(ap, fmt);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
@@ -242,11 +242,9 @@ void call_charge(struct call *c, uint64_t steps)
 
 bool arg_is(struct call *c, const rv *arg, unsigned pos, enum rego_type type)
 {
-	static const char *const names[] = {
-		"null", "boolean", "number", "string", "array", "object", "set"};
 	if (arg[pos - 1]->type == type)
 		return true;
-	call_type_error(c, pos, names[type], arg[pos - 1]);
+	call_type_error(c, pos, value_type_of(type), arg[pos - 1]);
 	return false;
 }
 
@@ -254,12 +252,8 @@ bool arg_int(struct call *c, const rv *arg, unsigned pos, int64_t *ret)
 {
 	if (!arg_is(c, arg, pos, REGO_NUMBER))
 		return false;
-	if (!num_is_integer(arg[pos - 1])) {
+	if (!num_to_index(arg[pos - 1], ret)) {
 		call_operand_error(c, pos, "must be integer number but got floating-point number");
-		return false;
-	}
-	if (!num_to_i64(arg[pos - 1], ret)) {
-		call_operand_error(c, pos, "must be a smaller integer");
 		return false;
 	}
 	return true;

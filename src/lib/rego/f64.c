@@ -228,7 +228,9 @@ static size_t shortest(
 			out[count++] = (char)('0' + digit);
 			continue;
 		}
-		if (high && (!low || big_cmp_abs(big_mul_small(m, r, 2), s) >= 0))
+		/* Half way between two digits, Go takes the even one. */
+		int half = big_cmp_abs(big_mul_small(m, r, 2), s);
+		if (high && (!low || half > 0 || (half == 0 && digit % 2)))
 			digit++;
 		out[count++] = (char)('0' + digit);
 		break;

@@ -295,6 +295,8 @@ static int put_const(struct fmt *f, const struct node *n)
 	/* A name after a dot that is a string now. */
 	if (n->loc.end > n->loc.offset && !bare)
 		buf_put_slice(f->out, fmt_text(f, n->loc));
+	else if (n->value->type == REGO_STRING)
+		print_json_string(f->out, value_slice(n->value));
 	else
 		rego_print(f->out, n->value);
 	return FMT_OK;

@@ -441,6 +441,17 @@ rv num_floor(struct mem *m, rv v)
 	return cut_to(m, v, -1);
 }
 
+bool num_to_index(rv v, int64_t *ret)
+{
+	char scratch[24];
+	struct slice s = num_text(v, scratch);
+	size_t neg = s.size && s.data[0] == '-';
+	for (size_t i = 0; i < s.size; i++)
+		if ((s.data[i] | 0x20) == 'e')
+			return false;
+	return s.size - neg <= 19 && num_is_integer(v) && num_to_i64(v, ret);
+}
+
 int rego_int(const struct rego_value *v, int64_t *ret)
 {
 	if (!v || v->type != REGO_NUMBER || !num_is_integer(v))

@@ -20,6 +20,8 @@ bool num_is_integer(rv v);
 /* Written without fraction and exponent. */
 bool num_is_plain_integer(rv v);
 bool num_to_i64(rv v, int64_t *ret);
+/* Likewise, but as OPA reads a built-in's integers: 1.0 is one, 1e3 and what has 20 digits are not. */
+bool num_to_index(rv v, int64_t *ret);
 /* @v is an integer; false when its exponent is absurd. */
 bool num_to_big(struct mem *m, rv v, struct big *ret);
 rv num_from_big(struct mem *m, struct big v);

@@ -2,59 +2,40 @@
 /* Values to text: canonical JSON, and Rego syntax for messages and sprintf. */
 #include "base/buf.h"
 #include "base/str.h"
-#include "rego/number.h"
+#include "rego/text.h"
 
-static const char hexdigits[] = "0123456789abcdef";
+static void put_ascii_escape(struct buf *out, uint8_t c)
+{
+	static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+	const char *at = c ? strchr(from, c) : NULL;
+	if (at)
+		buf_printf(out, "\\%c", to[at - from]);
+	else
+		buf_printf(out, "\\u%04x", c);
+}
 
-/* As Go's encoding/json without HTML escaping. */
+/*
+ * As Go's encoding/json without HTML escaping: what is not UTF-8 is replaced, U+2028 and U+2029 are
+ * escaped because JavaScript takes them for line ends.
+ */
 void print_json_string(struct buf *out, struct slice s)
 {
 	buf_put_u8(out, '"');
 	size_t from = 0;
-	for (size_t i = 0; i < s.size; i++) {
+	for (size_t i = 0, n; i < s.size; i += n) {
 		uint8_t c = s.data[i];
-		if (c >= 0x20 && c != '"' && c != '\\' && c != 0xe2)
+		n = 1;
+		if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\')
 			continue;
-		/* U+2028 and U+2029 are escaped, because JavaScript takes them for line ends. */
-		if (c == 0xe2) {
-			if (s.size - i < 3 || s.data[i + 1] != 0x80 ||
-				(s.data[i + 2] & 0xfe) != 0xa8)
-				continue;
-			buf_put(out, s.data + from, i - from);
-			buf_put_str(out, s.data[i + 2] == 0xa8 ? "\\u2028" : "\\u2029");
-			i += 2;
-			from = i + 1;
+		uint32_t code = c < 0x80 ? c : text_rune(s, i, &n);
+		if (code >= 0x80 && code != UINT32_MAX && code != 0x2028 && code != 0x2029)
 			continue;
-		}
 		buf_put(out, s.data + from, i - from);
-		from = i + 1;
-		switch (c) {
-		case '"':
-			buf_put_str(out, "\\\"");
-			break;
-		case '\\':
-			buf_put_str(out, "\\\\");
-			break;
-		case '\n':
-			buf_put_str(out, "\\n");
-			break;
-		case '\r':
-			buf_put_str(out, "\\r");
-			break;
-		case '\t':
-			buf_put_str(out, "\\t");
-			break;
-		case '\b':
-			buf_put_str(out, "\\b");
-			break;
-		case '\f':
-			buf_put_str(out, "\\f");
-			break;
-		default:
-			buf_put_str(out, "\\u00");
-			buf_put_u8(out, (uint8_t)hexdigits[c >> 4]);
-			buf_put_u8(out, (uint8_t)hexdigits[c & 15]);
-		}
+		from = i + n;
+		if (code < 0x80)
+			put_ascii_escape(out, c);
+		else
+			buf_printf(out, "\\u%04x", code == UINT32_MAX ? 0xfffdu : code);
 	}
 	buf_put(out, s.data + from, s.size - from);
 	buf_put_u8(out, '"');
@@ -115,7 +96,10 @@ static void print_value(struct buf *out, rv v, bool json)
 		buf_put_slice(out, num_text(v, scratch));
 		break;
 	case REGO_STRING:
-		print_json_string(out, value_slice(v));
+		if (json)
+			print_json_string(out, value_slice(v));
+		else
+			print_quoted(out, value_slice(v));
 		break;
 	case REGO_ARRAY:
 		print_items(out, v, json, '[', ']');

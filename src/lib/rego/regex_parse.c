@@ -22,6 +22,7 @@ struct parser {
 	size_t at;
 	unsigned flags;
 	unsigned depth;
+	uint32_t repeats; /* how often the innermost part of what was read last is repeated */
 	const char *error;
 	struct re_class *class;
 	uint32_t class_count, class_capacity;
@@ -32,11 +33,24 @@ struct parser {
 
 static const struct frag nothing;
 
+#define SHOWN_MAX 200
+
+/* "WHAT: `PART`" in the words of Go's regexp, with the part of the pattern that is wrong. */
+static struct frag fail_part(struct parser *p, const char *what, size_t from, size_t to)
+{
+	struct slice part = slice_cut(p->s, from, MIN(to - from, (size_t)SHOWN_MAX));
+	if (p->error)
+		return nothing;
+	size_t room = strlen(what) + part.size + 8;
+	char *text = mem_alloc(p->m, room);
+	snprintf(text, room, "%s: `%.*s`", what, SLICE_ARG(part));
+	p->error = text;
+	return nothing;
+}
+
 static struct frag fail(struct parser *p, const char *what)
 {
-	if (!p->error)
-		p->error = what;
-	return nothing;
+	return fail_part(p, what, 0, p->s.size);
 }
 
 static struct frag alloc(struct parser *p, uint32_t count)
@@ -313,26 +327,57 @@ static bool class_member(
 	return !p->error;
 }
 
+/* The upper end of a range; a class like \d is none. */
+static bool class_bound(struct parser *p, uint32_t *ret)
+{
+	if (accept(p, '\\'))
+		return char_escape(p, ret);
+	*ret = next_rune(p);
+	return !p->error;
+}
+
+/* What began at @start is no member of a class: an unknown class, or a bad escape. */
+static struct frag member_failed(struct parser *p, size_t start)
+{
+	struct slice s = slice_cut(p->s, start, p->s.size);
+	size_t end = start + 2;
+	if (s.size < 2 && s.size && s.data[0] == '\\')
+		return fail_part(p, "trailing backslash at end of expression", start, start);
+	if (s.size > 1 && s.data[0] == '\\' && (s.data[1] | 0x20) != 'p')
+		return fail_part(p, "invalid escape sequence", start, MIN(end, p->s.size));
+	while (end < p->s.size && p->s.data[end - 1] != (s.data[0] == '[' ? ']' : '}') &&
+		(s.data[0] == '[' || p->s.data[start + 2] == '{'))
+		end++;
+	return fail_part(p, "invalid character class range", start,
+		MIN(end + (s.data[0] != '[' && end == start + 2), p->s.size));
+}
+
 static struct frag bracket(struct parser *p)
 {
 	struct re_ranges r = {0};
+	size_t begin = p->at - 1;
 	bool negate = accept(p, '^');
 	bool first = true;
 	while (first || peek(p) != ']') {
 		uint32_t from, to;
 		bool one;
 		if (peek(p) == -1)
-			return fail(p, "missing closing ]");
+			return fail_part(p, "missing closing ]", begin, p->s.size);
 		first = false;
+		size_t start = p->at;
 		if (!class_member(p, &r, &from, &one))
-			return fail(p, "invalid character class");
+			return member_failed(p, start);
 		if (!one)
 			continue;
 		to = from;
 		if (peek(p) == '-' && p->at + 1 < p->s.size && p->s.data[p->at + 1] != ']') {
 			p->at++;
-			if (!class_member(p, &r, &to, &one) || !one || to < from)
-				return fail(p, "invalid character class range");
+			size_t second = p->at;
+			bool ok = class_bound(p, &to);
+			if (!ok)
+				return member_failed(p, second);
+			if (to < from)
+				return fail_part(p, "invalid character class range", start, p->at);
 		}
 		re_ranges_add(p->m, &r, from, to);
 	}
@@ -344,6 +389,7 @@ static struct frag escape(struct parser *p)
 {
 	int c = peek(p);
 	uint32_t code;
+	size_t begin = p->at - 1;
 	struct re_ranges r = {0};
 	switch (c) {
 	case 'A':
@@ -362,10 +408,10 @@ static struct frag escape(struct parser *p)
 	case 'P':
 		p->at++;
 		if (!unicode_escape(p, &r, c == 'P'))
-			return fail(p, "invalid character class range");
+			return member_failed(p, begin);
 		return class_frag(p, &r, false);
 	case -1:
-		return fail(p, "trailing backslash at end of expression");
+		return fail_part(p, "trailing backslash at end of expression", begin, begin);
 	default:
 		break;
 	}
@@ -374,7 +420,8 @@ static struct frag escape(struct parser *p)
 		return class_frag(p, &r, false);
 	}
 	if (!char_escape(p, &code))
-		return fail(p, "invalid escape sequence");
+		return fail_part(
+			p, "invalid escape sequence", begin, MAX(p->at, MIN(begin + 2, p->s.size)));
 	return literal(p, code);
 }
 
@@ -383,7 +430,7 @@ static struct frag alternatives(struct parser *p);
 /* After "(?": flags, or a named group. Returns false when it was only flags for what follows. */
 static bool group_flags(struct parser *p, bool *ret_group)
 {
-	bool negative = false;
+	bool negative = false, any = true;
 	unsigned flags = p->flags;
 	*ret_group = false;
 	for (;;) {
@@ -396,9 +443,11 @@ static bool group_flags(struct parser *p, bool *ret_group)
 		p->at++;
 		if (bit) {
 			flags = negative ? flags & ~bit : flags | bit;
+			any = true;
 		} else if (c == '-' && !negative) {
 			negative = true;
-		} else if (c == ':' || c == ')') {
+			any = false;
+		} else if ((c == ':' || c == ')') && any) {
 			p->flags = flags;
 			*ret_group = c == ':';
 			return true;
@@ -414,7 +463,12 @@ static bool group_name(struct parser *p, struct slice *ret)
 	while (peek(p) != '>' && peek(p) != -1)
 		p->at++;
 	*ret = slice_cut(p->s, start, p->at - start);
-	return accept(p, '>') && ret->size > 0;
+	bool ok = accept(p, '>') && ret->size > 0;
+	for (size_t i = 0; ok && i < ret->size; i++) {
+		uint8_t c = ret->data[i], l = c | 0x20;
+		ok = c == '_' || (c >= '0' && c <= '9') || (l >= 'a' && l <= 'z');
+	}
+	return ok;
 }
 
 static struct frag capture(struct parser *p, struct slice name)
@@ -440,6 +494,7 @@ static struct frag group(struct parser *p)
 {
 	unsigned flags = p->flags;
 	struct frag f;
+	size_t begin = p->at - 1;
 	struct slice name = SLICE_EMPTY;
 	if (!accept(p, '?')) {
 		f = capture(p, name);
@@ -450,14 +505,15 @@ static struct frag group(struct parser *p)
 	if (slice_starts(rest, SLICE_LIT("P<")) || slice_starts(rest, SLICE_LIT("<"))) {
 		p->at += rest.data[0] == 'P' ? 2 : 1;
 		if (!group_name(p, &name))
-			return fail(p, "invalid named capture");
+			return fail_part(p, "invalid named capture", begin, p->at);
 		f = capture(p, name);
 		p->flags = flags;
 		return f;
 	}
 	bool is_group;
 	if (!group_flags(p, &is_group))
-		return fail(p, "invalid or unsupported Perl syntax");
+		return fail_part(
+			p, "invalid or unsupported Perl syntax", begin, MIN(p->at, p->s.size));
 	if (!is_group)
 		return nothing; /* the flags stay for the rest of the enclosing group */
 	f = alternatives(p);
@@ -496,7 +552,8 @@ static struct frag atom(struct parser *p)
 	case '*':
 	case '+':
 	case '?':
-		return fail(p, "missing argument to repetition operator");
+		return fail_part(p, "missing argument to repetition operator", p->at,
+			p->at + 1 + (p->at + 1 < p->s.size && p->s.data[p->at + 1] == '?'));
 	default:
 		return literal(p, next_rune(p));
 	}
@@ -533,30 +590,46 @@ static bool counts(struct parser *p, int *ret_min, int *ret_max)
 	return true;
 }
 
+/* As Go: parts in repeats in repeats are limited together. */
+static bool count_repeats(struct parser *p, int min, int max)
+{
+	uint32_t times = max < 0 ? (uint32_t)min : (uint32_t)max;
+	if (min < 2 && max < 2)
+		return true;
+	p->repeats *= MAX(times, 1u);
+	return p->repeats <= RE_MAX_REPEAT;
+}
+
 static struct frag quantified(struct parser *p)
 {
+	uint32_t outside = p->repeats;
+	p->repeats = 1;
 	struct frag f = atom(p);
-	bool repeated = false;
+	size_t last = SIZE_MAX; /* where the operator before begins */
 	while (!p->error) {
+		size_t begin = p->at;
 		int c = peek(p), min = c == '+', max = c == '?' ? 1 : -1;
 		if (c == '{') {
 			if (!counts(p, &min, &max))
 				break;
 			if (min > RE_MAX_REPEAT || max > RE_MAX_REPEAT || (max >= 0 && max < min))
-				return fail(p, "invalid repeat count");
+				return fail_part(p, "invalid repeat count", begin, p->at);
 		} else if (c == '*' || c == '+' || c == '?') {
 			p->at++;
 		} else {
 			break;
 		}
-		if (repeated)
-			return fail(p, "invalid nested repetition operator");
-		repeated = true;
 		bool lazy = accept(p, '?') != ((p->flags & FLAG_UNGREEDY) != 0);
+		if (last != SIZE_MAX)
+			return fail_part(p, "invalid nested repetition operator", last, p->at);
+		if (c == '{' && !count_repeats(p, min, max))
+			return fail_part(p, "invalid repeat count", begin, p->at);
+		last = begin;
 		/* Repeating nothing, as in (?:)*, is nothing. */
 		if (f.count > 0)
 			f = repeat(p, f, min, max, lazy);
 	}
+	p->repeats = MAX(p->repeats, outside);
 	return f;
 }
 
@@ -673,7 +746,7 @@ static void finish(struct mem *m, struct regex *re)
 
 struct regex *regex_compile(struct mem *m, struct slice pattern, const char **ret_error)
 {
-	struct parser p = {.m = m, .s = pattern, .groups = 1};
+	struct parser p = {.m = m, .s = pattern, .groups = 1, .repeats = 1};
 	struct frag body = alternatives(&p);
 	if (!p.error && peek(&p) == ')')
 		fail(&p, "unexpected )");

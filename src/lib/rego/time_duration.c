@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "rego/datetime.h"
+#include "rego/text.h"
 
 #define HOUR_NS (3600 * (uint64_t)NS_PER_S)
 #define MAX_NS ((uint64_t)1 << 63)
@@ -111,10 +113,15 @@ static bool extended_unit(struct slice name)
 	       slice_eq_str(name, "\xc2\xb5s");
 }
 
-static int invalid(struct err *e, const char *what, struct slice text)
+/* Go quotes ASCII only, OPA's parser of days, weeks and years all that can be seen. */
+static int invalid(struct err *e, bool extended, const char *what, struct slice text)
 {
-	return err_set(e, -EBADMSG, "time: %s \"%.*s\"", what, (int)MIN(text.size, (size_t)200),
-		text.data);
+	cleanup_with(buf_done) struct buf quoted = {0};
+	if (extended)
+		print_quoted(&quoted, slice_cut(text, 0, QUOTED_MAX));
+	else
+		time_quote(&quoted, slice_cut(text, 0, QUOTED_MAX));
+	return err_set(e, -EBADMSG, "time: %s %s", what, buf_str(&quoted));
 }
 
 static bool add(uint64_t *total, const struct amount *a, uint64_t unit)
@@ -146,28 +153,28 @@ int time_parse_duration(struct slice text, int64_t *ret_ns, struct err *reterr)
 	if (slice_eq_str(s, "0"))
 		return 0;
 	if (s.size == 0)
-		return invalid(reterr, "invalid duration", text);
+		return invalid(reterr, extended, "invalid duration", text);
 	while (s.size) {
 		struct amount a;
 		if (!read_amount(&s, &a))
-			return invalid(reterr, "invalid duration", text);
+			return invalid(reterr, extended, "invalid duration", text);
 		const struct unit *u = read_unit(&s, extended, &name);
 		if (extended && !extended_unit(name))
-			return invalid(reterr, "invalid duration", text);
+			return invalid(reterr, extended, "invalid duration", text);
 		if (name.size == 0)
-			return invalid(reterr, "missing unit in duration", text);
+			return invalid(reterr, extended, "missing unit in duration", text);
 		if (!u)
 			return err_set(reterr, -EBADMSG,
 				"time: unknown unit \"%.*s\" in duration \"%.*s\"",
 				(int)MIN(name.size, (size_t)60), name.data,
 				(int)MIN(text.size, (size_t)200), text.data);
 		if (u->extended && !to_hours(&a, u))
-			return invalid(reterr, "invalid duration", text);
+			return invalid(reterr, extended, "invalid duration", text);
 		if (!add(&total, &a, u->extended ? HOUR_NS : u->ns))
-			return invalid(reterr, "invalid duration", text);
+			return invalid(reterr, extended, "invalid duration", text);
 	}
 	if (!negative && total > MAX_NS - 1)
-		return invalid(reterr, "invalid duration", text);
+		return invalid(reterr, extended, "invalid duration", text);
 	*ret_ns = negative ? (int64_t)(0 - total) : (int64_t)total;
 	return 0;
 }

@@ -308,8 +308,7 @@ static bool read_chunk(struct parsed *p, const struct time_chunk *c)
 	}
 }
 
-/* Text in double quotes, as Go shows it in these messages. */
-static void quote(struct buf *out, struct slice s)
+void time_quote(struct buf *out, struct slice s)
 {
 	buf_put_u8(out, '"');
 	for (size_t i = 0; i < s.size; i++) {
@@ -327,7 +326,7 @@ static void quote(struct buf *out, struct slice s)
 static int fail(struct err *e, struct slice value, const char *message)
 {
 	cleanup_with(buf_done) struct buf text = {0};
-	quote(&text, value);
+	time_quote(&text, value);
 	return err_set(e, -EBADMSG, "parsing time %s: %s", buf_str(&text), message);
 }
 
@@ -335,13 +334,13 @@ static int mismatch(struct err *e, struct slice layout, struct slice value,
 	struct slice layout_part, struct slice value_part)
 {
 	cleanup_with(buf_done) struct buf text = {0};
-	quote(&text, value);
+	time_quote(&text, value);
 	buf_put_str(&text, " as ");
-	quote(&text, layout);
+	time_quote(&text, layout);
 	buf_put_str(&text, ": cannot parse ");
-	quote(&text, value_part);
+	time_quote(&text, value_part);
 	buf_put_str(&text, " as ");
-	quote(&text, layout_part);
+	time_quote(&text, layout_part);
 	return err_set(e, -EBADMSG, "parsing time %s", buf_str(&text));
 }
 
@@ -404,7 +403,7 @@ int time_parse(struct slice layout, struct slice value, int64_t *ret_second, int
 	if (p.value.size) {
 		cleanup_with(buf_done) struct buf extra = {0};
 		buf_put_str(&extra, "extra text: ");
-		quote(&extra, p.value);
+		time_quote(&extra, p.value);
 		return fail(reterr, value, buf_str(&extra));
 	}
 	const char *why = complete(&p);

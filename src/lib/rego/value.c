@@ -261,11 +261,16 @@ rv value_get_str(rv object, struct slice key)
 	return NULL;
 }
 
-const char *value_type_name(rv v)
+const char *value_type_of(unsigned type)
 {
 	static const char *const names[] = {
 		"null", "boolean", "number", "string", "array", "object", "set", "object"};
-	return names[v->type & 7];
+	return names[type & 7];
+}
+
+const char *value_type_name(rv v)
+{
+	return value_type_of(v->type);
 }
 
 rv value_clone(struct mem *m, rv v)

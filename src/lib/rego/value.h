@@ -200,6 +200,7 @@ static inline bool value_str_is(rv v, const char *s)
 {
 	return v->type == REGO_STRING && slice_eq_str(value_slice(v), s);
 }
+const char *value_type_of(unsigned type);
 const char *value_type_name(rv v);
 /* Deep copy into another struct mem. */
 rv value_clone(struct mem *m, rv v);
@@ -212,6 +213,8 @@ int rego_json_parse(
 	struct mem *m, struct slice text, unsigned max_depth, rv *ret, struct err *reterr);
 
 /* print.c */
+/* Code point at @at, its bytes in @ret_size; UINT32_MAX for a byte that is no UTF-8. */
+uint32_t text_rune(struct slice s, size_t at, size_t *ret_size);
 void print_json_string(struct buf *out, struct slice s);
 /* The text of a value as a new string value, as rego_json() or rego_print() write it. */
 rv value_to_json(struct mem *m, rv v);

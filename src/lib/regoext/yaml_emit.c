@@ -34,11 +34,12 @@ static uint32_t code_at(struct slice s, size_t at, size_t *ret_size)
 	return code;
 }
 
+/* What lies beyond the basic plane is escaped, as Go's emitter does it. */
 static bool printable(uint32_t c)
 {
 	return c == '\n' || (c >= 0x20 && c <= 0x7e) ||
 	       (c >= 0xa0 && c < 0xd800 && c != 0x2028 && c != 0x2029) ||
-	       (c >= 0xe000 && c <= 0xfffd && c != 0xfeff) || c >= 0x10000;
+	       (c >= 0xe000 && c <= 0xfffd && c != 0xfeff);
 }
 
 static bool starts_something(struct slice s)
