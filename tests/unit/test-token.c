@@ -11,6 +11,7 @@
 #include "base/enc.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fmt/json.h"
 #include "crypto/jose.h"
 #include "crypto/x509.h"
 #include "trustee/kbs/token.h"
@@ -251,6 +252,64 @@ static void test_trusted_set(void **state)
 	json_decref(mine);
 }
 
+static json_t *set_of(const struct pkey *key, const char *kid)
+{
+	json_t *jwk = pkey_to_jwk(key);
+
+	json_object_set_new(jwk, "kid", json_string(kid));
+	json_object_set_new(jwk, "alg", json_string("ES256"));
+	return json_pack("{s:[{s:s}, {s:s, s:s}, o]}", "keys", "kty", "other", "kty", "oct", "k",
+		"AAAA", jwk);
+}
+
+/* Sets that are fetched: each replaces the last one of its URL, or changes nothing. */
+static void test_fetched_set(void **state)
+{
+	static const char *const bad[] = {"{}", "[]", "{\"keys\":1}", "{\"keys\":[]}",
+		"{\"keys\":[1, \"x\", {}]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
+		"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"alg\":"
+		"\"ES256\"}]}"};
+	cleanup(pkey_free) struct pkey *a = NULL, *b = NULL;
+	cleanup_with(buf_done) struct buf of_a = buf_init(0), of_b = buf_init(0);
+	cleanup(token_keys_free) struct token_keys *keys = load("", "", 0);
+
+	assert_int_equal(pkey_generate(KEY_P256, 0, &a), 0);
+	assert_int_equal(pkey_generate(KEY_P256, 0, &b), 0);
+	forge(a, SIG_ES256, json_pack("{s:s}", "kid", "a"), claims_until(NOW + 1), &of_a);
+	forge(b, SIG_ES256, json_pack("{s:s}", "kid", "b"), claims_until(NOW + 1), &of_b);
+	cleanup(json_decref) json_t *set_a = set_of(a, "a"), *set_b = set_of(b, "b");
+	assert_int_equal(verify(keys, &of_a, NULL), -EKEYREJECTED);
+	assert_int_equal(token_keys_replace(keys, "https://1", set_a, NULL), 0);
+	assert_int_equal(token_keys_replace(keys, "https://2", set_b, NULL), 0);
+	assert_int_equal(verify(keys, &of_a, NULL), 0);
+	assert_int_equal(verify(keys, &of_b, NULL), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		cleanup(json_decref) json_t *set = json_loads(bad[i], 0, NULL);
+
+		assert_non_null(set);
+		assert_int_equal(token_keys_replace(keys, "https://1", set, NULL), -EBADMSG);
+		assert_int_equal(verify(keys, &of_a, NULL), 0);
+	}
+	/* More than there is room for, and keys of another use. */
+	cleanup(json_decref) json_t *many = json_pack("{s:[]}", "keys");
+	for (int i = 0; i < 65; i++)
+		json_array_append(json_object_get(many, "keys"),
+			json_array_get(json_object_get(set_b, "keys"), 2));
+	assert_int_equal(token_keys_replace(keys, "https://1", many, NULL), -E2BIG);
+	assert_int_equal(verify(keys, &of_a, NULL), 0);
+	cleanup(json_decref) json_t *enc = json_deep_copy(set_a);
+	json_object_set_new(
+		json_array_get(json_object_get(enc, "keys"), 2), "use", json_string("enc"));
+	assert_int_equal(token_keys_replace(keys, "https://1", enc, NULL), -EBADMSG);
+	/* The last set of a URL is gone with the next one; the others stay. */
+	assert_int_equal(token_keys_replace(keys, "https://1", set_b, NULL), 0);
+	assert_int_equal(verify(keys, &of_a, NULL), -EKEYREJECTED);
+	assert_int_equal(token_keys_replace(keys, "https://1", NULL, NULL), 0);
+	assert_int_equal(verify(keys, &of_b, NULL), 0);
+	assert_int_equal(token_keys_replace(keys, "https://2", NULL, NULL), 0);
+	assert_int_equal(verify(keys, &of_b, NULL), -EKEYREJECTED);
+}
+
 /* "none", a MAC with the public key as its secret, and other things that were once believed. */
 static void test_algorithms(void **state)
 {
@@ -465,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_rotation),
 		cmocka_unit_test(test_bad_keys),
 		cmocka_unit_test(test_trusted_set),
+		cmocka_unit_test(test_fetched_set),
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_own_certificates),

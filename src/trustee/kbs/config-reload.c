@@ -96,6 +96,11 @@ int kbs_config_may_reload(
 
 	if (r == 0)
 		r = compare_sections(next->root, now->root, reterr);
+	if (r == 0 &&
+		kbs_config_workers(now, WORKER_FETCHER) != kbs_config_workers(next, WORKER_FETCHER))
+		r = err_at(reterr, -EINVAL, ERR_NO_OFFSET, "trusted_jwk_sets",
+			"the first https:// URL of a key set, and the end of the last one, takes a "
+			"restart");
 	if (r == 0 && !now->husk.client_ca != !next->husk.client_ca)
 		r = err_at(reterr, -EINVAL, ERR_NO_OFFSET, "client_ca",
 			"whether clients need certificates ([husk] client_ca) takes a restart");

@@ -33,6 +33,8 @@ static const struct key g_token[] = {
 	LIST("extra_teekey_paths", token.extra_teekey_paths),
 	LIST("trusted_certs_paths", token.trusted_certs_paths),
 	BOOL("insecure_header_jwk", token.insecure_header_jwk),
+	NUM("jwks_refresh_min", token.jwks_refresh_min, 1, 10080, 60),
+	NUM("jwks_max_age_min", token.jwks_max_age_min, 1, 525600, 1440),
 };
 static const struct key g_as[] = {
 	STR("type", as.type, "coco_as_builtin"),
@@ -252,6 +254,29 @@ static int read_admin(const json_t *table, struct kbs_config *c, struct err *ret
 	return 0;
 }
 
+static bool is_key_url(const char *uri)
+{
+	return str_starts(uri, "https://") && uri[8] && uri[8] != '/' && !strpbrk(uri, " \r\n#@");
+}
+
+static bool is_key_set(const char *uri)
+{
+	return kbs_config_path(uri) || is_key_url(uri);
+}
+
+size_t kbs_config_key_urls(const struct kbs_config *c, const char *ret[CONFIG_KEY_URLS_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++) {
+		if (is_key_url(c->token.trusted_jwk_sets.items[i]))
+			ret[count++] = c->token.trusted_jwk_sets.items[i];
+	}
+	if (c->as.mode == AS_INTEL && is_key_url(c->as.certs_file))
+		ret[count++] = c->as.certs_file;
+	return count;
+}
+
 static int read_as_mode(struct kbs_config *c, struct err *reterr)
 {
 	static const struct {
@@ -272,9 +297,10 @@ static int read_as_mode(struct kbs_config *c, struct err *reterr)
 	if (c->as.mode == AS_INTEL && (!c->as.base_url || !c->as.api_key || !c->as.certs_file))
 		return err_set(reterr, -EINVAL,
 			"[attestation_service] intel_ta needs base_url, api_key and certs_file");
-	if (c->as.mode == AS_INTEL && !kbs_config_path(c->as.certs_file))
+	if (c->as.mode == AS_INTEL && !is_key_set(c->as.certs_file))
 		return config_bad(reterr, "attestation_service", "certs_file",
-			"must be a file (a path or file://): the key set of the service");
+			"must be a file (a path or file://) or an https:// URL: the key set of the "
+			"service");
 	return 0;
 }
 
@@ -351,6 +377,8 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 
 unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
 {
+	const char *urls[CONFIG_KEY_URLS_MAX];
+
 	switch (kind) {
 	case WORKER_VERIFIER:
 		return c->husk.verifiers;
@@ -363,7 +391,8 @@ unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
 	case WORKER_HSM:
 		return c->plugins[PLUGIN_PKCS11] ? c->pkcs11.connections : 0;
 	case WORKER_FETCHER:
-		return (c->collateral.fetch ? 1 : 0) + (c->as.nvidia_remote ? NRAS_WORKERS : 0);
+		return (c->collateral.fetch || kbs_config_key_urls(c, urls) > 0 ? 1 : 0) +
+		       (c->as.nvidia_remote ? NRAS_WORKERS : 0);
 	case WORKER_KINDS_:
 		break;
 	}
@@ -487,10 +516,13 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 	if (!c->store.path && !c->store.postgres)
 		return err_set(reterr, -EINVAL,
 			"[husk] store is missing: name the file of the embedded store");
+	if (c->token.jwks_max_age_min < c->token.jwks_refresh_min)
+		return config_bad(reterr, "attestation_token", "jwks_max_age_min",
+			"must not be less than jwks_refresh_min");
 	for (size_t i = 0; i < c->token.trusted_jwk_sets.count; i++) {
-		if (!kbs_config_path(c->token.trusted_jwk_sets.items[i]))
+		if (!is_key_set(c->token.trusted_jwk_sets.items[i]))
 			return config_bad(reterr, "attestation_token", "trusted_jwk_sets",
-				"must be files (a path or file://)");
+				"must be files (a path or file://) or https:// URLs");
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 #define CONFIG_ACLS_MAX 64
 #define CONFIG_JWKS_MAX 8
 #define CONFIG_PATHS_MAX 8
+#define CONFIG_KEY_URLS_MAX (CONFIG_PATHS_MAX + 1)
 
 /* Which program this is the configuration of. */
 enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
@@ -105,6 +106,8 @@ struct config_module {
  * @token_life_s: life of an attestation token
  * @collateral: file with what vendors publish, see evidence/collateral.h; NULL: none
  * @nvidia_dpu_root: SHA-256 in hex of the key that certifies DPUs; NULL: none is trusted
+ * @token.jwks_refresh_min: how often key sets with https URLs are fetched; @token.jwks_max_age_min:
+ * how long they are used without that
  * @insecure_intel_root: SHA-256 in hex of the key to trust instead of Intel's SGX root; for tests
  * @insecure_amd_root: likewise instead of AMD's root keys (ARK)
  * @se_key: PEM file with the RSA key that wraps measurement keys of IBM Secure Execution; NULL: that
@@ -156,6 +159,8 @@ struct kbs_config {
 		struct config_strings extra_teekey_paths;
 		struct config_strings trusted_certs_paths;
 		bool insecure_header_jwk;
+		uint32_t jwks_refresh_min;
+		uint32_t jwks_max_age_min;
 	} token;
 	struct {
 		const char *type;
@@ -333,5 +338,10 @@ json_t *kbs_config_seen_by(const json_t *root, const char *role);
 const char *kbs_plugin_name(enum kbs_plugin plugin);
 /** kbs_plugin_find() - Return: PLUGIN_COUNT_ when there is no such plugin. */
 enum kbs_plugin kbs_plugin_find(const char *name);
+/**
+ * kbs_config_key_urls() - the https URLs among trusted_jwk_sets and certs_file
+ * Return: how many; @ret borrows from @c.
+ */
+size_t kbs_config_key_urls(const struct kbs_config *c, const char *ret[CONFIG_KEY_URLS_MAX]);
 /** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
 const char *kbs_config_path(const char *uri);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fetcher process: asks vendors for collateral, one item at a time, and NVIDIA's service about
- * devices, in a blocking loop. It has the network and nothing else: no keys, no store, no evidence
- * but what that service is to verify. What it brings is checked by whom it serves.
+ * The fetcher process: asks vendors for collateral, one item at a time, issuers of tokens for their
+ * key sets, and NVIDIA's service about devices, in a blocking loop. It has the network and nothing
+ * else: no keys, no store, no evidence but what that service is to verify. What it brings is checked
+ * by whom it serves.
  */
-#include <unistd.h>
-
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -15,7 +14,7 @@
 #include "evidence/nvidia_nras.h"
 #include "fmt/json.h"
 #include "net/ipc.h"
-#include "net/sandbox.h"
+#include "trustee/kbs/key-set.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 
@@ -26,7 +25,8 @@
 #define ROOTS_MAX ((size_t)4 << 20)
 
 struct fetcher {
-	struct http_client *http;
+	struct http_client *http; /* of vendors */
+	struct http_client *keys; /* of issuers of tokens */
 	struct collateral_sources sources;
 	const char *nras_url; /* NULL: NVIDIA's */
 	bool nras;
@@ -88,7 +88,16 @@ static int fetch(struct fetcher *f, const char *key, json_t *answer, struct err 
 	return r;
 }
 
-/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items, or "nras". */
+static int serve_keys(struct fetcher *f, const char *url, json_t *answer, struct err *reterr)
+{
+	cleanup(free_ptr) char *text = NULL;
+	int r = key_set_fetch(f->keys, url, &text, reterr);
+
+	return r < 0 ? r : json_set_str(answer, "text", text);
+}
+
+/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items, "text" of a key set,
+ * or "nras". */
 static int serve_one(struct fetcher *f, struct slice message)
 {
 	cleanup(json_decref) json_t *header = NULL, *answer = json_object(), *nras = NULL;
@@ -99,7 +108,9 @@ static int serve_one(struct fetcher *f, struct slice message)
 	if (r < 0)
 		return r;
 	const json_t *questions = json_object_get(header, "questions");
+	const char *url = wire_str(header, "url");
 	int error = questions ? serve_nras(f, questions, &nras, &e)
+		    : *url    ? serve_keys(f, url, answer, &e)
 			      : fetch(f, wire_str(header, "key"), answer, &e);
 	json_object_set(answer, "work", json_object_get(header, "work"));
 	json_object_set_new(answer, "error", json_integer(error));
@@ -112,30 +123,28 @@ static int serve_one(struct fetcher *f, struct slice message)
 	return r == 0 ? ipc_write(ROLE_FD_LINK, buf_slice(&f->out)) : r;
 }
 
-static int start(struct fetcher *f, const struct kbs_config *c, struct err *reterr)
+/* @roots: PEM file; NULL: the system's. */
+static int make_client(const struct kbs_config *c, const char *roots, bool no_redirects,
+	struct http_client **ret, struct err *reterr)
 {
-	cleanup_with(buf_done) struct buf roots = buf_init(ROOTS_MAX);
+	cleanup_with(buf_done) struct buf pem = buf_init(ROOTS_MAX);
 	struct http_client_options options = {.connect_timeout_ms = CONNECT_TIMEOUT_MS,
 		.total_timeout_ms = TOTAL_TIMEOUT_MS,
-		.proxy = c->collateral.proxy};
-	static const char *const known[] = {
-		"/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs", "/usr/share/ca-certificates"};
-	struct sandbox_path paths[ARRAY_COUNT(known)];
-	size_t count = 0;
+		.proxy = c->collateral.proxy,
+		.no_redirects = no_redirects};
+	int r = roots ? file_read(roots, ROOTS_MAX, &pem, reterr) : 0;
 
-	int r = c->collateral.ca_cert ? file_read(c->collateral.ca_cert, ROOTS_MAX, &roots, reterr)
-				      : 0;
-	options.roots_pem = buf_slice(&roots);
+	options.roots_pem = buf_slice(&pem);
+	return r == 0 ? http_client_new(&options, ret, reterr) : r;
+}
+
+static int start(struct fetcher *f, const struct kbs_config *c, struct err *reterr)
+{
+	int r = make_client(c, c->collateral.ca_cert, false, &f->http, reterr);
+
 	if (r == 0)
-		r = http_client_new(&options, &f->http, reterr);
-	for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
-		if (access(known[i], R_OK) == 0)
-			paths[count++] = (struct sandbox_path){known[i], SANDBOX_READ};
-	}
-	return r == 0 ? role_confine(c, "fetcher", paths, count,
-				SANDBOX_EVENTS | SANDBOX_SOCKETS | SANDBOX_CONNECT | SANDBOX_FILES,
-				reterr)
-		      : r;
+		r = make_client(c, c->husk.remote_ca, true, &f->keys, reterr);
+	return r == 0 ? role_confine_network(c, "fetcher", NULL, 0, reterr) : r;
 }
 
 int role_fetcher(const struct kbs_config *c)
@@ -158,6 +167,7 @@ int role_fetcher(const struct kbs_config *c)
 			buf_done(&f.out);
 	}
 	http_client_free(f.http);
+	http_client_free(f.keys);
 	buf_done(&f.out);
 	if (r == -ENODATA)
 		return 0; /* the vault is gone: the end of all */

@@ -7,7 +7,8 @@
  *   front       sockets, TLS, HTTP; no keys but TLS's own, no store
  *   vault       store, token key, sessions, decisions; no network
  *   verifier    evidence and policies; nothing else at all
- *   fetcher     asks vendors for collateral and NRAS, when it is to; nothing but the network
+ *   fetcher     asks vendors for collateral, NRAS, and issuers of tokens for their keys, when it is
+ *               to; nothing but the network
  *   backend     resources that are in Vault KV or a cloud vendor's store; the network and the credentials
  *               for it
  *   external    calls to plugins that are other programs; the network

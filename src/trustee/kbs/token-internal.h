@@ -14,7 +14,8 @@
 struct trusted_key {
 	struct pkey *key; /* owned */
 	enum sig_alg alg;
-	char *kid; /* owned; NULL when the set gives none */
+	char *kid;  /* owned; NULL when the set gives none */
+	char *from; /* owned; URL of the set; NULL: a file */
 };
 
 /* A key of ours. */

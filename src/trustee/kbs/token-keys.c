@@ -7,6 +7,14 @@
 
 #define JWKS_FILE_MAX ((size_t)1 << 20)
 
+static void trusted_done(struct trusted_key *t)
+{
+	pkey_free(t->key);
+	free(t->kid);
+	free(t->from);
+	*t = (struct trusted_key){0};
+}
+
 void token_keys_free(struct token_keys *k)
 {
 	if (!k)
@@ -16,10 +24,8 @@ void token_keys_free(struct token_keys *k)
 		free(k->own[i].kid);
 		json_decref(k->own[i].jwk);
 	}
-	for (size_t i = 0; i < k->trusted_count; i++) {
-		pkey_free(k->trusted[i].key);
-		free(k->trusted[i].kid);
-	}
+	for (size_t i = 0; i < k->trusted_count; i++)
+		trusted_done(&k->trusted[i]);
 	for (size_t i = 0; i < k->root_count; i++)
 		cert_free(k->roots[i]);
 	free(k);
@@ -136,6 +142,7 @@ static int add_trusted(struct token_keys *k, const json_t *jwk, struct err *rete
 
 	if (k->trusted_count == TOKEN_TRUSTED_MAX)
 		return err_set(reterr, -E2BIG, "more than %d trusted keys", TOKEN_TRUSTED_MAX);
+	*t = (struct trusted_key){0};
 	t->alg = alg ? sig_from_name(slice_str(alg)) : SIG_NONE;
 	if (t->alg == SIG_NONE)
 		return err_set(reterr, -EBADMSG, "a trusted key needs the member alg");
@@ -153,14 +160,88 @@ static int add_trusted(struct token_keys *k, const json_t *jwk, struct err *rete
 	return 0;
 }
 
+/* RFC 7517, section 5: keys of a kind that the reader does not know are passed over. */
+static int add_published(
+	struct token_keys *k, const char *url, const json_t *jwk, struct err *reterr)
+{
+	const char *use = json_string_value(json_object_get(jwk, "use"));
+	struct trusted_key *t = &k->trusted[k->trusted_count];
+	size_t before = k->trusted_count;
+	int r = use && !streq(use, "sig") ? err_set(reterr, -EBADMSG, "no key is for signatures")
+					  : add_trusted(k, jwk, reterr);
+
+	if (r == -E2BIG || r == -ENOMEM)
+		return r;
+	if (r == 0) {
+		t->from = strdup(url);
+		return t->from ? 0 : -ENOMEM;
+	}
+	if (k->trusted_count > before) {
+		trusted_done(t);
+		k->trusted_count = before;
+	}
+	return 0;
+}
+
+static int read_published(
+	struct token_keys *fresh, const char *url, const json_t *set, struct err *reterr)
+{
+	const json_t *keys = json_object_get(set, "keys"), *jwk;
+	struct err why = {0};
+	size_t i;
+	int r = 0;
+
+	if (!json_is_array(keys))
+		return err_set(reterr, -EBADMSG, "not a JWK set");
+	json_array_foreach (keys, i, jwk) {
+		if (r == 0)
+			r = add_published(fresh, url, jwk, &why);
+	}
+	if (r == 0 && fresh->trusted_count == 0)
+		return err_set(reterr, -EBADMSG, "the set has no key that is of use%s%s",
+			why.text[0] ? ": " : "", why.text);
+	return r < 0 ? err_set(reterr, r, "%s", err_text(&why, r)) : 0;
+}
+
+int token_keys_replace(struct token_keys *k, const char *url, const json_t *set, struct err *reterr)
+{
+	cleanup(token_keys_free) struct token_keys *fresh = calloc(1, sizeof(*fresh));
+	size_t kept = 0, others = 0;
+	int r = fresh ? 0 : -ENOMEM;
+
+	if (r == 0 && set)
+		r = read_published(fresh, url, set, reterr);
+	for (size_t i = 0; i < k->trusted_count; i++)
+		others += !streq_null(url, k->trusted[i].from);
+	if (r == 0 && others + fresh->trusted_count > TOKEN_TRUSTED_MAX)
+		r = err_set(reterr, -E2BIG, "more than %d trusted keys", TOKEN_TRUSTED_MAX);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < k->trusted_count; i++) {
+		if (streq_null(url, k->trusted[i].from))
+			trusted_done(&k->trusted[i]);
+		else
+			k->trusted[kept++] = k->trusted[i];
+	}
+	memcpy(k->trusted + kept, fresh->trusted, fresh->trusted_count * sizeof(*k->trusted));
+	k->trusted_count = kept + fresh->trusted_count;
+	fresh->trusted_count = 0;
+	return 0;
+}
+
+/* What has an https URL comes later, see vault-jwks.c. */
 static int load_trusted(struct token_keys *k, const char *uri, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(JWKS_FILE_MAX);
+	const char *path = kbs_config_path(uri);
 	json_t *set = NULL;
 	const json_t *keys, *jwk;
 	size_t i;
-	int r = file_read(kbs_config_path(uri), JWKS_FILE_MAX, &text, reterr);
+	int r;
 
+	if (!path)
+		return 0;
+	r = file_read(path, JWKS_FILE_MAX, &text, reterr);
 	if (r < 0)
 		return r;
 	set = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, NULL);

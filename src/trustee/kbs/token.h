@@ -26,6 +26,14 @@ must_check int token_keys_load(
 	const struct kbs_config *c, struct token_keys **ret, struct err *reterr);
 void token_keys_free(struct token_keys *k);
 DEFINE_CLEANUP(struct token_keys *, token_keys_free);
+/**
+ * token_keys_replace() - trust the keys of a set that was fetched, instead of its last ones
+ * @url: whose they are
+ * @set: {"keys": [...]}; keys of other kinds are passed over; NULL: trust none any more
+ * Return: 0; -EBADMSG (no set, or no key of use in it), -E2BIG, -ENOMEM: the last ones stay.
+ */
+must_check int token_keys_replace(
+	struct token_keys *k, const char *url, const json_t *set, struct err *reterr);
 /** token_sign() - append a compact JWS over @claims, with kid and jwk */
 must_check int token_sign(
 	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr);

@@ -76,6 +76,7 @@ struct vault {
 	struct call *syncing; /* committed, waiting for the disk, oldest first */
 	struct vault_se se;   /* of IBM Secure Execution; no key when it is not configured */
 	struct collateral_store *collateral; /* what verifiers have */
+	struct jwks *jwks;		     /* owned; NULL when no key set has a URL */
 	struct fetch *fetch;		     /* NULL when nothing is to be fetched */
 	uint64_t counters[COUNT_MAX_];
 	struct plugin_stats {
@@ -266,6 +267,15 @@ must_check int vault_push_collateral(struct vault *v);
 must_check int vault_add_collateral(struct vault *v, const struct collateral_store *items);
 /* What there is, its kind and when it expires; no content. */
 must_check int vault_list_collateral(const struct vault *v, json_t **ret);
+/* vault-jwks.c */
+/* Makes room for the sets of @c; those of before stay until jwks_apply(). */
+must_check int jwks_configure(struct vault *v, const struct kbs_config *c);
+/* Gives @keys what has come already and is wanted by @c, and forgets the rest. */
+must_check int jwks_apply(struct vault *v, const struct kbs_config *c, struct token_keys *keys);
+/* A token came whose key is unknown: perhaps it is new. */
+void jwks_unknown_key(struct vault *v);
+void jwks_tick(struct vault *v);
+void jwks_free(struct jwks *j);
 /* vault-fetch.c */
 must_check int fetch_new(struct vault *v);
 void fetch_free(struct fetch *f);

@@ -47,6 +47,8 @@ static void token_came(void *cookie, int error, const json_t *result)
 		return;
 	}
 	error = token_verify(v->keys, slice_str(token), vault_now(v), &claims, &e);
+	if (error == -EKEYREJECTED)
+		jwks_unknown_key(v);
 	if (error < 0) {
 		vault_attest_refuse(
 			c, "token of the attestation service", err_text(&e, error), NULL);

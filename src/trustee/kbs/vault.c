@@ -272,6 +272,8 @@ int vault_new(const struct kbs_config *c, const struct vault_ops *ops, struct va
 	if (r == 0)
 		r = fetch_new(v);
 	if (r == 0)
+		r = jwks_configure(v, c);
+	if (r == 0)
 		r = vault_read_anchors(c, &v->anchors, reterr);
 	if (r == 0)
 		r = vault_sync(v);
@@ -299,7 +301,12 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 		r = vault_read_anchors(c, &anchors, reterr);
 	if (r == 0)
 		r = vault_se_load(c, collateral_store_provider(collateral), &se, reterr);
+	if (r == 0)
+		r = jwks_configure(v, c);
+	if (r == 0)
+		r = jwks_apply(v, c, keys ? keys : v->keys);
 	if (r < 0) {
+		vault_se_done(&se);
 		json_decref(anchors);
 		return r;
 	}
@@ -346,6 +353,7 @@ void vault_free(struct vault *v)
 	json_decref(v->tenants);
 	vault_se_done(&v->se);
 	fetch_free(v->fetch);
+	jwks_free(v->jwks);
 	collateral_store_free(v->collateral);
 	free(v);
 }
@@ -578,6 +586,7 @@ void vault_tick(struct vault *v)
 {
 	vault_session_tick(v);
 	fetch_tick(v);
+	jwks_tick(v);
 	for (int i = 0; i < WORKER_KINDS_; i++) {
 		if (v->groups[i].pool)
 			pool_expire(v->groups[i].pool, now_ms(v));

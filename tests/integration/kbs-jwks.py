@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Key sets of token issuers by https URL: fetched, refreshed, and not trusted when TLS does not
+vouch for them, when they are no key sets, or before they came.
+
+usage: kbs-jwks.py HUSK-KBS
+"""
+import http.server
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+try:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+except ImportError:
+    ec = None
+
+import services
+from services import b64url
+
+WAIT_S = 30
+folder = tempfile.mkdtemp(prefix="husk-py-")
+
+
+def make_certificate(name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                    "%s/%s.key" % (folder, name), "-out", "%s/%s.crt" % (folder, name)],
+                   check=True, stderr=subprocess.DEVNULL)
+
+
+def jwk_of(key, **more):
+    n = key.public_key().public_numbers()
+    return dict({"kty": "EC", "crv": "P-256", "x": b64url(n.x.to_bytes(32, "big")),
+                 "y": b64url(n.y.to_bytes(32, "big"))}, **more)
+
+
+class Issuer:
+    """Signs tokens; publishes whatever @pages has by path: (status, headers, body)."""
+
+    def __init__(self, certificate="issuer", port=0):
+        self.pages = {}
+        self.requests = []
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                outer.requests.append(self.path)
+                status, headers, body = outer.pages.get(self.path, (404, {}, b"nothing here"))
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("%s/%s.crt" % (folder, certificate),
+                                "%s/%s.key" % (folder, certificate))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, path):
+        return "https://localhost:%d%s" % (self.port, path)
+
+    def publish(self, path, *keys):
+        self.pages[path] = (200, {}, json.dumps({"keys": list(keys)}).encode())
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Signer:
+    def __init__(self, kid):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.kid = kid
+        self.jwk = jwk_of(self.key, alg="ES256", kid=kid, use="sig")
+
+    def token(self):
+        claims = {"exp": int(time.time()) + 600, "tee-pubkey": jwk_of(
+            ec.generate_private_key(ec.SECP256R1()), alg="ECDH-ES+A256KW")}
+        text = b64url(json.dumps({"alg": "ES256", "kid": self.kid}).encode())
+        text += "." + b64url(json.dumps(claims).encode())
+        r, s = utils.decode_dss_signature(self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
+        return text + "." + b64url(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+
+
+def make_kbs(urls, more=""):
+    def edit(text):
+        return text.replace("\n[husk]\n", "\n[attestation_token]\ntrusted_jwk_sets = %s\n%s\n"
+                            "[husk]\nremote_ca = \"%s/issuer.crt\"\n" % (
+                                json.dumps(urls), more, folder))
+    kbs = services.Kbs(sys.argv[1], "auth_rate = 0\n", edit)
+    kbs.policy("package policy\nallow = true\n")
+    assert kbs.admin("POST", "/kbs/v0/resource/a/b/c", b"secret")[0] == 200
+    return kbs
+
+
+def is_accepted(kbs, signer):
+    status, answer = services.Client(kbs).request(
+        "GET", "/kbs/v0/resource/a/b/c", headers={"Authorization": "Bearer " + signer.token()})
+    assert status == 200 or (status == 401 and b"TokenVerifierError" in answer), answer
+    return status == 200
+
+
+def wait_until(what, text=""):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if what():
+            return
+        time.sleep(0.1)
+    raise AssertionError("did not happen: " + text)
+
+
+def wait_log(kbs, *texts, mark=0):
+    wait_until(lambda: all(t in kbs.text()[mark:] for t in texts), "%s in %s" % (
+        texts, kbs.text()[mark:]))
+
+
+def test_fetched_and_rotated():
+    issuer = Issuer()
+    first, second, stranger = Signer("1"), Signer("2"), Signer("1")
+    # Keys that are of no use to us are passed over.
+    issuer.publish("/keys", {"kty": "oct", "k": "AAAA", "kid": "x"}, first.jwk,
+                   jwk_of(first.key, alg="ECDH-ES", use="enc", kid="e"), {"kty": "XY"})
+    kbs = make_kbs([issuer.url("/keys")])
+    wait_log(kbs, "kbs.jwks.fetched")
+    assert is_accepted(kbs, first)
+    assert not is_accepted(kbs, second) and not is_accepted(kbs, stranger)
+    # A token of an unknown key has the set fetched again, but not at once and not for each.
+    count = len(issuer.requests)
+    issuer.publish("/keys", second.jwk)
+    for _ in range(50):
+        is_accepted(kbs, second)
+    wait_until(lambda: is_accepted(kbs, second), kbs.text())
+    assert len(issuer.requests) - count <= 3, issuer.requests
+    assert not is_accepted(kbs, first), "a key that was withdrawn"
+    # What comes after a good set does not replace it, unless it is one.
+    for body in (b"{", b"[]", b'{"keys": 1}', b'{"keys": []}', b'{"keys": [{"kty": "XY"}]}',
+                 b'{"keys": [' + b" " * (2 << 20) + b"]}", b'{"keys": [], "keys": []}'):
+        issuer.pages["/keys"] = (200, {}, body)
+        mark = len(kbs.text())
+        kbs.process.send_signal(signal.SIGHUP)
+        wait_log(kbs, " kbs.reload ", "kbs.jwks.failed", mark=mark)
+        assert is_accepted(kbs, second)
+    kbs.close()
+    issuer.close()
+
+
+def test_not_there_yet():
+    """Nothing is trusted before it came; it is asked for again until it does."""
+    probe = Issuer()
+    port = probe.port
+    probe.close()
+    signer = Signer("1")
+    kbs = make_kbs(["https://localhost:%d/keys" % port])
+    wait_log(kbs, "kbs.jwks.failed", "retry_s=")
+    assert not is_accepted(kbs, signer)
+    issuer = Issuer(port=port)
+    issuer.publish("/keys", signer.jwk)
+    wait_until(lambda: is_accepted(kbs, signer), kbs.text())
+    kbs.close()
+    issuer.close()
+
+
+def test_untrusted():
+    """Another CA, another protocol, a way out of TLS, sets that are none."""
+    other = Issuer("other")
+    issuer = Issuer()
+    signer = Signer("1")
+    other.publish("/keys", signer.jwk)
+    issuer.publish("/good", signer.jwk)
+    issuer.pages["/moved"] = (302, {"Location": issuer.url("/good")}, b"")
+    issuer.pages["/none"] = (200, {}, b'{"keys": [{"kty": "oct", "k": "AAAA"}]}')
+    issuer.pages["/plain/.well-known/openid-configuration"] = (
+        200, {}, json.dumps({"jwks_uri": "http://localhost:%d/good" % issuer.port}).encode())
+    urls = [other.url("/keys"), issuer.url("/moved"), issuer.url("/none"), issuer.url("/plain"),
+            issuer.url("/absent")]
+    kbs = make_kbs(urls)
+    for url, reason in zip(urls, ("certificate", "HTTP 302", "no key that is of use",
+                                  "not an https:// URL", "HTTP 404")):
+        wait_until(lambda u=url, r=reason: any(
+            "kbs.jwks.failed" in line and u in line and r in line
+            for line in kbs.text().splitlines()), "%s: %s in %s" % (url, reason, kbs.text()))
+    assert not is_accepted(kbs, signer)
+    assert "kbs.jwks.fetched" not in kbs.text()
+    kbs.close()
+    other.close()
+    issuer.close()
+    for url in ("http://localhost/keys", "ftp://x", "https://", "https://user@host/keys"):
+        try:
+            make_kbs([url])
+        except AssertionError as e:
+            assert "trusted_jwk_sets" in str(e), e
+        else:
+            raise AssertionError(url)
+
+
+def test_openid_and_reload():
+    """Where the issuer is named instead of its set; and other sets by SIGHUP."""
+    issuer = Issuer()
+    first, second, third = Signer("1"), Signer("2"), Signer("3")
+    issuer.pages["/realm/.well-known/openid-configuration"] = (
+        200, {}, json.dumps({"issuer": "x", "jwks_uri": issuer.url("/certs")}).encode())
+    issuer.publish("/certs", first.jwk)
+    issuer.publish("/second", second.jwk)
+    with open(folder + "/third.json", "w") as f:
+        json.dump({"keys": [third.jwk]}, f)
+    kbs = make_kbs([issuer.url("/realm/"), folder + "/third.json"])
+    wait_until(lambda: is_accepted(kbs, first), kbs.text())
+    assert is_accepted(kbs, third) and not is_accepted(kbs, second)
+    path = os.path.join(kbs.folder, "husk-kbs.toml")
+
+    def reload(old, new, expected):
+        with open(path) as f:
+            text = f.read()
+        assert old in text
+        with open(path, "w") as f:
+            f.write(text.replace(old, new))
+        mark = len(kbs.text())
+        kbs.process.send_signal(signal.SIGHUP)
+        wait_log(kbs, expected, mark=mark)
+
+    reload('"%s"' % issuer.url("/realm/"), '"%s", "%s"' % (
+        issuer.url("/realm/"), issuer.url("/second")), " kbs.reload ")
+    assert is_accepted(kbs, first), "what was fetched before"
+    wait_until(lambda: is_accepted(kbs, second), kbs.text())
+    reload('"%s", ' % issuer.url("/realm/"), "", " kbs.reload ")
+    assert not is_accepted(kbs, first) and is_accepted(kbs, second) and is_accepted(kbs, third)
+    reload('"%s", ' % issuer.url("/second"), "", "takes a restart")
+    assert is_accepted(kbs, second)
+    kbs.close()
+    issuer.close()
+
+
+def test_too_old():
+    """A set that cannot be refreshed is forgotten after a while."""
+    issuer = Issuer()
+    signer = Signer("1")
+    issuer.publish("/keys", signer.jwk)
+    kbs = make_kbs([issuer.url("/keys")], "jwks_refresh_min = 1\njwks_max_age_min = 1\n")
+    wait_until(lambda: is_accepted(kbs, signer), kbs.text())
+    issuer.close()
+    end = time.monotonic() + 90
+    while is_accepted(kbs, signer) and time.monotonic() < end:
+        time.sleep(1)
+    assert not is_accepted(kbs, signer), kbs.text()
+    assert "kbs.jwks.expired" in kbs.text() and "kbs.jwks.failed" in kbs.text()
+    kbs.close()
+
+
+def main():
+    if ec is None:
+        services.skip("python3-cryptography is not installed")
+    for name in ("issuer", "other"):
+        make_certificate(name)
+    code = services.run([v for k, v in globals().items() if k.startswith("test_")])
+    shutil.rmtree(folder)
+    return code
+
+
+sys.exit(main())
