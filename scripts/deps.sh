@@ -11,7 +11,7 @@ clang-format-14 clang-tidy-14 libclang-rt-14-dev cppcheck llvm-14
 libssl-dev libevent-dev libjansson-dev zlib1g-dev libzstd-dev libsqlite3-dev
 libnghttp2-dev libprotobuf-c-dev protobuf-c-compiler python3-grpcio python3-protobuf python3-cryptography
 libpq-dev postgresql
-libp11-kit-dev softhsm2
+libp11-kit-dev softhsm2 nebula
 libseccomp-dev libcap-dev libxml2-dev librnp-dev libcmocka-dev libyajl-dev libyaml-dev tzdata
 autoconf automake libtool-bin libtool dpkg-dev gperf python3 cpio kmod lz4
 qemu-system-x86 swtpm swtpm-tools tpm2-tools

@@ -519,6 +519,7 @@ static void test_pool(void **state)
 #define CONFIG_VAULT                                                          \
 	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
 		      "vault_url = \"https://vault.example:8200\"\n"
+#define CONFIG_NEBULA "[[plugins]]\nname = \"nebula-ca\"\n"
 #define CONFIG_PKCS11 "[[plugins]]\nname = \"pkcs11\"\nmodule = \"/m.so\"\n"
 #define CONFIG_EXTERNAL "[[plugins]]\nname = \"external\"\n"
 #define CONFIG_B(name, endpoint) "{name = \"" name "\", endpoint = \"" endpoint "\"}"
@@ -583,6 +584,14 @@ static void test_config(void **state)
 		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs12\"", -EOPNOTSUPP, "pkcs12"},
 		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"", 0, NULL},
+		{CONFIG_BASE CONFIG_NEBULA "", 0, NULL},
+		{CONFIG_BASE CONFIG_NEBULA "ca_config = {name = \"n\", duration = \"1h30m\", ips = "
+					   "\"10.0.0.0/8\", groups = \"a,b\"}",
+			0, NULL},
+		{CONFIG_BASE CONFIG_NEBULA "ca_config = {duration = \"1d\"}", -EINVAL, "duration"},
+		{CONFIG_BASE CONFIG_NEBULA "ca_config = {ips = \"10.0.0.0\"}", -EINVAL, "IPv4"},
+		{CONFIG_BASE CONFIG_NEBULA "ca_config = {curve = \"P256\"}", -EOPNOTSUPP, "curve"},
+		{CONFIG_BASE CONFIG_NEBULA "work_dir = \"/x\"", -EOPNOTSUPP, "work_dir"},
 		{CONFIG_BASE CONFIG_PKCS11 "pin_file = \"/p\"\nrsa_mechanism = \"RsaPkcsTest\"", 0,
 			NULL},
 		{CONFIG_BASE CONFIG_PKCS11 "", -EINVAL, "pin_file or pin"},

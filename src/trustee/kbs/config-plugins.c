@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [[plugins]]: what the broker serves below /kbs/v0/NAME, and from where. */
 #include "base/str.h"
+#include "fmt/nebula.h"
 #include "trustee/kbs/config-read.h"
 
 static const struct key g_sample[] = {
@@ -15,6 +16,24 @@ static const struct key g_external[] = {
 	STR("name", plugin_name, NULL),
 	NUM("connections", external.connections, 1, CONFIG_EXTERNAL_MAX, 4),
 	TABLES("backends"),
+};
+static const struct key g_nebula[] = {
+	STR("name", plugin_name, NULL),
+	TABLE("ca_config"),
+	UNSUPPORTED("work_dir", "the CA is in the store"),
+	UNSUPPORTED("nebula_cert_bin_path", "husk makes certificates by itself"),
+};
+static const struct key g_nebula_ca[] = {
+	STR("name", nebula.ca_name, "Trustee Nebula CA plugin"),
+	STR("duration", nebula.duration, "8760h0m0s"),
+	STR("groups", nebula.groups, NULL),
+	STR("ips", nebula.ips, NULL),
+	STR("subnets", nebula.subnets, NULL),
+	UNSUPPORTED("curve", "the CA's key is an Ed25519 key"),
+	UNSUPPORTED("argon_iterations", "the CA's key is in the store, under no passphrase"),
+	UNSUPPORTED("argon_memory", "the CA's key is in the store, under no passphrase"),
+	UNSUPPORTED("argon_parallelism", "the CA's key is in the store, under no passphrase"),
+	UNSUPPORTED("out_qr", "make the picture from GET nebula-ca/ca"),
 };
 static const struct key g_pkcs11[] = {
 	STR("name", plugin_name, NULL),
@@ -117,6 +136,31 @@ static int read_external(const json_t *item, struct kbs_config *c, struct err *r
 	return r;
 }
 
+/* What the CA will be made with is checked now, not with the first guest. */
+static int read_nebula(const json_t *item, struct kbs_config *c, struct err *reterr)
+{
+	struct nebula_details d = {0};
+	int64_t life = 0;
+	int r = config_read_section(SECTION("[plugins]", g_nebula), item, c, reterr);
+
+	if (r == 0)
+		r = config_read_section(SECTION("[plugins.ca_config]", g_nebula_ca),
+			json_object_get(item, "ca_config"), c, reterr);
+	if (r == 0)
+		r = nebula_duration_parse(slice_str(c->nebula.duration), &life, reterr);
+	if (r == 0 && strlen(c->nebula.ca_name) > NEBULA_NAME_MAX)
+		r = config_bad(reterr, "[plugins.ca_config]", "name", "is too long");
+	if (r == 0 && c->nebula.groups)
+		r = nebula_groups_parse(
+			slice_str(c->nebula.groups), d.groups, &d.group_count, reterr);
+	if (r == 0 && c->nebula.ips)
+		r = nebula_nets_parse(slice_str(c->nebula.ips), false, d.ips, &d.ip_count, reterr);
+	if (r == 0 && c->nebula.subnets)
+		r = nebula_nets_parse(
+			slice_str(c->nebula.subnets), true, d.subnets, &d.subnet_count, reterr);
+	return r < 0 ? err_wrap(reterr, r, "[[plugins]] nebula-ca") : 0;
+}
+
 static int read_pkcs11(const json_t *item, struct kbs_config *c, struct err *reterr)
 {
 	int r = config_read_section(SECTION("[plugins]", g_pkcs11), item, c, reterr);
@@ -151,6 +195,7 @@ static const struct {
 	[PLUGIN_PROVISIONER] = {"provisioner", read_provisioner},
 	[PLUGIN_EXTERNAL] = {"external", read_external},
 	[PLUGIN_PKCS11] = {"pkcs11", read_pkcs11},
+	[PLUGIN_NEBULA_CA] = {"nebula-ca", read_nebula},
 };
 
 const char *kbs_plugin_name(enum kbs_plugin plugin)

@@ -48,6 +48,7 @@ enum kbs_plugin {
 	PLUGIN_PROVISIONER,
 	PLUGIN_EXTERNAL,
 	PLUGIN_PKCS11,
+	PLUGIN_NEBULA_CA,
 	PLUGIN_COUNT_, /* and none of them */
 };
 
@@ -233,6 +234,10 @@ struct kbs_config {
 		size_t count;
 		uint32_t connections;
 	} external;
+	struct {
+		const char *ca_name, *duration;
+		const char *groups, *ips, *subnets; /* NULL: any */
+	} nebula;
 	struct {
 		struct config_module module;
 		uint32_t slot_index;

@@ -192,6 +192,9 @@ void vault_external_release(struct call *c, struct slice body);
 /* vault-hsm.c: likewise */
 void vault_hsm_admin(struct call *c, struct slice body);
 void vault_hsm_release(struct call *c, struct slice body);
+/* vault-nebula.c: likewise */
+void vault_nebula_admin(struct call *c, struct slice body);
+void vault_nebula_release(struct call *c, struct slice body);
 /* vault-provisioner.c: likewise */
 void vault_provisioner_admin(struct call *c, struct slice body);
 void vault_provisioner_release(struct call *c, struct slice body);

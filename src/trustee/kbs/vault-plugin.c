@@ -28,6 +28,7 @@ static const struct plugin_ops g_ops[PLUGIN_COUNT_] = {
 	[PLUGIN_SAMPLE] = {serve_sample, NULL},
 	[PLUGIN_EXTERNAL] = {vault_external_admin, vault_external_release},
 	[PLUGIN_PKCS11] = {vault_hsm_admin, vault_hsm_release},
+	[PLUGIN_NEBULA_CA] = {vault_nebula_admin, vault_nebula_release},
 	[PLUGIN_PROVISIONER] = {vault_provisioner_admin, vault_provisioner_release},
 };
 
