@@ -211,6 +211,7 @@ class AwsMetadata(Fake):
         self.credentials = (access, secret, token)
         self.life = life
         self.given = 0
+        self.role = "husk-role"
 
     def serve(self, method, path, headers, body):
         if path == "/v2/credentials":
@@ -225,7 +226,7 @@ class AwsMetadata(Fake):
         if path == "/latest/meta-data/placement/region":
             return 200, Aws.REGION.encode()
         if path == "/latest/meta-data/iam/security-credentials/":
-            return 200, b"husk-role"
+            return (200, self.role.encode()) if self.role is not None else (404, b"")
         if path == "/latest/meta-data/iam/security-credentials/husk-role":
             return 200, dict(self.answer(), Code="Success", Type="AWS-HMAC")
         return 404, b""

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 try:
     from cryptography.hazmat.primitives import serialization
@@ -168,6 +169,8 @@ def test_aws():
     assert guest.call("GET", PATH)[0] == 401
     broker.wait_log("answers with the secret another")
     fake.lie = None
+    status, _, answer = admin.call("GET", "/kbs/v0/admin/resources")
+    assert status == 404 and b"in AWS Secrets Manager" in answer, answer
     did = actions(broker)
     assert ("resource.set", "a/b/c", "version 0, in AWS Secrets Manager") in did, did
     assert ("resource.delete", "a/b/c", "in AWS Secrets Manager") in did, did
@@ -273,6 +276,14 @@ def test_aws_renewal():
     metadata.mode = "broken"
     assert get(broker, guest) == b"x"
     broker.remove()
+    metadata.mode = "good"
+    for role, text in ((None, b"is there a role"), ("a/../b", b"no role"), ("", b"no role")):
+        metadata.role = role
+        broker = start(plugin("Aws", **common), imds)
+        status, _, answer = admin_of(broker).call("POST", PATH, b"x")
+        assert status == 401 and text in answer, (role, answer)
+        broker.remove()
+    metadata.mode = "broken"
     broker = start(plugin("Aws", **common), imds)
     status, _, answer = admin_of(broker).call("POST", PATH, b"x")
     assert status == 503, answer
@@ -325,6 +336,13 @@ def test_gcp():
     assert len(fake.tokens) == 1  # kept
     fake.tokens = {"withdrawn", "and another"}
     assert get(broker, guest) == SECRET and len(fake.tokens) == 3
+    fake.tokens, fake.life = set(), 2
+    assert get(broker, guest) == SECRET and len(fake.tokens) == 1
+    ended = "Bearer " + max(fake.tokens)
+    time.sleep(2.1)  # due, though nobody refused it
+    count = len(fake.requests)
+    assert get(broker, guest) == SECRET and len(fake.tokens) == 2
+    assert ended not in [r[2].get("Authorization") for r in fake.requests[count:]]
     fake.sum = 1
     assert guest.call("GET", PATH)[0] == 401
     broker.wait_log("does not fit its checksum")

@@ -196,6 +196,9 @@ static int ask(struct aws *a, const char *method, const char *url, const struct 
 		.answer_max = CLOUD_TOKEN_MAX};
 	int r = cloud_call(a->base.local, &call, ret, reterr);
 
+	if (r == 0 && ret->status == 404)
+		return err_set(reterr, -EACCES,
+			"AWS's metadata service has none (HTTP 404): is there a role?");
 	return r < 0 ? r : cloud_status("AWS's metadata service", ret->status, "", reterr);
 }
 

@@ -4,9 +4,15 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "trustee/kbs/vault-internal.h"
-
-#define IN_VAULT "resources are in Vault KV: ask Vault for their list and versions"
 #include "trustee/rvps/rvps.h"
+
+/* Lists and versions of resources are the store's. */
+static int resources_elsewhere(const struct vault *v, struct err *reterr)
+{
+	return err_set(reterr, -ENOENT,
+		"resources are in %s: ask there for their list and versions",
+		kbs_config_storage(v->config));
+}
 
 static void reference_get(struct call *c)
 {
@@ -175,7 +181,7 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 		return vault_verdict_read(c, ret, reterr);
 	case ROUTE_ADMIN_RESOURCES:
 		if (c->vault->backends)
-			return err_set(reterr, -ENOENT, IN_VAULT);
+			return resources_elsewhere(c->vault, reterr);
 		if (kbs_query_get(c->target.query, "prefix", prefix, sizeof(prefix)) < 0)
 			prefix[0] = '\0';
 		return store_resource_list(s, tenant, prefix, ret, reterr);
@@ -185,7 +191,7 @@ static int read_store(struct call *c, json_t **ret, struct err *reterr)
 		return store_rv_list(s, tenant, ret, reterr);
 	case ROUTE_ADMIN_RESOURCE_VERSIONS:
 		if (c->vault->backends)
-			return err_set(reterr, -ENOENT, IN_VAULT);
+			return resources_elsewhere(c->vault, reterr);
 		return store_resource_history(s, tenant, c->target.tail, ret, reterr);
 	case ROUTE_ADMIN_POLICY_VERSIONS:
 		return store_policy_history(s, tenant, c->target.tail, ret, reterr);
