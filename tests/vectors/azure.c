@@ -11,8 +11,10 @@
 #include "evidence/tpm_quote.h"
 #include "fmt/hcl.h"
 #include "fmt/json.h"
+#include "evidence/azure.h"
+#include "fmt/sgx_quote.h"
 #include "fmt/snp_report.h"
-#include "vectors.h"
+#include "mutate.h"
 
 static int set_request(struct vector *v, struct evidence_request *q, struct buf *report_data)
 {
@@ -44,6 +46,93 @@ static int compare_claims(struct vector *v, const json_t *claims)
 	return 0;
 }
 
+struct azure_mutant {
+	struct evidence_request request;
+	bool tdx;
+	struct azure was;
+	struct buf quote; /* of TDX */
+};
+
+static bool is_accepted(const struct evidence_request *q, bool tdx)
+{
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+
+	return evidence_verify(tdx ? "az-tdx-vtpm" : "az-snp-vtpm", q, &result, NULL) == 0 &&
+	       (result.verdict == EVIDENCE_ACCEPT || (tdx && result.missing));
+}
+
+static bool azure_accepted(void *ctx)
+{
+	const struct azure_mutant *m = ctx;
+
+	return is_accepted(&m->request, m->tdx);
+}
+
+static bool same_signed_parts(const struct azure *a, const struct azure *b, bool tdx)
+{
+	return slice_eq(a->hcl.variable, b->hcl.variable) &&
+	       (tdx || slice_eq(a->hcl.hardware, b->hcl.hardware)) &&
+	       slice_eq(buf_slice(&a->message), buf_slice(&b->message)) &&
+	       slice_eq(buf_slice(&a->signature), buf_slice(&b->signature)) &&
+	       memcmp(a->pcrs, b->pcrs, sizeof(a->pcrs)) == 0;
+}
+
+/* All but the text around certificates, and what follows the quote, is as it was. */
+static bool same_quote(const struct azure_mutant *m)
+{
+	cleanup_with(buf_done) struct buf quote = buf_init(SGX_QUOTE_SIZE_MAX), was = buf_init(0),
+					  now = buf_init(0);
+	struct sgx_quote a, b;
+
+	if (azure_bytes(m->request.evidence, "td_quote", false, &quote, NULL) < 0 ||
+		sgx_quote_parse(buf_slice(&quote), &a, NULL) < 0 ||
+		sgx_quote_parse(buf_slice(&m->quote), &b, NULL) < 0 ||
+		a.cert_data.size != b.cert_data.size || quote.size != m->quote.size)
+		return false;
+	mutate_ders(a.cert_data, &now);
+	mutate_ders(b.cert_data, &was);
+	size_t from = (size_t)(a.cert_data.data - quote.data), end = quote.size - a.trailing;
+	size_t behind = from + a.cert_data.size;
+	return now.size > 0 && slice_eq(buf_slice(&now), buf_slice(&was)) &&
+	       memcmp(quote.data, m->quote.data, from) == 0 &&
+	       memcmp(quote.data + behind, m->quote.data + behind, end - behind) == 0;
+}
+
+static const char *azure_explain(void *ctx, const char *path, const json_t *value)
+{
+	struct azure_mutant *m = ctx;
+	cleanup_with(azure_done) struct azure now = {0};
+
+	if (azure_decode(m->request.evidence, m->tdx ? HCL_TDX : HCL_SNP, &now, NULL) < 0 ||
+		!same_signed_parts(&now, &m->was, m->tdx))
+		return NULL;
+	if (m->tdx && str_starts(path, ".td_quote"))
+		return same_quote(m) ? "text around the certificates in a quote's PEM chain, or "
+				       "padding behind a quote"
+				     : NULL;
+	if (!str_starts(path, ".hcl_report") && !str_starts(path, ".report"))
+		return NULL;
+	return m->tdx ? "an HCL report beside its variable data: the TDX quote stands for the rest"
+		      : "an HCL report beside the SNP report and the variable data it vouches for";
+}
+
+static int mutate_evidence(struct vector *v, const struct evidence_request *q, bool tdx)
+{
+	cleanup(json_decref) json_t *copy = json_deep_copy(q->evidence);
+	struct azure_mutant ctx = {.request = *q, .tdx = tdx};
+	const struct json_mutation m = {copy, azure_accepted, azure_explain, &ctx};
+	int r = azure_decode(q->evidence, tdx ? HCL_TDX : HCL_SNP, &ctx.was, NULL);
+
+	ctx.quote = buf_init(SGX_QUOTE_SIZE_MAX);
+	if (r == 0 && tdx)
+		r = azure_bytes(q->evidence, "td_quote", false, &ctx.quote, NULL);
+	ctx.request.evidence = copy;
+	r = r < 0 ? vector_fail(v, "the evidence cannot be read") : mutate_json(v, &m);
+	azure_done(&ctx.was);
+	buf_done(&ctx.quote);
+	return r;
+}
+
 static int run_evidence(struct vector *v)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(0), report_data = buf_init(0);
@@ -65,7 +154,9 @@ static int run_evidence(struct vector *v)
 	bool good = result.verdict == EVIDENCE_ACCEPT || (tdx && result.missing);
 	if (good != vector_is_valid(v))
 		return vector_fail(v, good ? "was accepted" : "was refused: %s", result.reason);
-	return result.claims ? compare_claims(v, result.claims) : 0;
+	if (result.claims && compare_claims(v, result.claims) < 0)
+		return -1;
+	return v->mutate && good ? mutate_evidence(v, &q, tdx) : 0;
 }
 
 /* The hardware's report inside, and that it vouches for the variable data. */

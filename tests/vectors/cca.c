@@ -8,7 +8,7 @@
 #include "cbor_json.h"
 #include "crypto/cose.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 struct cca_case {
 	struct buf token, key, nonce;
@@ -112,6 +112,37 @@ static int judge(struct vector *v, struct cca_case *c, int r)
 	return r == 0 ? 0 : compare_refusal(v, c);
 }
 
+struct cca_mutant {
+	struct cca_case *c;
+	bool platform;
+};
+
+static bool cca_accepted(void *ctx)
+{
+	const struct cca_mutant *m = ctx;
+	cleanup_with(evidence_result_done) struct evidence_result result = {.checks = json_array()};
+	struct slice token = buf_slice(&m->c->token);
+	struct cca t = {0};
+
+	if (m->platform)
+		return cca_verify_platform(&m->c->request, token, &result, &t) == 0;
+	return cca_verify(&m->c->request, token, &result, &t) == 0 &&
+	       (m->c->nonce.size == 0 || check_bindings(&m->c->request, t.realm.challenge, "",
+						 t.realm.personalization, &result) == 0);
+}
+
+static int mutate_token(struct vector *v, struct cca_case *c, bool platform)
+{
+	struct cca_mutant ctx = {c, platform};
+	const struct mutation m = {.part = "token",
+		.bytes = c->token.data,
+		.size = c->token.size,
+		.accepted = cca_accepted,
+		.ctx = &ctx};
+
+	return mutate_bytes(v, &m);
+}
+
 static int run_platform(struct vector *v, struct cca_case *c)
 {
 	const json_t *f = json_object_get(v->expected, "fields");
@@ -120,7 +151,9 @@ static int run_platform(struct vector *v, struct cca_case *c)
 	int r = cca_verify_platform(&c->request, buf_slice(&c->token), &c->result, &t);
 	if (judge(v, c, r) < 0 || r != 0)
 		return v->why[0] ? -1 : 0;
-	return compare_payload(v, json_object_get(f, "claims"), "claims", buf_slice(&c->token));
+	if (compare_payload(v, json_object_get(f, "claims"), "claims", buf_slice(&c->token)) < 0)
+		return -1;
+	return v->mutate ? mutate_token(v, c, true) : 0;
 }
 
 static int run_token(struct vector *v, struct cca_case *c)
@@ -131,7 +164,11 @@ static int run_token(struct vector *v, struct cca_case *c)
 	if (r == 0 && c->nonce.size > 0)
 		r = check_bindings(
 			&c->request, t.realm.challenge, "", t.realm.personalization, &c->result);
-	return judge(v, c, r) < 0 ? -1 : r == 0 ? compare_fields(v, &t) : 0;
+	if (judge(v, c, r) < 0)
+		return -1;
+	if (r != 0 || compare_fields(v, &t) < 0)
+		return v->why[0] ? -1 : 0;
+	return v->mutate ? mutate_token(v, c, false) : 0;
 }
 
 static int psa_item(struct vector *v, const json_t *item, struct slice in)

@@ -6,7 +6,7 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 struct csv_case {
 	struct buf chain, report;
@@ -138,6 +138,62 @@ static void use_root(struct csv_case *c)
 	c->request.hygon_root = c->hrk;
 }
 
+struct csv_mutant {
+	struct csv_case *c;
+	unsigned version; /* of the report; 0: the chain alone */
+};
+
+static bool csv_accepted(void *ctx)
+{
+	const struct csv_mutant *m = ctx;
+	cleanup_with(evidence_result_done) struct evidence_result result = {.checks = json_array()};
+	struct csv_report report;
+	struct csv_cert cek;
+
+	if (m->version == 0)
+		return csv_verify_chain(&m->c->request, m->c->hsk, m->c->cek, &result, &cek) == 0;
+	return csv_report_parse(buf_slice(&m->c->report), m->version, &report, NULL) == 0 &&
+	       csv_verify(&m->c->request, m->c->hsk, m->c->cek, SLICE_EMPTY, &report, &result) == 0;
+}
+
+/* A certificate has room for two signatures of 512 bytes; SM2 takes 144 and most need one. */
+static void free_signature_room(struct mutation *m, struct slice cert)
+{
+	const size_t head = 8, numbers = 144, field = 520;
+	struct csv_cert c;
+
+	if (csv_cert_parse(cert, &c, NULL) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_COUNT(c.signatures); i++) {
+		size_t from = c.body.size + i * field;
+		size_t used = c.signatures[i].there ? head + numbers : 0;
+		mutate_range(m, slice_cut(cert, from + used, field - used),
+			used ? "room behind the numbers of an SM2 signature"
+			     : "a certificate's second signature that is not there");
+	}
+}
+
+/* The root is what is trusted, not evidence. */
+static int mutate_csv(struct vector *v, struct csv_case *c, unsigned version)
+{
+	struct csv_mutant ctx = {c, version};
+	struct mutation chain = {.part = "HSK and CEK",
+		.bytes = c->chain.data + CSV_CA_CERT_SIZE,
+		.size = c->chain.size - CSV_CA_CERT_SIZE,
+		.accepted = csv_accepted,
+		.ctx = &ctx};
+	const struct mutation report = {.part = "report",
+		.bytes = c->report.data,
+		.size = c->report.size,
+		.accepted = csv_accepted,
+		.ctx = &ctx};
+
+	free_signature_room(&chain, c->cek);
+	if (mutate_bytes(v, &chain) < 0)
+		return -1;
+	return version ? mutate_bytes(v, &report) : 0;
+}
+
 static int run_chain(struct vector *v, struct csv_case *c)
 {
 	struct csv_cert hrk, hsk, cek;
@@ -157,7 +213,9 @@ static int run_chain(struct vector *v, struct csv_case *c)
 		return 0;
 	if (compare_cert(v, "hrk", &hrk) < 0 || compare_cert(v, "hsk", &hsk) < 0)
 		return -1;
-	return csv_cert_parse(c->cek, &cek, NULL) < 0 ? 0 : compare_cert(v, "cek", &cek);
+	if (csv_cert_parse(c->cek, &cek, NULL) == 0 && compare_cert(v, "cek", &cek) < 0)
+		return -1;
+	return v->mutate && r == 0 ? mutate_csv(v, c, 0) : 0;
 }
 
 static int run_report(struct vector *v, struct csv_case *c)
@@ -178,7 +236,9 @@ static int run_report(struct vector *v, struct csv_case *c)
 		return reason && strstr(e.text, reason) ? 0 : vector_fail(v, "%s", e.text);
 	}
 	int r = csv_verify(&c->request, c->hsk, c->cek, SLICE_EMPTY, &report, &c->result);
-	return judge(v, c, r) < 0 ? -1 : compare_report(v, &report);
+	if (judge(v, c, r) < 0 || compare_report(v, &report) < 0)
+		return -1;
+	return v->mutate && r == 0 ? mutate_csv(v, c, (unsigned)version) : 0;
 }
 
 int vector_csv(struct vector *v)

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "crypto/x509.h"
 #include "fmt/json.h"
+#include "mutate.h"
 
 struct dcap_case {
 	struct dcap *verifier;
@@ -150,6 +151,56 @@ static int compare_status(struct vector *v, const struct dcap_outcome *o)
 	return 0;
 }
 
+struct quote_mutant {
+	struct dcap_case *c;
+	struct slice quote, chain;
+	struct buf ders; /* of the certificates in @chain as they were */
+};
+
+static bool quote_accepted(void *ctx)
+{
+	struct quote_mutant *m = ctx;
+	struct dcap_outcome o = {0};
+
+	return verify(m->c, m->quote, &o);
+}
+
+static const char *same_certificates(void *ctx)
+{
+	struct quote_mutant *m = ctx;
+	cleanup_with(buf_done) struct buf now = buf_init(0);
+
+	mutate_ders(m->chain, &now);
+	return now.size > 0 && slice_eq(buf_slice(&now), buf_slice(&m->ders))
+		       ? "text around the certificates in a quote's PEM chain"
+		       : NULL;
+}
+
+static int mutate_quote(struct vector *v, struct dcap_case *c, const struct buf *quote)
+{
+	struct quote_mutant ctx = {.c = c, .quote = buf_slice(quote), .ders = buf_init(0)};
+	struct mutation m = {.part = "quote",
+		.bytes = quote->data,
+		.size = quote->size,
+		.accepted = quote_accepted,
+		.harmless = same_certificates,
+		.ctx = &ctx};
+	struct sgx_quote q;
+
+	if (sgx_quote_parse(ctx.quote, &q, NULL) < 0)
+		return vector_fail(v, "the quote cannot be read");
+	ctx.chain = q.cert_data;
+	mutate_ders(ctx.chain, &ctx.ders);
+	mutate_range(&m, slice_cut(ctx.quote, quote->size - q.trailing, q.trailing),
+		"padding behind a quote");
+	if (q.cert_data_type != SGX_CERT_PCK_CHAIN)
+		mutate_range(&m, q.cert_data,
+			"what names the PCK certificate of a quote that does not carry it");
+	int r = mutate_bytes(v, &m);
+	buf_done(&ctx.ders);
+	return r;
+}
+
 static int run_one(struct vector *v, struct dcap_case *c)
 {
 	cleanup_with(buf_done) struct buf quote = buf_init(0);
@@ -168,7 +219,9 @@ static int run_one(struct vector *v, struct dcap_case *c)
 	if (dcap_fields_compare(v, json_object_get(v->expected, "fields"), &o.quote) < 0 ||
 		compare_pck(v, o.pck) < 0)
 		return -1;
-	return c->json ? compare_status(v, &o) : 0;
+	if (c->json && compare_status(v, &o) < 0)
+		return -1;
+	return v->mutate ? mutate_quote(v, c, &quote) : 0;
 }
 
 /* A QE identity alone, with the certificate of its signer. */

@@ -6,7 +6,7 @@
 #include "crypto/x509.h"
 #include "evidence/se.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 /* A number, or its text in either base. */
 static int compare_number(struct vector *v, const json_t *f, const char *name, uint64_t value)
@@ -176,6 +176,28 @@ static int compare_claims(struct vector *v, const json_t *claims)
 	return 0;
 }
 
+static bool se_accepted(void *ctx)
+{
+	cleanup_with(evidence_result_done) struct evidence_result result = {0};
+
+	return evidence_verify("se", ctx, &result, NULL) == 0 && result.verdict == EVIDENCE_ACCEPT;
+}
+
+static const char *se_explain(void *ctx, const char *path, const json_t *value)
+{
+	return NULL;
+}
+
+static int mutate_evidence(struct vector *v, const struct evidence_request *q)
+{
+	cleanup(json_decref) json_t *copy = json_deep_copy(q->evidence);
+	struct evidence_request request = *q;
+	const struct json_mutation m = {copy, se_accepted, se_explain, &request};
+
+	request.evidence = copy;
+	return mutate_json(v, &m);
+}
+
 static int run_evidence(struct vector *v)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(0), pem = buf_init(0),
@@ -203,8 +225,10 @@ static int run_evidence(struct vector *v)
 	bool good = result.verdict == EVIDENCE_ACCEPT;
 	if (judge(v, good ? 0 : -1, result.reason) < 0)
 		return -1;
+	if (good && compare_claims(v, result.claims) < 0)
+		return -1;
 	if (good)
-		return compare_claims(v, result.claims);
+		return v->mutate ? mutate_evidence(v, &q) : 0;
 	/* A nonce of another size is not told apart from a wrong HMAC. */
 	const char *reason = vector_str(v, "reason");
 	const char *check =

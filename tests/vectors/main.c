@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * usage: vectors DIR [CONTESTED]
+ * usage: vectors [--mutate=STEP] DIR [CONTESTED]
  * Ends with "N passed, N failed"; each failure is named before. Cases of kinds that no handler
  * knows are counted apart, and so are those of the file CONTESTED: lines "KIND/CASE OUTCOME...",
  * where husk decides otherwise than the case on purpose. Such a case must still end as the file
  * says, else it is a failure.
+ *
+ * With --mutate, evidence that is accepted is verified again with each STEP-th of its bytes
+ * flipped, which must be refused (mutate.h).
  */
 #include <dirent.h>
 #include <stdarg.h>
@@ -15,8 +18,9 @@
 #include "base/enc.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "base/parse.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 #define FILE_MAX ((size_t)64 << 20)
 #define DEPTH_MAX 4
@@ -49,6 +53,7 @@ static const struct {
 
 static unsigned g_passed, g_failed, g_unknown, g_contested;
 static const char *g_contests;
+static uint32_t g_mutate;
 
 int vector_fail(struct vector *v, const char *fmt, ...)
 {
@@ -198,7 +203,7 @@ static void count(const char *dir, bool passed, const char *why)
 
 static void run_case(const char *dir, const json_t *expected)
 {
-	struct vector v = {.dir = dir, .expected = expected};
+	struct vector v = {.dir = dir, .expected = expected, .mutate = g_mutate};
 	const char *tee = vector_str(&v, "tee");
 
 	for (size_t i = 0; tee && i < ARRAY_COUNT(g_handlers); i++) {
@@ -243,8 +248,16 @@ static void walk(const char *dir, int depth)
 
 int main(int argc, char **argv)
 {
+	static const char option[] = "--mutate=";
+
+	if (argc > 1 && str_starts(argv[1], option)) {
+		if (parse_u32(slice_str(argv[1] + strlen(option)), 1, 1000000, &g_mutate) < 0)
+			argc = 0;
+		argc--;
+		argv++;
+	}
 	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: vectors DIR [CONTESTED]\n");
+		fprintf(stderr, "usage: vectors [--mutate=STEP] DIR [CONTESTED]\n");
 		return 2;
 	}
 	g_contests = argv[2];
@@ -257,6 +270,8 @@ int main(int argc, char **argv)
 		printf("%u cases are of kinds without a handler\n", g_unknown);
 	if (g_contested)
 		printf("%u cases are contested\n", g_contested);
+	if (g_mutate && mutate_report() == 0)
+		g_failed++;
 	printf("%u passed, %u failed\n", g_passed, g_failed);
 	return g_failed || g_passed == 0 ? 1 : 0;
 }

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "evidence/snp.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 struct snp_case {
 	struct buf report, pem, crl;
@@ -167,6 +167,38 @@ static int compare_json(struct vector *v, const struct snp_case *c)
 		       : vector_fail(v, "the evidence's report is another one");
 }
 
+static bool snp_accepted(void *ctx)
+{
+	const struct snp_vek *vek;
+	struct snp_report r;
+
+	return verify(ctx, &r, &vek);
+}
+
+/* Report and, as bytes, the certificate that signed it; the others are the house's. */
+static int mutate_snp(struct vector *v, struct snp_case *c)
+{
+	cleanup_with(buf_done) struct buf der = buf_init(0);
+	cleanup(cert_free) struct cert *vek = NULL;
+	const struct mutation report = {.part = "report",
+		.bytes = c->report.data,
+		.size = c->report.size,
+		.accepted = snp_accepted,
+		.ctx = c};
+
+	if (mutate_bytes(v, &report) < 0)
+		return -1;
+	if (certs_from_pem(c->certs.vek, &vek, 1, NULL) != 1 || cert_to_der(vek, &der) < 0)
+		return vector_fail(v, "the first certificate is not in PEM");
+	c->certs.vek = buf_slice(&der);
+	const struct mutation certificate = {.part = "VCEK",
+		.bytes = der.data,
+		.size = der.size,
+		.accepted = snp_accepted,
+		.ctx = c};
+	return mutate_bytes(v, &certificate);
+}
+
 int vector_snp(struct vector *v)
 {
 	cleanup_with(snp_case_done) struct snp_case c = {0};
@@ -192,5 +224,7 @@ int vector_snp(struct vector *v)
 		return 0;
 	if (product && !streq(product, snp_product_name(vek->product)))
 		return vector_fail(v, "product is %s", snp_product_name(vek->product));
-	return compare_fields(v, &r, vek->product) < 0 ? -1 : compare_json(v, &c);
+	if (compare_fields(v, &r, vek->product) < 0 || compare_json(v, &c) < 0)
+		return -1;
+	return v->mutate ? mutate_snp(v, &c) : 0;
 }

@@ -8,7 +8,7 @@
 #include "evidence/tpm_chain.h"
 #include "evidence/tpm_quote.h"
 #include "fmt/json.h"
-#include "vectors.h"
+#include "mutate.h"
 
 struct tpm_case {
 	struct buf message, signature, key_pem;
@@ -285,6 +285,37 @@ static int compare_evidence(struct vector *v)
 	return 0;
 }
 
+struct tpm_mutant {
+	struct vector *v;
+	struct tpm_case *c;
+};
+
+static bool tpm_accepted(void *ctx)
+{
+	const struct tpm_mutant *m = ctx;
+
+	return verify(m->v, m->c) == NULL;
+}
+
+static int mutate_tpm(struct vector *v, struct tpm_case *c)
+{
+	struct tpm_mutant ctx = {v, c};
+	const struct mutation parts[] = {
+		{.part = "quote",
+			.bytes = c->message.data,
+			.size = c->message.size,
+			.accepted = tpm_accepted,
+			.ctx = &ctx},
+		{.part = "signature",
+			.bytes = c->signature.data,
+			.size = c->signature.size,
+			.accepted = tpm_accepted,
+			.ctx = &ctx},
+	};
+
+	return mutate_bytes(v, &parts[0]) < 0 ? -1 : mutate_bytes(v, &parts[1]);
+}
+
 static int run_quote(struct vector *v)
 {
 	static struct tpm_case empty;
@@ -306,9 +337,9 @@ static int run_quote(struct vector *v)
 		compare_public(v, &c, "ak_tpmt_public", false) < 0 ||
 		compare_public(v, &c, "ak_tpm2b_public", true) < 0 ||
 		compare_public(v, &c, "ak_pub_tpm2b", true) < 0 || compare_log(v, &c) < 0 ||
-		compare_ak_cert(v, &c) < 0)
+		compare_ak_cert(v, &c) < 0 || compare_evidence(v) < 0)
 		return -1;
-	return compare_evidence(v);
+	return v->mutate && !failed ? mutate_tpm(v, &c) : 0;
 }
 
 /* r<TPMS_ATTEST>:<TPMT_SIGNATURE>:<pcrs>, base64. */

@@ -9,10 +9,15 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/** struct vector - one case; @why: what was wrong, written by vector_fail() */
+/**
+ * struct vector - one case
+ * @mutate: 0, or every how many bytes of accepted evidence are flipped, see mutate.h
+ * @why: what was wrong, written by vector_fail()
+ */
 struct vector {
 	const char *dir;
 	const json_t *expected;
+	size_t mutate;
 	char why[512];
 };
 
