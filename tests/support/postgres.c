@@ -166,11 +166,13 @@ struct db_postgres_options pg_server_options(const struct pg_server *s, const ch
 
 int pg_server_database(struct pg_server *s, char *name, size_t size)
 {
-	const struct db_postgres_options o = pg_server_options(s, "postgres");
+	struct db_postgres_options o = pg_server_options(s, "postgres");
 	cleanup(db_close) struct db *db = NULL;
 	char sql[96];
-	int r = db_postgres_open(&o, &db, NULL);
+	int r;
 
+	o.statement_timeout_ms = WAIT_MS; /* it copies a database, on a machine that is busy */
+	r = db_postgres_open(&o, &db, NULL);
 	snprintf(name, size, "husk%u", s->databases++);
 	snprintf(sql, sizeof(sql), "CREATE DATABASE %s", name);
 	return r < 0 ? r : db_exec(db, sql, NULL);

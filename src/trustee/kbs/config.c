@@ -411,6 +411,38 @@ static bool is_type(const char *text, const char *name, const char *snake)
 	return streq(text, name) || streq(text, snake);
 }
 
+static bool is_local_host(const char *host)
+{
+	return host[0] == '/' || streq(host, "localhost") || streq(host, "::1") ||
+	       str_starts(host, "127.");
+}
+
+/* libpq's own default falls back to plaintext when somebody in between says that there is no TLS. */
+static int check_postgres_tls(struct kbs_config *c, struct err *reterr)
+{
+	static const char section[] = "storage_backend.backends.postgres";
+	static const char *const modes[] = {
+		"disable", "allow", "prefer", "require", "verify-ca", "verify-full"};
+	size_t i = 0;
+
+	if (!c->postgres.sslmode && !is_local_host(c->postgres.host))
+		c->postgres.sslmode = "verify-full";
+	if (!c->postgres.sslmode)
+		return 0;
+	while (i < ARRAY_COUNT(modes) && !streq(modes[i], c->postgres.sslmode))
+		i++;
+	if (i == ARRAY_COUNT(modes))
+		return config_bad(reterr, section, "sslmode",
+			"must be verify-full, verify-ca, require, prefer, allow or disable");
+	if (str_starts(c->postgres.sslmode, "verify-") && !c->postgres.sslrootcert)
+		return config_bad(reterr, section, "sslrootcert",
+			"is missing: name the PEM file of who certifies the server, for sslmode "
+			"verify-full (which is the default for servers elsewhere) and verify-ca");
+	if (!c->postgres.sslcert != !c->postgres.sslkey)
+		return config_bad(reterr, section, "sslkey", "belongs together with sslcert");
+	return 0;
+}
+
 static int read_storage(const json_t *root, struct kbs_config *c, struct err *reterr)
 {
 	const json_t *table = json_object_get(root, "storage_backend");
@@ -433,6 +465,9 @@ static int read_storage(const json_t *root, struct kbs_config *c, struct err *re
 	if (c->store.postgres && (!c->postgres.db || !c->postgres.username))
 		return err_set(reterr, -EINVAL,
 			"[storage_backend.backends.postgres] needs db and username");
+	r = c->store.postgres ? check_postgres_tls(c, reterr) : 0;
+	if (r < 0)
+		return r;
 	/* Sessions are where the store is: in memory for one broker, shared between several. */
 	if (session && !is_type(session, "Memory", "memory") &&
 		!(c->store.postgres && is_type(session, "Postgres", "postgres")))

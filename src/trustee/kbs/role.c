@@ -220,6 +220,12 @@ void role_warn(const struct kbs_config *c)
 				LOG_STR("backend", c->external.backends[i].name),
 				LOG_STR("effect", "what the plugin gives travels in the clear"));
 	}
+	if (c->store.postgres && c->postgres.sslmode && c->postgres.host[0] != '/' &&
+		!str_starts(c->postgres.sslmode, "verify-"))
+		log_warn("kbs.insecure", LOG_STR("option", "sslmode"),
+			LOG_STR("effect",
+				"whoever is between us and the database reads and changes "
+				"the store"));
 	if (c->husk.insecure_no_sandbox)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_no_sandbox"),
 			LOG_STR("effect", "a break-in into one process is not contained"));

@@ -294,9 +294,10 @@ static int confine(const struct kbs_config *c, struct err *reterr)
 		/* SQLite makes and removes its journal beside the store, and syncs the folder. */
 		add_folder(p, c->store.path, SANDBOX_WRITE);
 	} else {
-		add_file(p, c->postgres.sslrootcert);
-		add_file(p, c->postgres.sslcert);
-		add_file(p, c->postgres.sslkey);
+		/* Each connection reads these, and a certificate that was renewed is another file. */
+		add_folder(p, c->postgres.sslrootcert, SANDBOX_READ);
+		add_folder(p, c->postgres.sslcert, SANDBOX_READ);
+		add_folder(p, c->postgres.sslkey, SANDBOX_READ);
 		if (c->postgres.host[0] == '/') {
 			groups |= SANDBOX_UNIX;
 		} else {
