@@ -56,6 +56,8 @@ static void test_layout(void **state)
 		{"a.b.c := 1", "a.b.c := 1\n"},
 		/* Rules that share a row, the first with a head of several. */
 		{"f(\nx) if { x }y := 1 if { true }", "f(\n\tx,\n) if x\n\ny := 1\n"},
+		/* A definition over two rows that takes one. */
+		{"p := {1 ==\n2} else := 3", "p := {1 == 2}\n\nelse := 3\n"},
 		/* Collections keep their rows. */
 		{"x := [1,\n2,3]", "x := [\n\t1,\n\t2, 3,\n]\n"},
 		{"x := [\n1,2]", "x := [\n\t1, 2,\n]\n"},

@@ -141,11 +141,21 @@ static bool begins_row(const struct fmt *f, uint32_t offset)
 	return offset == 0 || f->source.data[offset - 1] == '\n';
 }
 
-/* What stands between a definition and its `else`. */
-static void begin_else(struct fmt *f, const struct rule *r)
+/* Whether what was written since @start takes one row; a term can be spread over several. */
+static bool on_one_row(const struct fmt *f, size_t start)
+{
+	struct slice s = slice_cut(buf_slice(f->out), start, f->out->size - start);
+	const uint8_t *end = memchr(s.data, '\n', s.size);
+
+	return !end || end + 1 == s.data + s.size;
+}
+
+/* What stands between a definition, written from @start on, and its `else`. */
+static void begin_else(struct fmt *f, const struct rule *r, size_t start)
 {
 	const struct rule *e = r->orelse;
-	bool was_inline = e->loc.row > r->loc.row && !begins_row(f, e->loc.offset);
+	bool was_inline =
+		e->loc.row > r->loc.row && !begins_row(f, e->loc.offset) && !on_one_row(f, start);
 	bool comment =
 		f->at_end || (f->next < f->comment_count && f->comment[f->next]->row < e->loc.row);
 	if (!comment && was_inline && f->inline_) {
@@ -241,20 +251,13 @@ static void put_one(struct fmt *f, const struct rule *r, bool is_else)
 
 static void put_rule(struct fmt *f, const struct rule *r)
 {
+	size_t start = f->out->size;
 	put_one(f, r, false);
 	for (; r->orelse; r = r->orelse) {
-		begin_else(f, r);
+		begin_else(f, r, start);
+		start = f->out->size;
 		put_one(f, r->orelse, true);
 	}
-}
-
-/* Whether what was written since @start takes one row; a head can be spread over several. */
-static bool on_one_row(const struct fmt *f, size_t start)
-{
-	struct slice s = slice_cut(buf_slice(f->out), start, f->out->size - start);
-	const uint8_t *end = memchr(s.data, '\n', s.size);
-
-	return !end || end + 1 == s.data + s.size;
 }
 
 /* A rule of one line, which may stand directly above the next one. */
