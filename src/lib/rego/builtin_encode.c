@@ -232,11 +232,14 @@ static rv url_encode_object(struct call *c, const rv *arg, uint32_t count)
 {
 	if (!arg_is(c, arg, 1, REGO_OBJECT))
 		return NULL;
-	rv o = arg[0];
+	rv o = arg[0], *key = mem_array(c->m, o->count + 1, sizeof(rv));
 	for (uint32_t i = 0; i < o->count; i++) {
 		rv v = o->pair[i].val;
-		bool ok = o->pair[i].key->type == REGO_STRING &&
-			  (v->type == REGO_STRING || v->type == REGO_ARRAY || v->type == REGO_SET);
+		/* Keys that are no text are written as in JSON. */
+		key[i] = o->pair[i].key;
+		if (key[i]->type != REGO_STRING)
+			key[i] = value_to_json(c->m, key[i]);
+		bool ok = v->type == REGO_STRING || v->type == REGO_ARRAY || v->type == REGO_SET;
 		for (uint32_t k = 0; ok && v->type != REGO_STRING && k < v->count; k++)
 			ok = v->item[k]->type == REGO_STRING;
 		if (!ok)
@@ -247,10 +250,10 @@ static rv url_encode_object(struct call *c, const rv *arg, uint32_t count)
 	for (uint32_t i = 0; i < o->count; i++) {
 		rv v = o->pair[i].val;
 		if (v->type == REGO_STRING)
-			put_query(&b, o->pair[i].key, v);
+			put_query(&b, key[i], v);
 		else
 			for (uint32_t k = 0; k < v->count; k++)
-				put_query(&b, o->pair[i].key, v->item[k]);
+				put_query(&b, key[i], v->item[k]);
 	}
 	return done(c, &b);
 }
@@ -269,6 +272,8 @@ static rv url_decode_object(struct call *c, const rv *arg, uint32_t count)
 		at = end + 1;
 		if (part.size == 0)
 			continue;
+		if (memchr(part.data, ';', part.size))
+			return call_fail(c, "invalid semicolon separator in query");
 		size_t eq = 0;
 		while (eq < part.size && part.data[eq] != '=')
 			eq++;

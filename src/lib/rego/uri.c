@@ -63,8 +63,9 @@ static int unescape(struct buf *out, struct slice s, enum part part, struct err 
 		uint8_t c = s.data[i];
 		if (c != '%') {
 			if (host && c < 0x80 && must_escape(c, part))
-				return err_set(
-					e, -EBADMSG, "invalid character \"%c\" in host name", c);
+				return err_set(e, -EBADMSG,
+					"invalid character \"%s%c\" in host name",
+					c == '"' || c == '\\' ? "\\" : "", c);
 			buf_put_u8(out, c);
 			continue;
 		}
