@@ -14,6 +14,8 @@ struct test {
 	uint64_t duration_ns;
 	struct buf output; /* of print() */
 	struct buf why;	   /* of a failure */
+	struct policy_cases cases;
+	size_t failed_cases;
 	char error[ERR_TEXT_SIZE];
 };
 
@@ -35,6 +37,7 @@ static void tests_done(struct tests *t)
 	for (size_t i = 0; i < t->count; i++) {
 		buf_done(&t->item[i].output);
 		buf_done(&t->item[i].why);
+		policy_cases_done(&t->item[i].cases);
 	}
 	free(t->item);
 	rego_coverage_free(t->coverage);
@@ -92,16 +95,25 @@ static void run_once(struct tests *t, struct test *x, bool explain)
 	struct rego_eval *ev = t->session.eval;
 	rego_eval_explain(ev, explain);
 	rego_eval_cover(ev, explain ? NULL : t->coverage);
+	policy_cases_done(&x->cases);
+	t->session.cases = &x->cases;
 	uint64_t start = policy_now_ns();
 	int r = rego_eval_rule(ev, x->index, &outcome, &v, &e);
 	x->duration_ns = policy_now_ns() - start;
+	t->session.cases = NULL;
 	if (r < 0) {
 		x->verdict = TEST_ERROR;
 		snprintf(x->error, sizeof(x->error), "%s", err_text(&e, r));
 		return;
 	}
-	bool failed = outcome != REGO_VALUE || (rego_type(v) == REGO_BOOL && !rego_is_true(v));
-	x->verdict = failed ? TEST_FAIL : TEST_PASS;
+	x->verdict = outcome == REGO_VALUE && rego_is_true(v) ? TEST_PASS : TEST_FAIL;
+	if (!x->rule.is_object)
+		return;
+	/* The rule holds when all of its cases do; that there is none is no reason to fail. */
+	r = policy_cases_judge(&x->cases, ev, v, &x->failed_cases);
+	x->verdict = r < 0 ? TEST_ERROR : x->failed_cases ? TEST_FAIL : TEST_PASS;
+	if (r < 0)
+		snprintf(x->error, sizeof(x->error), "%s", strerror(-r));
 }
 
 static int run_test(struct tests *t, struct test *x)
@@ -203,6 +215,7 @@ static void put_pretty(struct buf *out, const struct tests *t)
 		}
 		dirty = true;
 		put_verdict(out, x);
+		policy_cases_text(out, &x->cases, t->session.cli->verbose);
 		if (x->output.size > 0) {
 			buf_put_u8(out, '\n');
 			put_indented(out, buf_slice(&x->output), "  ");
@@ -215,9 +228,12 @@ static void put_pretty(struct buf *out, const struct tests *t)
 		put_failures(out, t);
 	if (dirty)
 		buf_put_str(out, RULER);
+	size_t all = 0;
+	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+		all += t->tally[i];
 	for (size_t i = 0; i < ARRAY_COUNT(words); i++)
 		if (t->tally[i])
-			buf_printf(out, "%s: %zu/%zu\n", words[i], t->tally[i], t->count);
+			buf_printf(out, "%s: %zu/%zu\n", words[i], t->tally[i], all);
 }
 
 static void put_json_test(struct buf *out, const struct test *x)
@@ -240,6 +256,10 @@ static void put_json_test(struct buf *out, const struct test *x)
 		buf_put_str(out, ",\n    \"error\": {\n      \"message\": ");
 		policy_put_string(out, x->error);
 		buf_put_str(out, "\n    }");
+	}
+	if (x->cases.count > 0) {
+		buf_put_str(out, ",\n    \"sub_results\": ");
+		policy_cases_json(out, &x->cases);
 	}
 	buf_printf(out, ",\n    \"duration\": %llu", (unsigned long long)x->duration_ns);
 	if (x->output.size > 0) {
@@ -334,10 +354,21 @@ static int finish(struct tests *t)
 	return POLICY_OK;
 }
 
+/* Each case counts, instead of the test that they are of. */
+static void count_test(struct tests *t, const struct test *x)
+{
+	if (x->cases.count == 0 || x->verdict == TEST_ERROR) {
+		t->tally[x->verdict]++;
+		return;
+	}
+	t->tally[TEST_FAIL] += x->failed_cases;
+	t->tally[TEST_PASS] += x->cases.count - x->failed_cases;
+}
+
 int cmd_policy_test(struct cli *cli)
 {
 	cleanup_with(tests_done) struct tests t = {
-		.session = {.cli = cli, .default_timeout_ms = 5000}};
+		.session = {.cli = cli, .default_timeout_ms = 5000, .test_cases = true}};
 	struct err e = {0};
 	int r = options(&t, &e);
 	if (r < 0)
@@ -345,7 +376,7 @@ int cmd_policy_test(struct cli *cli)
 	r = prepare(&t, &e);
 	for (size_t i = 0; r == 0 && i < t.count; i++) {
 		r = run_test(&t, &t.item[i]);
-		t.tally[t.item[i].verdict]++;
+		count_test(&t, &t.item[i]);
 	}
 	if (r < 0)
 		return policy_fail(&t.session, streq(t.format, "json"), r, &e, POLICY_FAILED);

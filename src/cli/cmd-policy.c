@@ -188,7 +188,8 @@ static const struct cli_option g_check[] = {
 };
 
 static const struct cli_option g_test[] = {
-	{"bundle", 'b', "DIR", .help = "load a bundle", .complete = CLI_COMPLETE_DIR, .many = true},
+	{"bundle", 'b', "PATH", .help = "load a bundle: a folder or an archive",
+		.complete = CLI_COMPLETE_FILE, .many = true},
 	{"data", 'd', "FILE", .help = "load a module, a document, or a folder of them",
 		.complete = CLI_COMPLETE_FILE, .many = true},
 	{"ignore", .arg = "PATTERN", .help = "leave out files and folders of this name",

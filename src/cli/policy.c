@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/policy.h"
+#include "cli/policy_internal.h"
 
 #include <dirent.h>
 #include <fnmatch.h>
@@ -28,8 +28,8 @@ static bool is_yaml(const char *path)
 	return str_ends(path, ".yaml") || str_ends(path, ".yml");
 }
 
-static int add_file(
-	struct policy_files *f, const char *path, const char *prefix, struct err *reterr)
+int policy_new_file(struct policy_files *f, const char *path, const char *prefix,
+	struct policy_file **ret, struct err *reterr)
 {
 	if (f->count >= POLICY_FILES_MAX)
 		return err_set(reterr, -E2BIG, "more than %u files", POLICY_FILES_MAX);
@@ -47,9 +47,16 @@ static int add_file(
 		.text = buf_init(POLICY_FILE_MAX),
 		.is_module = str_ends(path, ".rego"),
 		.is_yaml = is_yaml(path)};
-	if (!p->path || !p->prefix)
-		return -ENOMEM;
-	return file_read(path, POLICY_FILE_MAX, &p->text, reterr);
+	*ret = p;
+	return p->path && p->prefix ? 0 : -ENOMEM;
+}
+
+static int add_file(
+	struct policy_files *f, const char *path, const char *prefix, struct err *reterr)
+{
+	struct policy_file *p;
+	int r = policy_new_file(f, path, prefix, &p, reterr);
+	return r < 0 ? r : file_read(path, POLICY_FILE_MAX, &p->text, reterr);
 }
 
 /* Whether the roots of a bundle's manifest allow a document at @prefix. */
@@ -68,7 +75,7 @@ static bool in_roots(const json_t *roots, const char *prefix)
 	return false;
 }
 
-static bool ignored(const struct policy_files *f, const char *name)
+bool policy_ignored(const struct policy_files *f, const char *name)
 {
 	for (size_t i = 0; f->ignore && f->ignore[i]; i++)
 		if (fnmatch(f->ignore[i], name, 0) == 0)
@@ -76,7 +83,7 @@ static bool ignored(const struct policy_files *f, const char *name)
 	return false;
 }
 
-static bool wanted(const char *name, enum policy_kind kind)
+bool policy_wanted(const char *name, enum policy_kind kind)
 {
 	if (str_ends(name, ".rego"))
 		return true;
@@ -99,7 +106,7 @@ static int walk_entry(
 {
 	char path[4096], below[4096];
 	struct stat st;
-	if (streq(name, ".") || streq(name, "..") || ignored(w->f, name))
+	if (streq(name, ".") || streq(name, "..") || policy_ignored(w->f, name))
 		return 0;
 	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path) ||
 		snprintf(below, sizeof(below), "%s%s%s", prefix, *prefix ? "/" : "", name) >=
@@ -110,7 +117,7 @@ static int walk_entry(
 		return err_set(w->reterr, -errno, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		return walk_folder(w, path, below, depth + 1);
-	if (!S_ISREG(st.st_mode) || !wanted(name, w->kind))
+	if (!S_ISREG(st.st_mode) || !policy_wanted(name, w->kind))
 		return 0;
 	if (!str_ends(name, ".rego") && !in_roots(w->roots, prefix))
 		return err_set(w->reterr, -EBADMSG,
@@ -135,6 +142,36 @@ static int walk_folder(struct walk *w, const char *path, const char *prefix, uns
 	return r;
 }
 
+/* @ret_roots is NULL when the manifest names none. */
+static int read_manifest(struct slice text, const char *name, json_t **ret,
+	const json_t **ret_roots, struct err *reterr)
+{
+	json_error_t e;
+	*ret = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &e);
+	if (!json_is_object(*ret))
+		return err_set(reterr, -EBADMSG, "%s: not a JSON object", name);
+	*ret_roots = json_object_get(*ret, "roots");
+	if (*ret_roots && !json_is_array(*ret_roots))
+		return err_set(reterr, -EBADMSG, "%s: \"roots\" is no array", name);
+	return 0;
+}
+
+int policy_check_roots(const struct policy_files *f, size_t first, const char *name,
+	struct slice manifest, struct err *reterr)
+{
+	char path[4200];
+	cleanup(json_decref) json_t *json = NULL;
+	const json_t *roots = NULL;
+	snprintf(path, sizeof(path), "%s/.manifest", name);
+	int r = read_manifest(manifest, path, &json, &roots, reterr);
+	for (size_t i = first; r == 0 && i < f->count; i++)
+		if (!f->item[i].is_module && !in_roots(roots, f->item[i].prefix))
+			r = err_set(reterr, -EBADMSG,
+				"%s: the manifest of the bundle has no root for this document",
+				f->item[i].path);
+	return r;
+}
+
 static int load_bundle(struct policy_files *f, const char *path, struct err *reterr)
 {
 	char name[4096];
@@ -145,16 +182,9 @@ static int load_bundle(struct policy_files *f, const char *path, struct err *ret
 	int r = file_read(name, POLICY_FILE_MAX, &text, NULL);
 	if (r < 0 && r != -ENOENT)
 		return err_set(reterr, r, "cannot read %s", name);
-	if (r == 0) {
-		json_error_t e;
-		manifest = json_loadb(buf_str(&text), text.size, JSON_REJECT_DUPLICATES, &e);
-		if (!json_is_object(manifest))
-			return err_set(reterr, -EBADMSG, "%s: not a JSON object", name);
-		w.roots = json_object_get(manifest, "roots");
-		if (w.roots && !json_is_array(w.roots))
-			return err_set(reterr, -EBADMSG, "%s: \"roots\" is no array", name);
-	}
-	return walk_folder(&w, path, "", 0);
+	if (r == 0)
+		r = read_manifest(buf_slice(&text), name, &manifest, &w.roots, reterr);
+	return r < 0 && r != -ENOENT ? r : walk_folder(&w, path, "", 0);
 }
 
 int policy_load(struct policy_files *f, const char *path, enum policy_kind kind, struct err *reterr)
@@ -185,8 +215,7 @@ int policy_load(struct policy_files *f, const char *path, enum policy_kind kind,
 					     : walk_folder(&w, path, prefix, 0);
 	}
 	if (kind == POLICY_BUNDLE)
-		return err_set(reterr, -EBADMSG,
-			"%s: a bundle is a folder; unpack an archive first", path);
+		return policy_load_archive(f, path, reterr);
 	if (str_ends(path, ".rego") ||
 		(kind == POLICY_DATA && (str_ends(path, ".json") || is_yaml(path))))
 		return add_file(f, path, prefix, reterr);

@@ -6,7 +6,7 @@
  *
  * A folder given as data is read whole: *.rego are modules; each *.json is a document, found below
  * `data` under the names of the folders it lies in. A folder given as a bundle takes only data.json
- * for documents and honours the roots of its .manifest. A single document stands at the root of
+ * for documents and honours the roots of its .manifest; so does one in an archive (.tar.gz, .tar). A single document stands at the root of
  * `data`. "a.b:FILE" puts it below data.a.b.
  */
 #include "base/buf.h"

@@ -91,6 +91,15 @@ static int query_reference_value(struct rego_call *call, const struct rego_value
 	return buf_error(&name);
 }
 
+/* Called by the rules of tests, see rego_compile_options. */
+static int test_case(struct rego_call *call, const struct rego_value *const *args, size_t count,
+	const struct rego_value **ret)
+{
+	const struct policy_session *s = rego_call_cookie(call);
+	*ret = rego_make_bool(true);
+	return s->cases ? policy_cases_note(s->cases, args[0]) : 0;
+}
+
 int policy_session_compile(struct policy_session *s, const char *query, struct err *e)
 {
 	if (cli_flag(s->cli, "v0-compatible") && cli_flag(s->cli, "v1-compatible"))
@@ -100,6 +109,7 @@ int policy_session_compile(struct policy_session *s, const char *query, struct e
 		.dialect = cli_flag(s->cli, "v0-compatible") ? REGO_DIALECT_V0 : REGO_DIALECT_V1,
 		.strict = cli_flag(s->cli, "strict"),
 		.max_memory = DEFAULT_MEMORY,
+		.test_cases = s->test_cases,
 	};
 	uint64_t start = policy_now_ns();
 	s->compiler = rego_compiler_new(&o);
@@ -109,6 +119,8 @@ int policy_session_compile(struct policy_session *s, const char *query, struct e
 	if (r == 0)
 		r = rego_compiler_builtin(
 			s->compiler, "query_reference_value", 1, query_reference_value);
+	if (r == 0 && s->test_cases)
+		r = rego_compiler_builtin(s->compiler, "internal.test_case", 1, test_case);
 	if (r == 0)
 		r = policy_add_modules(&s->files, s->compiler, e);
 	if (r == 0 && query)

@@ -2,6 +2,7 @@
 #pragma once
 /* What the commands of `husk policy` share: their options, a compiled program, errors as OPA's. */
 #include "cli/policy.h"
+#include "cli/policy_cases.h"
 
 /* Exit codes, as those of opa. */
 enum policy_exit {
@@ -55,6 +56,8 @@ struct policy_session {
 	struct buf input_text;
 	unsigned default_timeout_ms; /* without --timeout; 0: no limit */
 	FILE *print;		     /* where print() goes; NULL: nowhere */
+	bool test_cases;	     /* of tests are noted in @cases, while that is set */
+	struct policy_cases *cases;
 	uint64_t parse_ns, compile_ns, eval_ns;
 };
 

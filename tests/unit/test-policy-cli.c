@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -12,6 +13,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "oci/tar.h"
 
 static char g_dir[64];
 
@@ -292,6 +294,119 @@ static void test_test(void **state)
 	assert_int_equal(RUN(&out, &err, "test"), 2);
 }
 
+/* A rule with keys is a test for each key; a case without a value has failed. */
+static void test_cases(void **state)
+{
+	cleanup_with(buf_done) struct buf out = {0}, err = {0};
+	put_file("c_test.rego", "package c_test\n\n"
+				"test_sum[tc.note] if {\n"
+				"\tsome tc in [{\"note\": \"one\", \"a\": 1, \"want\": 2},\n"
+				"\t\t{\"note\": \"two\", \"a\": 2, \"want\": 4}]\n"
+				"\tgot := tc.a + 1\n\tgot == tc.want\n}\n\n"
+				"test_deep[a][b] if {\n\tsome a in [\"x\", \"y\"]\n"
+				"\tsome b in [1, 2]\n\ta == \"x\"\n}\n\n"
+				"test_good[n] if some n in [\"p\", \"q\"]\n\n"
+				"test_value := 5\n");
+	assert_int_equal(RUN(&out, &err, "test", "c_test.rego"), 2);
+	want(&out, "data.c_test.test_sum: FAIL (");
+	want(&out, "\n  two: FAIL\n");
+	want(&out, "\n  y: FAIL\n    1: FAIL\n    2: FAIL\n");
+	want(&out, "data.c_test.test_value: FAIL (");
+	want(&out, "PASS: 5/9\nFAIL: 4/9\n");
+	assert_null(strstr(buf_str(&out), "one: PASS"));
+	assert_int_equal(RUN(&out, &err, "test", "-v", "-r", "sum|good", "c_test.rego"), 2);
+	want(&out, "\n  one: PASS\n  two: FAIL\n");
+	want(&out, "\n  p: PASS\n  q: PASS\n");
+	assert_int_equal(RUN(&out, &err, "test", "-f", "json", "c_test.rego"), 2);
+	want(&out, "\"sub_results\": {\"one\": {\"name\": \"one\"}, "
+		   "\"two\": {\"name\": \"two\", \"fail\": true}}");
+	want(&out, "\"y\": {\"name\": \"y\", \"fail\": true, \"sub_results\": {\"1\": ");
+	assert_int_equal(RUN(&out, &err, "test", "-r", "good", "c_test.rego"), 0);
+	want(&out, "PASS: 2/2\n");
+}
+
+static void tar_file(struct buf *tar, enum tar_type type, const char *path, const char *text)
+{
+	struct tar_entry e = {.type = type,
+		.path = path,
+		.link = type == TAR_FILE ? "" : text,
+		.mode = 0644,
+		.size = type == TAR_FILE ? strlen(text) : 0};
+	assert_int_equal(tar_write_entry(tar, &e), 0);
+	if (type == TAR_FILE) {
+		buf_put_str(tar, text);
+		tar_write_padding(tar, e.size);
+	}
+}
+
+static void put_bytes(const char *name, const void *data, size_t size)
+{
+	FILE *f = fopen(name, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, size, f), size);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void put_gzip(const char *name, const struct buf *tar)
+{
+	gzFile f = gzopen(name, "wb");
+	assert_non_null(f);
+	assert_int_equal(gzwrite(f, tar->data, (unsigned)tar->size), (int)tar->size);
+	assert_int_equal(gzclose(f), Z_OK);
+}
+
+/* An archive is a bundle as a folder is; a damaged or a hostile one is refused. */
+static void test_archive(void **state)
+{
+	cleanup_with(buf_done) struct buf tar = {0}, out = {0}, err = {0}, gz = {0};
+	tar_file(&tar, TAR_DIR, "./a", "");
+	tar_file(&tar, TAR_FILE, "/a/b/data.json", "{\"x\": 1}");
+	tar_file(&tar, TAR_FILE, "./p.rego", "package p\n\nq := data.a.b.x + data.a.y\n");
+	tar_file(&tar, TAR_FILE, "a/data.yaml", "y: 2\n");
+	tar_file(&tar, TAR_FILE, "a/other.json", "not JSON");
+	tar_write_end(&tar);
+	put_bytes("b.tar", tar.data, tar.size);
+	put_gzip("b.tar.gz", &tar);
+	assert_int_equal(RUN(&out, &err, "eval", "-f", "raw", "-b", "b.tar.gz", "data"), 0);
+	assert_string_equal(buf_str(&out), "{\"a\":{\"b\":{\"x\":1},\"y\":2},\"p\":{\"q\":3}}\n");
+	assert_int_equal(RUN(&out, &err, "eval", "-f", "raw", "-b", "b.tar", "data.p.q"), 0);
+	assert_string_equal(buf_str(&out), "3\n");
+	/* Every truncation. */
+	assert_int_equal(file_read("b.tar.gz", 1 << 20, &gz, NULL), 0);
+	for (size_t n = 1; n < gz.size; n++) {
+		put_bytes("cut.tar.gz", gz.data, n);
+		assert_int_equal(RUN(&out, &err, "eval", "-b", "cut.tar.gz", "true"), 2);
+	}
+	want(&out, "cut.tar.gz: ");
+	put_bytes("long.tar.gz", buf_str(&gz), gz.size);
+	buf_put_str(&gz, "more");
+	put_bytes("long.tar.gz", gz.data, gz.size);
+	assert_int_equal(RUN(&out, &err, "eval", "-b", "long.tar.gz", "true"), 2);
+	want(&out, "after the end");
+	static const struct {
+		enum tar_type type;
+		const char *path, *text, *error;
+	} rows[] = {
+		{TAR_FILE, "../p.rego", "package p", "leaves the bundle"},
+		{TAR_FILE, "a/../../p.rego", "package p", "leaves the bundle"},
+		{TAR_SYMLINK, "p.rego", "/etc/passwd", "is no regular file"},
+		{TAR_HARDLINK, "p.rego", "q.rego", "is no regular file"},
+		{TAR_FILE, ".manifest", "[]", "not a JSON object"},
+		{TAR_FILE, ".manifest", "{\"roots\": [\"c\"]}", "has no root"},
+		{TAR_FILE, "data.json", "{", "data.json: "},
+		{TAR_FILE, "bad.rego", "package", "bad.tar.gz/bad.rego"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		buf_clear(&tar);
+		tar_file(&tar, TAR_FILE, "a/data.json", "{}");
+		tar_file(&tar, rows[i].type, rows[i].path, rows[i].text);
+		tar_write_end(&tar);
+		put_gzip("bad.tar.gz", &tar);
+		assert_int_equal(RUN(&out, &err, "eval", "-b", "bad.tar.gz", "data"), 2);
+		want(&out, rows[i].error);
+	}
+}
+
 static void test_coverage(void **state)
 {
 	cleanup_with(buf_done) struct buf out = {0}, err = {0};
@@ -354,6 +469,8 @@ int main(void)
 		cmocka_unit_test(test_yaml),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_test),
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_archive),
 		cmocka_unit_test(test_coverage),
 		cmocka_unit_test(test_explain),
 		cmocka_unit_test(test_bench),

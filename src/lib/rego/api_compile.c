@@ -275,7 +275,8 @@ bool rego_program_rule(const struct rego_program *p, size_t index, struct rego_r
 		.file = d->module->file,
 		.row = d->row,
 		.column = d->col,
-		.is_function = g->kind == GROUP_FUNCTION};
+		.is_function = g->kind == GROUP_FUNCTION,
+		.is_object = g->kind == GROUP_PARTIAL && !d->leaf_is_set};
 	return true;
 }
 

@@ -186,6 +186,10 @@ struct unit {
 	uint32_t cur_expr;
 	uint32_t slots;
 	struct scope *top; /* of a query: its variables are the result */
+	/* Of a test with cases: what names the case, until the call is made in @case_body. */
+	struct term **case_key;
+	uint32_t case_count;
+	const struct stmts *case_body;
 };
 
 /* Runs fn(arg); an error of the source is kept as a diagnostic, any other one is passed on. */
@@ -220,6 +224,8 @@ struct term *term_const(struct unit *u, rv v, struct loc loc);
 void resolve_call(struct unit *u, const struct node *n, struct term *t);
 void resolve_with(struct unit *u, const struct with *w, struct stmt_with *out);
 struct cgroup *group_at_path(struct unit *u, const struct term *ref);
+/* A built-in of the embedder, or else of the engine; NULL when there is none. */
+const struct builtin *find_builtin(struct unit *u, struct slice name);
 int32_t builtin_use(struct rego_compiler *c, const struct builtin *b);
 
 /* types.c */

@@ -119,6 +119,14 @@ static void gen_put(struct unit *u, struct term **path, uint32_t count, struct t
 	gen_emit(u, OP_PUT, count + 1, 0, 0, gen_list(u->c, operand, count + 1));
 }
 
+/* test_NAME[KEY]: the value of each key is the verdict of one case. */
+static bool is_test_with_cases(const struct cdef *d, const struct rule *r)
+{
+	const struct node *name = r->head->kind == NODE_REF ? r->head->item[0] : r->head;
+	return d->group->group->kind == GROUP_PARTIAL && !r->is_contains && d->path_count > 0 &&
+	       slice_starts(name->name, SLICE_LIT("test_"));
+}
+
 static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct rule *r)
 {
 	struct unit unit, *u = &unit;
@@ -146,6 +154,11 @@ static struct def *compile_def(struct rego_compiler *c, struct cdef *d, struct r
 	gen_args(u, arg, r->arg_count);
 	if (body) {
 		index_body(u, d, body, r->arg_count);
+		if (c->options.test_cases && is_test_with_cases(d, r)) {
+			u->case_key = path;
+			u->case_count = d->path_count;
+			u->case_body = body;
+		}
 		gen_body(u, body);
 	}
 	gen_late_args(u, arg, r->arg_count);

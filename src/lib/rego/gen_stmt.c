@@ -223,10 +223,30 @@ static noreturn_fn void report_unsafe(struct unit *u, const struct stmts *b, uin
 	mem_escape(u->m, REGO_ERR_COMPILE);
 }
 
+/* internal.test_case([KEY...]), once all keys are known. */
+static void gen_test_case(struct unit *u)
+{
+	const struct builtin *b = find_builtin(u, SLICE_LIT("internal.test_case"));
+	for (uint32_t i = 0; b && i < u->case_count; i++)
+		if (!term_ready(u->case_key[i]))
+			return;
+	u->case_body = NULL;
+	if (!b)
+		return;
+	int32_t *operand = mem_array(u->m, u->case_count + 1, sizeof(*operand));
+	for (uint32_t i = 0; i < u->case_count; i++)
+		operand[i] = gen_term(u, u->case_key[i], NONE);
+	int32_t name = gen_slot(u), result = gen_slot(u);
+	gen_emit(u, OP_ARRAY, u->case_count, name, 0, gen_list(u->c, operand, u->case_count));
+	gen_emit(u, OP_BUILTIN, 1, result, builtin_use(u->c, b), gen_list(u->c, &name, 1));
+}
+
 void gen_body(struct unit *u, struct stmts *b)
 {
 	uint32_t left = b->count, first = 0;
 	while (left > 0) {
+		if (u->case_body == b)
+			gen_test_case(u);
 		struct stmt *next = NULL;
 		for (uint32_t i = first; i < b->count && !next; i++)
 			if (!b->item[i]->done && stmt_ready(b->item[i]))

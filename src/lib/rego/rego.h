@@ -99,6 +99,11 @@ struct rego_compile_options {
 	size_t max_memory;  /* bytes for source trees and program; 0: 256 MiB */
 	unsigned max_depth; /* nesting of source; 0: 256 */
 	bool strict;	    /* also refuse unused locals and imports, as `opa check --strict` */
+	/*
+	 * Rules test_NAME[KEY] call internal.test_case([KEY...]), which the embedder declares, as soon
+	 * as their keys are known: so that a case that fails is known, too.
+	 */
+	bool test_cases;
 };
 
 /** rego_compiler_new() - @options may be NULL (all zero). Return: NULL on ENOMEM. */
@@ -231,6 +236,7 @@ struct rego_rule_info {
 	const char *file;
 	uint32_t row, column;
 	bool is_function;
+	bool is_object; /* NAME[KEY] := VALUE: its value is made of the definitions */
 };
 
 /** rego_program_rules() - how many rules the program has */

@@ -31,7 +31,7 @@ int32_t builtin_use(struct rego_compiler *c, const struct builtin *b)
 	return (int32_t)c->builtin_count++;
 }
 
-static const struct builtin *find_builtin(struct unit *u, struct slice name)
+const struct builtin *find_builtin(struct unit *u, struct slice name)
 {
 	for (const struct host_builtin *h = u->c->host; h; h = h->next)
 		if (slice_eq_str(name, h->builtin.name))
