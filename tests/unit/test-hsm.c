@@ -8,7 +8,9 @@
 #include "base/enc.h"
 #include "base/str.h"
 #include "crypto/oaep.h"
+#include "fmt/tpm_sign.h"
 #include "trustee/hsm/p11.h"
+#include "trustee/hsm/tpm_key.h"
 
 #define MODULE "?module-path=/m.so"
 
@@ -156,6 +158,96 @@ static void test_no_module(void **state)
 	assert_null(p);
 }
 
+static void test_tpm_uri(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{"tpm2:handle=0x81000010", "starts with"},
+		{"tpm:", "either handle or file"},
+		{"tpm:device=/dev/tpm0", "either handle or file"},
+		{"tpm:handle=0x81000010;file=/k", "either handle or file"},
+		{"tpm:handle=0x80000010", "0x81"},
+		{"tpm:handle=81000010", "0x81"},
+		{"tpm:handle=0x8100001", "0x81"},
+		{"tpm:handle=0x810000100", "0x81"},
+		{"tpm:handle=0x8100001g", "0x81"},
+		{"tpm:handle=", "empty"},
+		{"tpm:handle=0x81000010;handle=0x81000011", "twice"},
+		{"tpm:file=k", "absolute"},
+		{"tpm:file=/k;pin-source=p", "absolute"},
+		{"tpm:file=/k;pin-value=1", "pin-value"},
+	};
+	struct tpm_uri u;
+
+	assert_int_equal(tpm_uri_parse("tpm:handle=0x81000010", &u, NULL), 0);
+	assert_int_equal(u.handle, 0x81000010);
+	assert_string_equal(u.device, "/dev/tpmrm0");
+	assert_int_equal(
+		tpm_uri_parse("tpm:file=/k.tss;device=unix:/run/s;pin-source=/p", &u, NULL), 0);
+	assert_int_equal(u.handle, 0);
+	assert_string_equal(u.file, "/k.tss");
+	assert_string_equal(u.device, "unix:/run/s");
+	assert_string_equal(u.pin_source, "/p");
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		struct err e = {0};
+
+		if (tpm_uri_parse(bad[i].text, &u, &e) != -EINVAL || !strstr(e.text, bad[i].says))
+			fail_msg("%s: \"%s\"", bad[i].text, e.text);
+	}
+}
+
+/* By hand: OID, emptyAuth, the owner as parent, TPM2B_PUBLIC and TPM2B_PRIVATE of two bytes each. */
+#define KEY_FILE                                       \
+	"\x30\x1f\x06\x06\x67\x81\x05\x0a\x01\x03"     \
+	"\xa0\x03\x01\x01\xff\x02\x04\x40\x00\x00\x01" \
+	"\x04\x04\x00\x02\xaa\xbb\x04\x04\x00\x02\xcc\xdd"
+#define KEY_FILE_SIZE 33
+
+static void test_tpm_key_file(void **state)
+{
+	static const struct {
+		size_t at;
+		char byte;
+		int want;
+	} bad[] = {
+		{9, 4, -EOPNOTSUPP},	       /* an importable key */
+		{10, (char)0xa1, -EOPNOTSUPP}, /* a policy */
+		{14, 1, -EBADMSG},	       /* neither true nor false */
+		{17, (char)0x41, -EOPNOTSUPP}, /* another parent */
+		{24, 3, -EBADMSG},	       /* sizes that are not those of what follows */
+		{24, 1, -EBADMSG},
+		{30, 3, -EBADMSG},
+		{21, 5, -EBADMSG},
+		{1, 0x1e, -EBADMSG},
+		{15, 4, -EBADMSG},
+	};
+	struct slice whole = slice_of(KEY_FILE, KEY_FILE_SIZE);
+	struct tpm_key_file f;
+	uint8_t copy[KEY_FILE_SIZE + 1];
+
+	assert_int_equal(tpm_key_file_parse(whole, &f, NULL), 0);
+	assert_int_equal(f.parent, TPM_RH_OWNER);
+	assert_true(f.empty_auth);
+	assert_true(slice_eq(f.public, slice_of("\0\x02\xaa\xbb", 4)));
+	assert_true(slice_eq(f.private, slice_of("\0\x02\xcc\xdd", 4)));
+	for (size_t n = 0; n < KEY_FILE_SIZE; n++)
+		assert_true(tpm_key_file_parse(slice_of(KEY_FILE, n), &f, NULL) < 0);
+	memcpy(copy, KEY_FILE, KEY_FILE_SIZE);
+	copy[KEY_FILE_SIZE] = 0;
+	assert_int_equal(tpm_key_file_parse(slice_of(copy, sizeof(copy)), &f, NULL), -EBADMSG);
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		uint8_t old = copy[bad[i].at];
+		int r;
+
+		copy[bad[i].at] = (uint8_t)bad[i].byte;
+		r = tpm_key_file_parse(slice_of(copy, KEY_FILE_SIZE), &f, NULL);
+		if (bad[i].want == -EBADMSG ? r >= 0 : r != bad[i].want)
+			fail_msg("byte %zu: %d", bad[i].at, r);
+		copy[bad[i].at] = old;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +256,8 @@ int main(void)
 		cmocka_unit_test(test_uri_truncated),
 		cmocka_unit_test(test_oaep),
 		cmocka_unit_test(test_no_module),
+		cmocka_unit_test(test_tpm_uri),
+		cmocka_unit_test(test_tpm_key_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -519,6 +519,7 @@ static void test_pool(void **state)
 #define CONFIG_VAULT                                                          \
 	CONFIG_PLUGIN "storage_backend_type = \"Vault\"\ntoken = \"hvs.t\"\n" \
 		      "vault_url = \"https://vault.example:8200\"\n"
+#define CONFIG_SIGNER_IN "[attestation_service.attestation_token_broker.signer]\n"
 #define CONFIG_NEBULA "[[plugins]]\nname = \"nebula-ca\"\n"
 #define CONFIG_PKCS11 "[[plugins]]\nname = \"pkcs11\"\nmodule = \"/m.so\"\n"
 #define CONFIG_EXTERNAL "[[plugins]]\nname = \"external\"\n"
@@ -591,6 +592,14 @@ static void test_config(void **state)
 			0, NULL},
 		{CONFIG_BASE "[[plugins]]\nname = \"pkcs12\"", -EOPNOTSUPP, "pkcs12"},
 		{CONFIG_BASE CONFIG_PKCS11 "pin = \"1\"", 0, NULL},
+		{CONFIG_BASE CONFIG_SIGNER_IN "key = \"pkcs11:object=k\"\npublic_key_path = \"p\"",
+			0, NULL},
+		{CONFIG_BASE CONFIG_SIGNER_IN "key = \"tpm:file=/k\"", -EINVAL, "token-key"},
+		{CONFIG_BASE CONFIG_SIGNER_IN "key = \"/k.pem\"\npublic_key_path = \"p\"", -EINVAL,
+			"URI"},
+		{CONFIG_BASE CONFIG_SIGNER_IN "key = \"tpm:file=/k\"\nkey_path = \"k\"", -EINVAL,
+			"excludes"},
+		{CONFIG_BASE CONFIG_SIGNER_IN "public_key_path = \"p\"", -EINVAL, "belongs to key"},
 		{CONFIG_BASE CONFIG_NEBULA "", 0, NULL},
 		{CONFIG_BASE CONFIG_NEBULA "ca_config = {name = \"n\", duration = \"1h30m\", ips = "
 					   "\"10.0.0.0/8\", groups = \"a,b\"}",

@@ -13,6 +13,11 @@
 must_check int jws_sign(const struct pkey *k, enum sig_alg alg, json_t *header,
 	struct slice payload, struct buf *out);
 
+/** jws_start() - likewise without the signature: what is to be signed, by a key that is elsewhere */
+must_check int jws_start(enum sig_alg alg, json_t *header, struct slice payload, struct buf *out);
+/** jws_end() - append that signature (raw r||s for ES*) to what jws_start() made */
+must_check int jws_end(struct slice signature, struct buf *out);
+
 /** struct jws - a parsed but NOT verified compact JWS */
 struct jws {
 	json_t *header;		  /* owned */

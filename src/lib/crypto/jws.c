@@ -4,29 +4,38 @@
 #include "crypto/jose.h"
 #include "fmt/json.h"
 
-int jws_sign(const struct pkey *k, enum sig_alg alg, json_t *header, struct slice payload,
-	struct buf *out)
+int jws_start(enum sig_alg alg, json_t *header, struct slice payload, struct buf *out)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(JWS_SIZE_MAX);
-	cleanup_with(buf_done) struct buf sig = buf_init(4096);
 
 	if (json_set_str(header, "alg", sig_name(alg)) < 0)
 		return -ENOMEM;
 	int r = json_write(header, &text);
 	if (r < 0)
 		return r;
-	size_t start = out->size;
 	b64_encode(out, buf_slice(&text), B64_URL);
 	buf_put_u8(out, '.');
 	b64_encode(out, payload, B64_URL);
-	if (buf_error(out) < 0)
-		return buf_error(out);
-	r = pkey_sign(k, alg, slice_cut(buf_slice(out), start, out->size - start), &sig);
-	if (r < 0)
-		return r;
-	buf_put_u8(out, '.');
-	b64_encode(out, buf_slice(&sig), B64_URL);
 	return buf_error(out);
+}
+
+int jws_end(struct slice signature, struct buf *out)
+{
+	buf_put_u8(out, '.');
+	b64_encode(out, signature, B64_URL);
+	return buf_error(out);
+}
+
+int jws_sign(const struct pkey *k, enum sig_alg alg, json_t *header, struct slice payload,
+	struct buf *out)
+{
+	cleanup_with(buf_done) struct buf sig = buf_init(4096);
+	size_t start = out->size;
+	int r = jws_start(alg, header, payload, out);
+
+	if (r == 0)
+		r = pkey_sign(k, alg, slice_cut(buf_slice(out), start, out->size - start), &sig);
+	return r < 0 ? r : jws_end(buf_slice(&sig), out);
 }
 
 static int split(struct slice text, struct slice parts[3])

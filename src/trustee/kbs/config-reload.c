@@ -104,6 +104,9 @@ int kbs_config_may_reload(
 	if (r == 0 && !now->husk.client_ca != !next->husk.client_ca)
 		r = err_at(reterr, -EINVAL, ERR_NO_OFFSET, "client_ca",
 			"whether clients need certificates ([husk] client_ca) takes a restart");
+	if (r == 0 && !now->signer.key != !next->signer.key)
+		r = err_at(reterr, -EINVAL, ERR_NO_OFFSET, "key",
+			"whether the token key is in a device (signer.key) takes a restart");
 	if (r == 0 && now->signer.key_path && !next->signer.key_path)
 		r = err_at(reterr, -EINVAL, ERR_NO_OFFSET, "key_path",
 			"to sign with a key that is kept nowhere (signer without key_path) takes a "

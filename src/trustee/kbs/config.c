@@ -70,6 +70,12 @@ static const struct key g_signer[] = {
 	STR("cert_path", signer.cert_path, NULL),
 	STR("cert_url", signer.cert_url, NULL),
 	LIST("published_key_paths", signer.published_key_paths),
+	STR("key", signer.key, NULL),
+	STR("public_key_path", signer.public_key_path, NULL),
+	LIST("module_files", signer.module.files),
+	LIST("module_environment", signer.module.environment),
+	BOOL("module_network", signer.module.network),
+	NUM("module_timeout", signer.module.timeout_s, 1, 25, 10),
 };
 static const struct key g_collateral[] = {
 	BOOL("fetch", collateral.fetch),
@@ -348,6 +354,25 @@ static int read_nvidia(const json_t *table, struct kbs_config *c, struct err *re
 	return 0;
 }
 
+static int check_signer(const struct kbs_config *c, struct err *reterr)
+{
+	static const char section[] = "attestation_service.attestation_token_broker.signer";
+	const char *key = c->signer.key;
+
+	if (!key)
+		return c->signer.public_key_path ? config_bad(reterr, section, "public_key_path",
+							   "belongs to key, a key in a device")
+						 : 0;
+	if (c->signer.key_path)
+		return config_bad(reterr, section, "key", "excludes key_path");
+	if (!str_starts(key, "pkcs11:") && !str_starts(key, "tpm:"))
+		return config_bad(reterr, section, "key", "must be a pkcs11: or tpm: URI");
+	if (!c->signer.public_key_path)
+		return config_bad(reterr, section, "key",
+			"needs public_key_path: `husk-kbs token-key URI` prints it");
+	return 0;
+}
+
 static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr)
 {
 	const json_t *broker = json_object_get(table, "attestation_token_broker");
@@ -362,6 +387,9 @@ static int read_as(const json_t *table, struct kbs_config *c, struct err *reterr
 		r = config_read_section(
 			SECTION("attestation_service.attestation_token_broker.signer", g_signer),
 			json_object_get(broker, "signer"), c, reterr);
+	if (r < 0)
+		return r;
+	r = check_signer(c, reterr);
 	if (r < 0)
 		return r;
 	/* Absent means yes: a token without runtime data could not carry the guest's key. */
@@ -390,6 +418,8 @@ unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind)
 		return c->plugins[PLUGIN_EXTERNAL] ? c->external.connections : 0;
 	case WORKER_HSM:
 		return c->plugins[PLUGIN_PKCS11] ? c->pkcs11.connections : 0;
+	case WORKER_SIGNER:
+		return c->signer.key ? 1 : 0;
 	case WORKER_FETCHER:
 		return (c->collateral.fetch || kbs_config_key_urls(c, urls) > 0 ? 1 : 0) +
 		       (c->as.nvidia_remote ? NRAS_WORKERS : 0);
@@ -473,7 +503,7 @@ static int read_storage(const json_t *root, struct kbs_config *c, struct err *re
 		!(c->store.postgres && is_type(session, "Postgres", "postgres")))
 		return err_set(reterr, -EOPNOTSUPP,
 			"session_storage_type %s is not supported here: leave it out", session);
-	if (c->store.postgres && !c->signer.key_path)
+	if (c->store.postgres && !c->signer.key_path && !c->signer.key)
 		return err_set(reterr, -EINVAL,
 			"[attestation_service.attestation_token_broker.signer] key_path is missing: "
 			"replicas that share a store need the same token key");

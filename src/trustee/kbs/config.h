@@ -37,6 +37,7 @@ enum worker_kind {
 	WORKER_BACKEND,
 	WORKER_EXTERNAL,
 	WORKER_HSM,
+	WORKER_SIGNER,
 	WORKER_FETCHER,
 	WORKER_KINDS_,
 };
@@ -193,6 +194,9 @@ struct kbs_config {
 		const char *cert_path;
 		const char *cert_url;
 		struct config_strings published_key_paths;
+		const char *key;	     /* pkcs11: or tpm: URI; instead of key_path */
+		const char *public_key_path; /* of @key, pinned */
+		struct config_module module; /* path is in @key */
 	} signer;
 	struct {
 		const char *type;

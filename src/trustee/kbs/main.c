@@ -15,6 +15,7 @@ static const char g_help[] =
 	"Usage: husk-kbs [-c FILE]\n"
 	"       husk-kbs init DIR [--listen ADDRESS:PORT] [--host NAME]...\n"
 	"       husk-kbs restore FILE --key KEY [-c FILE]\n"
+	"       husk-kbs token-key URI\n"
 	"\n"
 	"The key broker, attestation service and reference value store of husk.\n"
 	"\n"
@@ -25,6 +26,8 @@ static const char g_help[] =
 	"  restore FILE             fill the empty store of the configuration from a backup of\n"
 	"                           `husk kbs backup`; the broker must not run yet\n"
 	"      --key KEY            private key, PEM, that the backup was made for\n"
+	"  token-key URI            print the public half of a token key that is in a device\n"
+	"                           (pkcs11:... or tpm:...), for signer.public_key_path\n"
 	"  -c, --config-file FILE   configuration (default $KBS_CONFIG_FILE, then\n"
 	"                           " DEFAULT_CONFIG ")\n"
 	"      --check-config       read the configuration, say whether it is good, and end\n"
@@ -39,7 +42,7 @@ struct arguments {
 	const char *config_file;
 	const char *role;
 	const char *init_dir;
-	const char *restore_file, *key_file;
+	const char *restore_file, *key_file, *token_key;
 	const char *listen;
 	const char *hosts[HOSTS_MAX];
 	size_t host_count;
@@ -111,6 +114,12 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		a->init_dir = argv[optind + 1];
 		optind += 2;
 	}
+	if (optind < argc && streq(argv[optind], "token-key")) {
+		if (optind + 1 >= argc)
+			return usage("token-key needs a URI", "");
+		a->token_key = argv[optind + 1];
+		optind += 2;
+	}
 	if (optind < argc && streq(argv[optind], "restore")) {
 		if (optind + 1 >= argc || !a->key_file)
 			return usage("restore needs a FILE and --key", "");
@@ -158,6 +167,12 @@ int main(int argc, char **argv)
 		return role_main(a.role);
 	if (a.init_dir)
 		return run_init(&a);
+	if (a.token_key) {
+		r = signer_print_public(a.token_key, &e);
+		if (r < 0)
+			fprintf(stderr, "husk-kbs: token-key: %s\n", err_text(&e, r));
+		return r < 0;
+	}
 	if (!a.config_file)
 		a.config_file = getenv("KBS_CONFIG_FILE");
 	if (!a.config_file)

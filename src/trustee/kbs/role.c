@@ -61,6 +61,7 @@ const char *role_worker_name(const struct kbs_config *c, unsigned index)
 		[WORKER_BACKEND] = "backend",
 		[WORKER_EXTERNAL] = "external",
 		[WORKER_HSM] = "hsm",
+		[WORKER_SIGNER] = "signer",
 		[WORKER_FETCHER] = "fetcher"};
 	int kind = 0;
 
@@ -169,6 +170,7 @@ int role_main(const char *role)
 		{"backend", role_backend},
 		{"external", role_external},
 		{"hsm", role_hsm},
+		{"signer", role_signer},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
@@ -236,7 +238,7 @@ void role_warn(const struct kbs_config *c)
 	if (c->husk.insecure_allow_unbound_evidence)
 		log_warn("kbs.insecure", LOG_STR("option", "insecure_allow_unbound_evidence"),
 			LOG_STR("effect", "tokens for evidence that may be old"));
-	if (!c->signer.key_path && c->husk.service != SERVICE_RVPS)
+	if (!c->signer.key_path && !c->signer.key && c->husk.service != SERVICE_RVPS)
 		log_warn("kbs.token.ephemeral",
 			LOG_STR("effect", "no signer key_path: tokens do not outlive a restart"));
 }

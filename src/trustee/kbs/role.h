@@ -13,6 +13,7 @@
  *               for it
  *   external    calls to plugins that are other programs; the network
  *   hsm         a PKCS#11 module and its PIN; what the module needs, and nothing else
+ *   signer      the token key when it is in a PKCS#11 token or a TPM; as hsm
  *   remote      calls to other services, when there are any; no store, no key but its API key
  *
  * Each role is a fork and exec of the same program, so that its address space is fresh. It finds
@@ -55,6 +56,9 @@ int role_fetcher(const struct kbs_config *c);
 int role_backend(const struct kbs_config *c);
 int role_external(const struct kbs_config *c);
 int role_hsm(const struct kbs_config *c);
+int role_signer(const struct kbs_config *c);
+/** signer_print_public() - the public half of a token key in a device, PEM on stdout */
+must_check int signer_print_public(const char *uri, struct err *reterr);
 /**
  * struct role_source - what is read again on SIGHUP
  * @load: as kbs_config_load()

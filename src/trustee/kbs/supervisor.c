@@ -392,6 +392,15 @@ static int reload_from(struct supervisor *s, const struct kbs_config *c, struct 
 	return r;
 }
 
+/* It reads its key when it starts. The one that follows has the new configuration. */
+static void restart_signer(struct supervisor *s)
+{
+	for (unsigned i = 0; i < role_workers(s->config); i++) {
+		if (streq(role_worker_name(s->config, i), "signer"))
+			stop_child(&s->workers[i], SIGKILL);
+	}
+}
+
 /* A configuration that is wrong, or that running processes cannot follow, changes nothing. */
 static void reload(struct supervisor *s)
 {
@@ -413,6 +422,7 @@ static void reload(struct supervisor *s)
 		s->fresh = c;
 		s->config = &s->fresh;
 		role_log(s->config, NULL);
+		restart_signer(s);
 		log_info("kbs.reload", LOG_STR("file", s->source->name));
 	}
 	notify("READY=1");

@@ -273,7 +273,9 @@ static int load_roots(struct token_keys *k, const char *uri, struct err *reterr)
 
 static int load_all(struct token_keys *k, const struct kbs_config *c, struct err *reterr)
 {
-	int r = add_own(k, c->signer.key_path, false, reterr);
+	/* Of a key in a device there is the public half. */
+	int r = c->signer.key ? add_own(k, c->signer.public_key_path, true, reterr)
+			      : add_own(k, c->signer.key_path, false, reterr);
 
 	if (r == 0 && c->signer.cert_url &&
 		json_object_set_new(k->own[0].jwk, "x5u", json_string(c->signer.cert_url)) < 0)
@@ -305,7 +307,7 @@ int token_keys_load(const struct kbs_config *c, struct token_keys **ret, struct 
 	return r;
 }
 
-int token_sign(
+int token_start(
 	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr)
 {
 	const struct own_key *own = &k->own[0];
@@ -315,9 +317,47 @@ int token_sign(
 	int r = -ENOMEM;
 
 	if (payload && header)
-		r = jws_sign(own->key, own->alg, header, slice_str(payload), out);
+		r = jws_start(own->alg, header, slice_str(payload), out);
 	json_decref(header);
+	return r < 0 ? err_wrap(reterr, r, "make token") : 0;
+}
+
+int token_sign_here(const struct token_keys *k, struct buf *token, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf signature = buf_init(4096);
+	int r = pkey_sign(k->own[0].key, k->own[0].alg, buf_slice(token), &signature);
+
+	if (r == 0)
+		r = jws_end(buf_slice(&signature), token);
 	return r < 0 ? err_wrap(reterr, r, "sign token") : 0;
+}
+
+int token_digest(const struct token_keys *k, struct slice token, struct digest *ret)
+{
+	return hash_once(k->own[0].alg == SIG_ES384 ? HASH_SHA384 : HASH_SHA256, token, ret);
+}
+
+int token_finish(
+	const struct token_keys *k, struct slice signature, struct buf *token, struct err *reterr)
+{
+	int r = pkey_verify(k->own[0].key, k->own[0].alg, buf_slice(token), signature);
+
+	if (r < 0)
+		return err_set(reterr, r, "the device's signature is not of the token key");
+	return jws_end(signature, token);
+}
+
+int token_sign(
+	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf token = buf_init(0);
+	int r = token_start(k, claims, &token, reterr);
+
+	if (r == 0)
+		r = token_sign_here(k, &token, reterr);
+	if (r == 0)
+		buf_put_slice(out, buf_slice(&token));
+	return r < 0 ? r : buf_error(out);
 }
 
 json_t *token_jwks(const struct token_keys *k)

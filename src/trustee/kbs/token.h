@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "crypto/hash.h"
 #include "trustee/as/protocol.h"
 #include "trustee/kbs/config.h"
 
@@ -16,7 +17,7 @@ struct token_keys;
 /**
  * token_keys_load() - the signing key and all keys whose tokens are accepted
  * @c: signer key_path (PEM, P-256 or P-384; absent makes a key that lives as long as the process),
- *     cert_path, cert_url, published_key_paths (the last keys and the next one: in the key set, and
+ *     or public_key_path of a key in a device; cert_path, cert_url, published_key_paths (the last keys and the next one: in the key set, and
  *     their tokens are accepted); trusted_jwk_sets, trusted_certs_paths (roots of the certificates
  *     that tokens bring along), insecure_header_jwk
  *
@@ -37,6 +38,19 @@ must_check int token_keys_replace(
 /** token_sign() - append a compact JWS over @claims, with kid and jwk */
 must_check int token_sign(
 	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr);
+/** token_start() - the same without its signature, into the empty @out */
+must_check int token_start(
+	const struct token_keys *k, const json_t *claims, struct buf *out, struct err *reterr);
+/** token_sign_here() - sign what token_start() made, by a key that we have */
+must_check int token_sign_here(const struct token_keys *k, struct buf *token, struct err *reterr);
+/** token_digest() - what a device is to sign for it */
+must_check int token_digest(const struct token_keys *k, struct slice token, struct digest *ret);
+/**
+ * token_finish() - append the signature of a device, raw r||s
+ * Return: 0, -EKEYREJECTED (it is not by the published key), -EINVAL.
+ */
+must_check int token_finish(
+	const struct token_keys *k, struct slice signature, struct buf *token, struct err *reterr);
 /** token_jwks() - {"keys":[...]} with the signing key first and the published ones; new reference */
 json_t *token_jwks(const struct token_keys *k);
 /**

@@ -66,7 +66,7 @@ struct vault {
 	struct token_keys *keys;
 	struct worker_group groups[WORKER_KINDS_]; /* as started: a reload does not change them */
 	/* Their pools; NULL when there are no such processes. */
-	struct pool *pool, *remotes, *backends, *externals, *hsms, *fetchers;
+	struct pool *pool, *remotes, *backends, *externals, *hsms, *signers, *fetchers;
 	json_t *anchors;    /* owned; PEM texts of those whose manifests count */
 	json_t *names;	    /* owned; object of reference values that policies asked for */
 	json_t *tenants;    /* owned; object whose names they are */
@@ -87,6 +87,10 @@ struct vault {
 	int64_t log_window; /* second in which refusals were last logged */
 	unsigned log_count; /* how many in it */
 };
+
+struct call;
+/* The end of a token's making: it is in the call's token unless @error is negative. */
+typedef void (*issued_fn)(struct call *c, int error, const struct err *e);
 
 /**
  * struct call - one request of the front, until it is answered
@@ -109,11 +113,15 @@ struct call {
 	json_t *values; /* owned; what is known by name */
 	pool_done_fn work_done;
 	unsigned rounds;
-	char *policy_id;	 /* owned; policy upload */
-	struct buf text;	 /* owned; policy upload */
-	struct buf evidence;	 /* owned; message to be kept with the verdict */
-	struct dry_run *dry;	 /* owned; see vault-dry-run.c */
-	json_t *claims;		 /* owned; a guest's request to a plugin */
+	char *policy_id;     /* owned; policy upload */
+	struct buf text;     /* owned; policy upload */
+	struct buf evidence; /* owned; message to be kept with the verdict */
+	struct dry_run *dry; /* owned; see vault-dry-run.c */
+	json_t *claims;	     /* owned; a guest's request to a plugin */
+	issued_fn issued;
+	struct buf token; /* under way */
+	json_t *outcome;  /* owned; of the evidence that it is for */
+	char verdict_id[STORE_ID_SIZE];
 	struct buf body, bearer; /* likewise what it came with, while others are asked */
 	bool timed;		 /* count the time in the plugin's metrics */
 	int64_t version;	 /* of a resource that is asked for; 0 the current one */
@@ -151,9 +159,10 @@ int vault_tee_index(const char *name);
 const char *vault_tee_name(int index);
 
 /* vault-rcar.c: each takes over the call. */
-/* Signs a token over @submods with the verdict's @id; @ret_claims: new reference, or NULL. */
-must_check int vault_make_token(struct call *c, const json_t *submods, const char *id,
-	json_t **ret_claims, struct buf *out, struct err *reterr);
+/* vault-issue.c */
+/* Makes a token over @submods with the verdict's @id into the call's token, and calls @done, now or when a
+ * device has signed it. -EAGAIN: the device cannot, another try may. */
+void vault_issue(struct call *c, const json_t *submods, const char *id, issued_fn done);
 void vault_auth(struct call *c);
 /* The end of vault_auth(): @nonce is what the session keeps of @challenge. */
 void vault_auth_challenge(struct call *c, struct slice challenge, const char *nonce);

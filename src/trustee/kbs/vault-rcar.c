@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "crypto/hash.h"
 #include "fmt/json.h"
-#include "trustee/as/ear.h"
 #include "trustee/kbs/vault-internal.h"
 
 #define COOKIE_NAME "kbs-session-id"
@@ -167,42 +166,6 @@ static void refuse(struct call *c, const char *stage, const char *reason, const 
 	call_answer(c);
 }
 
-/* The token carries the id of its verdict, so that later refusals can refer to it, and its tenant,
- * so that it opens nothing of another one. */
-int vault_make_token(struct call *c, const json_t *submods, const char *id, json_t **ret_claims,
-	struct buf *out, struct err *reterr)
-{
-	struct vault *v = c->vault;
-	const struct kbs_config *k = v->config;
-	const struct ear_issuer issuer = {k->broker.issuer_name, k->broker.developer_name,
-		k->broker.build_name, k->broker.profile_name, (int64_t)k->broker.duration_min * 60};
-	cleanup(json_decref) json_t *claims = NULL;
-	int r = ear_claims(&issuer, vault_now(v), submods, &claims);
-
-	if (r == 0 && json_object_set_new(claims, "jti", json_string(id)) < 0)
-		r = -ENOMEM;
-	if (r == 0 && c->target.tenant[0] &&
-		json_object_set_new(claims, CLAIM_TENANT, json_string(c->target.tenant)) < 0)
-		r = -ENOMEM;
-	if (r == 0)
-		r = token_sign(v->keys, claims, out, reterr);
-	if (r == 0 && ret_claims)
-		*ret_claims = json_incref(claims);
-	return r;
-}
-
-static int issue(
-	struct call *c, const json_t *result, const char *id, struct buf *token, struct err *reterr)
-{
-	json_t *claims = NULL;
-	int r = vault_make_token(c, json_object_get(result, "submods"), id, &claims, token, reterr);
-
-	if (r == 0)
-		r = vault_session_attested(c, buf_str(token));
-	json_decref(claims);
-	return r;
-}
-
 static void answer_token(struct call *c, const char *token)
 {
 	reply_json(&c->reply, json_pack("{s:s}", "token", token));
@@ -228,37 +191,49 @@ void vault_attest_token(struct call *c, const char *token, const char *reason)
 	answer_token(c, token);
 }
 
+/* The evidence was accepted; whether there is a token is another question. */
+static void issued(struct call *c, int error, const struct err *e)
+{
+	int tee = vault_tee_index(c->tee);
+
+	if (error == 0)
+		error = vault_session_attested(c, buf_str(&c->token));
+	if (error == -EAGAIN) {
+		vault_session_drop(c);
+		c->vault->counters[COUNT_ATTEST_ERRORS]++;
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "no token can be signed, try again later");
+		call_answer(c);
+		return;
+	}
+	if (error < 0) {
+		vault_attest_refuse(c, "token", err_text(e, error), NULL);
+		return;
+	}
+	c->vault->attest_successes[tee]++;
+	verdict_record_as(c, c->verdict_id, "attestation", wire_str(c->outcome, "status"),
+		"appraisal", wire_str(c->outcome, "reason"), c->outcome);
+	answer_token(c, buf_str(&c->token));
+}
+
 static void attest_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
-	struct vault *v = c->vault;
-	cleanup_with(buf_done) struct buf token = buf_init(REPLY_BODY_MAX);
-	const json_t *outcome = json_object_get(result, "result");
-	const char *status = wire_str(outcome, "status");
-	int tee = vault_tee_index(c->tee);
-	struct err e = {0};
+	json_t *outcome = json_object_get(result, "result");
 
 	if (error == 0 && vault_values_wanted(c, outcome))
 		return;
 	if (error == 0 && json_is_true(json_object_get(outcome, "accepted"))) {
-		char id[STORE_ID_SIZE];
-
-		verdict_new_id(id);
-		error = issue(c, outcome, id, &token, &e);
-		if (error == 0) {
-			v->attest_successes[tee]++;
-			verdict_record_as(c, id, "attestation", status, "appraisal",
-				wire_str(outcome, "reason"), outcome);
-			answer_token(c, buf_str(&token));
-			return;
-		}
+		verdict_new_id(c->verdict_id);
+		c->outcome = json_incref(outcome);
+		vault_issue(c, json_object_get(outcome, "submods"), c->verdict_id, issued);
+		return;
 	}
 	if (error == -EPIPE)
 		vault_attest_refuse(c, "verifier", "the verifier crashed on this evidence", NULL);
 	else if (error < 0)
 		vault_attest_refuse(c, "verifier",
 			wire_str(result, "reason")[0] ? wire_str(result, "reason")
-						      : err_text(&e, error),
+						      : err_text(NULL, error),
 			NULL);
 	else
 		vault_attest_refuse(

@@ -263,6 +263,7 @@ static void add_file(struct paths *p, const char *path)
 static void add_reloaded(struct paths *p, const struct kbs_config *c)
 {
 	add_folder(p, c->signer.key_path, SANDBOX_READ);
+	add_folder(p, c->signer.public_key_path, SANDBOX_READ);
 	add_folder(p, c->signer.cert_path, SANDBOX_READ);
 	add_folder(p, c->husk.collateral, SANDBOX_READ);
 	add_folder(p, c->husk.se_key, SANDBOX_READ);

@@ -22,12 +22,28 @@ static void refuse(struct call *c, const char *stage, const char *reason, const 
 	call_answer(c);
 }
 
+static void issued(struct call *c, int error, const struct err *e)
+{
+	if (error == -EAGAIN) {
+		reply_fail(&c->reply, REPLY_UNAVAILABLE, "no token can be signed, try again later");
+		call_answer(c);
+		return;
+	}
+	if (error < 0) {
+		refuse(c, "token", err_text(e, error), c->outcome);
+		return;
+	}
+	verdict_record_as(c, c->verdict_id, "attestation", wire_str(c->outcome, "status"),
+		"appraisal", wire_str(c->outcome, "reason"), c->outcome);
+	buf_put_slice(&c->reply.body, buf_slice(&c->token));
+	c->reply.type = REPLY_TEXT;
+	call_answer(c);
+}
+
 static void evaluated(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
-	const json_t *outcome = json_object_get(result, "result");
-	char id[STORE_ID_SIZE];
-	struct err e = {0};
+	json_t *outcome = json_object_get(result, "result");
 
 	if (error == 0 && vault_values_wanted(c, outcome))
 		return;
@@ -45,17 +61,9 @@ static void evaluated(void *cookie, int error, const json_t *result)
 		refuse(c, wire_str(outcome, "stage"), wire_str(outcome, "reason"), outcome);
 		return;
 	}
-	verdict_new_id(id);
-	error = vault_make_token(
-		c, json_object_get(outcome, "submods"), id, NULL, &c->reply.body, &e);
-	if (error < 0) {
-		refuse(c, "token", err_text(&e, error), outcome);
-		return;
-	}
-	verdict_record_as(c, id, "attestation", wire_str(outcome, "status"), "appraisal",
-		wire_str(outcome, "reason"), outcome);
-	c->reply.type = REPLY_TEXT;
-	call_answer(c);
+	verdict_new_id(c->verdict_id);
+	c->outcome = json_incref(outcome);
+	vault_issue(c, json_object_get(outcome, "submods"), c->verdict_id, issued);
 }
 
 static void evaluate(struct call *c, struct slice body)

@@ -53,6 +53,8 @@ void call_free(struct call *c)
 	json_decref(c->claims);
 	buf_done(&c->body);
 	buf_done(&c->bearer);
+	buf_done(&c->token);
+	json_decref(c->outcome);
 	json_decref(c->work);
 	json_decref(c->values);
 	reply_done(&c->reply);
@@ -219,6 +221,7 @@ static int make_pools(struct vault *v)
 	v->backends = v->groups[WORKER_BACKEND].pool;
 	v->externals = v->groups[WORKER_EXTERNAL].pool;
 	v->hsms = v->groups[WORKER_HSM].pool;
+	v->signers = v->groups[WORKER_SIGNER].pool;
 	v->fetchers = v->groups[WORKER_FETCHER].pool;
 	return 0;
 }
@@ -293,7 +296,7 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	int r = admin_new(c, &admin, reterr);
 
 	/* A key that lives as long as the process stays: with another one tokens would not verify. */
-	if (r == 0 && c->signer.key_path)
+	if (r == 0 && (c->signer.key_path || c->signer.key))
 		r = token_keys_load(c, &keys, reterr);
 	if (r == 0)
 		r = vault_read_collateral(c, v->store, &collateral, reterr);
@@ -375,6 +378,7 @@ static struct call *call_new(struct vault *v, const json_t *header)
 			      : AS_PROTOCOL_COUNT_;
 	c->text = buf_init(STORE_POLICY_MAX);
 	c->body = buf_init_secret(WIRE_BODY_MAX);
+	c->token = buf_init_secret(REPLY_BODY_MAX);
 	c->bearer = buf_init_secret(WIRE_HEADER_MAX);
 	c->evidence = buf_init(EVIDENCE_KEPT_MAX);
 	reply_init(&c->reply);
@@ -454,6 +458,8 @@ void vault_serve_plain(struct call *c)
 			reply_fail(&c->reply, REPLY_UNAVAILABLE, "the store is unusable");
 		else if (pool_up_count(c->vault->pool) == 0)
 			reply_fail(&c->reply, REPLY_UNAVAILABLE, "no verifier is up");
+		else if (c->vault->signers && pool_up_count(c->vault->signers) == 0)
+			reply_fail(&c->reply, REPLY_UNAVAILABLE, "no signer is up");
 		break;
 	case ROUTE_HEALTHZ:
 		if (store_ready(c->vault->store) < 0)
