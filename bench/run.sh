@@ -25,7 +25,8 @@ prepare >"$WORLD/log" 2>&1 || { cat "$WORLD/log"; die "cannot prepare"; }
 cpus=$(($(nproc) < 2 ? 1 : 2))
 memory=512 numbers=$WORLD/numbers
 cmdline=$(sed -n '/define VMM_CMDLINE/,/[^\\]$/p' src/host/vmm/vmm.h | grep -o '"[^"]*"' | tr -d '"\n')
-HUSK_CMDLINE=$cmdline HUSK_MEMORY=$memory HUSK_CPUS=$cpus bench/start.py "$WORLD/guest/vmlinuz" "$WORLD/guest/husk-fw.bin" \
+cpu_tcg=$(sed -n 's/^#define VMM_CPU_TCG "\(.*\)"$/\1/p' src/host/vmm/vmm.h)
+HUSK_CMDLINE=$cmdline HUSK_CPU_TCG=$cpu_tcg HUSK_MEMORY=$memory HUSK_CPUS=$cpus bench/start.py "$WORLD/guest/vmlinuz" "$WORLD/guest/husk-fw.bin" \
 	"$HUSK_BUILD/bench/bare-init" "$rounds" -- "$husk" run --verbose --json --guest "$WORLD/guest" \
 	--tpm-state "$WORLD/tpm" --initdata "$WORLD/initdata.toml" --memory ${memory}M \
 	"$guest_registry/demo:latest" -- /bin/true >"$numbers" || die "cannot measure the start"

@@ -8,7 +8,8 @@ Floor: QEMU's exec to the first instruction of a bare init; the machine, CPU, me
 command line of `husk run`, but QEMU's own firmware, no TPM, no devices, no measurement. A second
 floor has husk's firmware and a vTPM: what the measured boot itself costs. HUSK-RUN-COMMAND is a
 `husk run --json --verbose` whose phases say when the container started. The three take turns, so that a
-noisy machine hits them alike. Environment: HUSK_CMDLINE (kernel command line), HUSK_MEMORY (MiB).
+noisy machine hits them alike. Environment: HUSK_CMDLINE (kernel command line), HUSK_CPUS, HUSK_CPU_TCG (QEMU's -cpu
+without KVM), HUSK_MEMORY (MiB).
 Prints lines "key value"; exit 1 when something could not be measured.
 """
 import json
@@ -50,7 +51,7 @@ def floor(kernel, initrd, accel, firmware=None):
         listener.bind(mark)
         listener.listen(1)
         args = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display",
-                "none", "-machine", "q35,accel=" + accel, "-cpu", "host" if accel == "kvm" else "max",
+                "none", "-machine", "q35,accel=" + accel, "-cpu", "host" if accel == "kvm" else os.environ["HUSK_CPU_TCG"],
                 "-m", os.environ["HUSK_MEMORY"], "-smp", os.environ["HUSK_CPUS"], "-kernel", kernel, "-initrd", initrd,
                 "-append", os.environ["HUSK_CMDLINE"], "-chardev", "null,id=console", "-serial",
                 "chardev:console", "-chardev", "socket,id=mark,path=" + mark, "-device",

@@ -57,7 +57,7 @@ void qemu_args_make(
 	/* A guest that breaks out of QEMU finds no exec and no new privileges. */
 	put2(a, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny");
 	put2(a, "-machine", kvm ? "q35,accel=kvm" : "q35,accel=tcg");
-	put2(a, "-cpu", kvm ? "host" : "max");
+	put2(a, "-cpu", kvm ? "host" : VMM_CPU_TCG);
 	put_text(a, "-m", "%lluM", (unsigned long long)((c->memory + (1 << 20) - 1) >> 20));
 	put_text(a, "-smp", "%u", c->cpus);
 	put2(a, "-bios", c->firmware);

@@ -29,6 +29,12 @@ enum vmm_network { VMM_NET_USER, VMM_NET_NONE, VMM_NET_TAP };
 	"quiet panic=-1 console=ttyS0 cryptomgr.notests tsc=reliable no_timer_check audit=0 " \
 	"8250.nr_uarts=1"
 
+/*
+ * The processor without KVM. It must not promise a fast "rep stosb": the kernel then clears each page
+ * byte by byte in the emulator, which takes a tenth of the whole start.
+ */
+#define VMM_CPU_TCG "max,-erms"
+
 #define VMM_MEMORY_MIN ((uint64_t)128 << 20)
 #define VMM_MEMORY_MAX ((uint64_t)1 << 40)
 #define VMM_CPUS_MAX 64u
