@@ -235,6 +235,69 @@ static void test_sign(void **state)
 	}
 }
 
+/* Copies of @spki with one byte changed: where is counted from the end when negative. */
+static int changed(struct slice spki, int where, uint8_t mask, struct pkey **ret)
+{
+	cleanup_with(buf_done) struct buf copy = buf_init(0);
+	buf_put_slice(&copy, spki);
+	copy.data[where < 0 ? spki.size + (size_t)(ssize_t)where : (size_t)where] ^= mask;
+	return pkey_from_spki(buf_slice(&copy), ret, NULL);
+}
+
+/* Keys on the curves are read without OpenSSL's decoders: the same keys, the same refusals. */
+static void test_ec_spki(void **state)
+{
+	static const enum key_type types[] = {KEY_P256, KEY_P384, KEY_P521};
+	for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+		cleanup(pkey_free) struct pkey *k = NULL, *again = NULL, *from_pem = NULL;
+		cleanup_with(buf_done) struct buf spki = buf_init(0), pem = buf_init(0),
+						  both = buf_init(0), longer = buf_init(0);
+		struct pkey *none = NULL;
+		assert_int_equal(pkey_generate(types[i], 0, &k), 0);
+		assert_int_equal(pkey_to_spki(k, &spki), 0);
+		struct slice der = buf_slice(&spki);
+		assert_int_equal(pkey_from_spki(der, &again, NULL), 0);
+		assert_true(pkey_equal(k, again) && !pkey_is_private(again));
+		assert_int_equal(pkey_to_pem_public(k, &pem), 0);
+		assert_int_equal(pkey_from_pem(buf_slice(&pem), &from_pem, NULL), 0);
+		assert_true(pkey_equal(k, from_pem) && !pkey_is_private(from_pem));
+		for (size_t n = 0; n < der.size; n++)
+			assert_int_equal(
+				pkey_from_spki(slice_cut(der, 0, n), &none, NULL), -EBADMSG);
+		buf_put_slice(&longer, der);
+		buf_put_u8(&longer, 0);
+		assert_int_equal(pkey_from_spki(buf_slice(&longer), &none, NULL), -EBADMSG);
+		/* Off the curve; the sign of a compressed point; eight unused bits. */
+		assert_int_equal(changed(der, -1, 1, &none), -EBADMSG);
+		size_t point = der.size - 1 - 2 * ((pkey_type(k) == KEY_P521 ? 66 : 32 + 16 * i));
+		assert_int_equal(der.data[point], 4);
+		assert_int_equal(changed(der, (int)point, 6, &none), -EBADMSG);
+		assert_int_equal(changed(der, (int)point - 1, 8, &none), -EBADMSG);
+		assert_null(none);
+		/* A private key counts for more than a public one before it. */
+		buf_put_slice(&both, buf_slice(&pem));
+		assert_int_equal(pkey_to_pem_private(k, &both), 0);
+		cleanup(pkey_free) struct pkey *private = NULL;
+		assert_int_equal(pkey_from_pem(buf_slice(&both), &private, NULL), 0);
+		assert_true(pkey_is_private(private) && pkey_equal(k, private));
+	}
+	/* Another algorithm with the point of a curve: X25519's identifier, one arc further. */
+	cleanup(pkey_free) struct pkey *k = NULL;
+	cleanup_with(buf_done) struct buf spki = buf_init(0);
+	struct pkey *none = NULL;
+	assert_int_equal(pkey_generate(KEY_P256, 0, &k), 0);
+	assert_int_equal(pkey_to_spki(k, &spki), 0);
+	assert_int_equal(changed(buf_slice(&spki), 12, 2, &none), -EBADMSG);
+	assert_int_equal(changed(buf_slice(&spki), 22, 1, &none), -EBADMSG);
+	/* A compressed point is left to OpenSSL, which takes it. */
+	cleanup_with(buf_done) struct buf small =
+		from_hex("3039301306072a8648ce3d020106082a8648ce3d030107032200"
+			 "0360fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6");
+	cleanup(pkey_free) struct pkey *sample = NULL;
+	assert_int_equal(pkey_from_spki(buf_slice(&small), &sample, NULL), 0);
+	assert_int_equal(pkey_type(sample), KEY_P256);
+}
+
 static void test_key_refusals(void **state)
 {
 	struct pkey *k = NULL;
@@ -502,6 +565,7 @@ int main(void)
 		cmocka_unit_test(test_merkle),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_rsa_spki),
+		cmocka_unit_test(test_ec_spki),
 		cmocka_unit_test(test_cipher),
 		cmocka_unit_test(test_sign),
 		cmocka_unit_test(test_key_refusals),

@@ -143,6 +143,8 @@ int pkey_from_pem(struct slice pem, struct pkey **ret, struct err *reterr)
 {
 	if (pem.size == 0 || pem.size > 64 << 10)
 		return err_set(reterr, -EBADMSG, "no PEM key found");
+	if (pem_ec_read(pem, ret) == 0)
+		return 0;
 	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
 	if (!bio)
 		return -ENOMEM;
@@ -202,6 +204,8 @@ int pkey_from_spki(struct slice der, struct pkey **ret, struct err *reterr)
 	const uint8_t *at = der.data;
 	if (der.size == 0 || der.size > 16 << 10)
 		return err_set(reterr, -EBADMSG, "public key has an impossible size");
+	if (spki_ec_read(der, ret) == 0)
+		return 0;
 	EVP_PKEY *p = d2i_PUBKEY(NULL, &at, (long)der.size);
 	ERR_clear_error();
 	if (!p || at != der.data + der.size) {

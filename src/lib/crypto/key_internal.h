@@ -25,5 +25,12 @@ extern const struct curve_info g_curves[3];
 const struct curve_info *curve_of(enum key_type type);
 /** ecdsa_raw_to_der() - r||s of @size bytes each as a DER signature */
 must_check int ecdsa_raw_to_der(struct slice raw, size_t size, struct buf *out);
+/**
+ * spki_ec_read() - a SubjectPublicKeyInfo of an uncompressed point on one of the curves
+ * Return: 0; -EBADMSG: it is not that, which says nothing about what else it may be; -ENOMEM.
+ */
+must_check int spki_ec_read(struct slice der, struct pkey **ret);
+/** pem_ec_read() - likewise, as the first block of a PEM text without private keys */
+must_check int pem_ec_read(struct slice pem, struct pkey **ret);
 /** pkey_adopt() - wrap @p, which is consumed in every case. Return: 0, -EOPNOTSUPP, -ENOMEM. */
 must_check int pkey_adopt(EVP_PKEY *p, struct pkey **ret, struct err *reterr);
