@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The attestation agent. A child of PID 1 (guest/agent/child.h): takes its configuration and the
+ * The attestation agent. A child of PID 1 (guest/agent/child.h): makes the TEE key, takes its configuration and the
  * word that the network is there, attests, then answers requests for resources of PID 1 and of
  * image until PID 1 closes its socket. One request at a time; a client that stops in the middle of
  * a frame can only hold up the others, and PID 1's deadlines end that.
@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "crypto/selftest.h"
 #include "fmt/json.h"
 #include "fmt/toml.h"
 #include "guest/aa/rcar.h"
@@ -24,6 +25,7 @@
 #include "net/sandbox.h"
 
 struct aa {
+	struct pkey *key; /* the TEE key, until rcar has it */
 	struct rcar *rcar;
 	bool attested;
 };
@@ -77,9 +79,23 @@ static int configure(struct aa *aa, struct slice payload, struct err *reterr)
 		.url = url,
 		.roots_pem = slice_str(cert),
 		.initdata = slice_str(initdata),
+		.key = aa->key,
 	};
 	r = confine(reterr);
-	return r < 0 ? r : rcar_new(&options, &aa->rcar, reterr);
+	if (r < 0)
+		return r;
+	aa->key = NULL;
+	return rcar_new(&options, &aa->rcar, reterr);
+}
+
+/* While PID 1 still waits for drivers and for the host. */
+static int prepare(struct aa *aa, struct err *reterr)
+{
+	int r = crypto_selftest(SELFTEST_AA, reterr);
+	if (r < 0)
+		return r;
+	r = pkey_generate(KEY_P256, 0, &aa->key);
+	return r < 0 ? err_set(reterr, r, "cannot make the TEE key") : 0;
 }
 
 static int attest(struct aa *aa, char *id, struct err *reterr)
@@ -154,8 +170,11 @@ int aa_main(int argc, char **argv)
 	struct aa aa = {0};
 	struct err e = {0};
 	char id[RCAR_ID_SIZE] = "";
-	int r = serve(&aa, id, &e);
+	int r = prepare(&aa, &e);
+	if (r == 0)
+		r = serve(&aa, id, &e);
 	rcar_free(aa.rcar);
+	pkey_free(aa.key);
 	/* End of file from PID 1 is the ordinary end. */
 	if (r == -ENODATA && e.code == 0)
 		return 0;

@@ -47,17 +47,17 @@ int rcar_new(const struct rcar_options *options, struct rcar **ret, struct err *
 	const struct http_client_options http = {.roots_pem = options->roots_pem};
 	struct url url;
 	cleanup(rcar_free) struct rcar *r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	if (r == NULL) {
+		pkey_free(options->key);
 		return -ENOMEM;
+	}
+	r->key = options->key;
 	int rc = url_parse(options->url, &url, reterr);
 	if (rc < 0)
 		return err_wrap(reterr, -EBADMSG, "URL of the key broker");
 	rc = http_client_new(&http, &r->http, reterr);
 	if (rc < 0)
 		return rc;
-	rc = pkey_generate(KEY_P256, 0, &r->key);
-	if (rc < 0)
-		return err_set(reterr, rc, "cannot make the TEE key");
 	r->base = copy_base(options->url);
 	r->initdata = slice_strdup(options->initdata);
 	r->jwk = make_jwk(r->key);

@@ -6,6 +6,7 @@
  */
 #include "base/buf.h"
 #include "base/err.h"
+#include "crypto/key.h"
 
 struct rcar;
 
@@ -14,14 +15,16 @@ struct rcar;
  * @url: of the key broker, http:// or https://
  * @roots_pem: trusted certificates; empty: there are none, https:// fails then
  * @initdata: the raw text, sent along with the evidence
+ * @key: the TEE key (P-256), owned by the object afterwards, also when it cannot be made
  */
 struct rcar_options {
 	const char *url;
 	struct slice roots_pem;
 	struct slice initdata;
+	struct pkey *key;
 };
 
-/** rcar_new() - make the TEE key. @options is copied. Return: 0, -EBADMSG, -EIO, -ENOMEM. */
+/** rcar_new() - @options but the key is copied. Return: 0, -EBADMSG, -ENOMEM. */
 must_check int rcar_new(const struct rcar_options *options, struct rcar **ret, struct err *reterr);
 void rcar_free(struct rcar *r);
 DEFINE_CLEANUP(struct rcar *, rcar_free);

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "crypto/selftest.h"
 #include "fmt/json.h"
 #include "fmt/toml.h"
 #include "guest/agent/child.h"
@@ -285,7 +286,10 @@ int image_main(int argc, char **argv)
 	struct err err = {0};
 
 	umask(022);
-	int r = run(&p, &err);
+	/* Before the order comes: PID 1 still waits for drivers and for the host. */
+	int r = crypto_selftest(SELFTEST_IMAGE, &err);
+	if (r == 0)
+		r = run(&p, &err);
 	/* Nobody is left to tell when PID 1 does not listen any more; the exit code still speaks.
 	 */
 	if (r < 0 && child_send_error(CHILD_FD_AGENT, NULL, err_text(&err, r), p.refusal_id) < 0)
