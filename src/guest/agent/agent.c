@@ -224,7 +224,7 @@ static int start_loop(struct agent *a)
 
 int agent_main(void)
 {
-	static struct agent agent;
+	static struct agent agent = {.image_end = -1, .crun = -1};
 	struct agent *a = &agent;
 	struct err e = {0};
 	setup_console();
@@ -243,14 +243,20 @@ int agent_main(void)
 	agent_phase(a, "boot");
 
 	agent_stage(a, STAGE_MODULES);
-	r = setup_modules(&e);
+	r = setup_modules(MODULES_DRIVERS, &e);
+	/* It has much to prepare, on another processor if there is one. Not earlier: loading a module
+	 * stops the other processors again and again, and waits for those that are busy. */
+	if (r == 0)
+		r = worker_start_aa(a, &e);
+	if (r == 0)
+		r = setup_modules(MODULES_BUS, &e);
 	if (r < 0)
 		agent_fatal_err(a, &e, r);
 	agent_phase(a, "modules");
 
 	agent_stage(a, STAGE_LINK);
-	/* They start while the host's connection is waited for. */
-	r = a->stage == STAGE_ENDING ? 0 : worker_start_both(a, &e);
+	/* Likewise, while the host's connection is waited for. */
+	r = a->stage == STAGE_ENDING ? 0 : worker_start_image(a, &e);
 	if (r < 0)
 		agent_fatal_err(a, &e, r);
 	event_base_dispatch(a->base);

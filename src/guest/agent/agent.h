@@ -8,12 +8,14 @@
  * gets a FATAL frame, the console a line, and the guest powers off within END_MS. Nothing is ever
  * retried or skipped.
  *
- *   BOOT, MODULES            mounts, drivers; aa and image start meanwhile
- *   LINK                     wait until the host is connected
- *   INITDATA                 measure initdata, then read it: agent policy, configuration of aa,
- * image NETWORK                  after RUN ATTEST                   aa attests; image fetches the
- * manifest meanwhile PULL, UNPACK             image pulls, verifies, decrypts, unpacks POLICY does
- * the agent policy allow exactly this container? START, RUNNING, ENDING   crun, streams, exit code
+ *   BOOT, MODULES            mounts, drivers; aa starts, tests itself and makes the TEE key
+ *   LINK                     wait until the host is connected; image starts
+ *   INITDATA                 measure initdata, then read it: agent policy, files of aa and image
+ *   NETWORK                  after RUN
+ *   ATTEST                   aa attests; image fetches the manifest, PID 1 prepares crun meanwhile
+ *   PULL, UNPACK             image pulls, verifies, decrypts, unpacks
+ *   POLICY                   does the agent policy allow exactly this container?
+ *   START, RUNNING, ENDING   crun, streams, exit code
  *
  * Memory: what a failing path needs is allocated up front; everything else may fail with -ENOMEM
  * and is then fatal to the guest but not to PID 1.
@@ -63,6 +65,7 @@ struct agent {
 	struct link *link;
 	enum stage stage;
 	struct worker aa, image;
+	int image_end;	      /* of the socket between the two, until image has it */
 	struct config config; /* from initdata */
 	struct hostlink_run run;
 	struct buf early_input; /* came before the container */
@@ -71,6 +74,7 @@ struct agent {
 	struct dhcp_client *dhcp;
 	json_t *image_info;
 	struct spec spec;
+	int crun; /* from container_prepare(), -1 before and after */
 	struct container *container;
 };
 
@@ -101,7 +105,9 @@ void flow_worker_ended(struct agent *a, struct worker *w, int status);
 extern const struct channel_handlers flow_aa_handlers, flow_image_handlers;
 
 /* workers.c */
-must_check int worker_start_both(struct agent *a, struct err *reterr);
+must_check int worker_start_aa(struct agent *a, struct err *reterr);
+/** worker_start_image() - after worker_start_aa(), which has made its connection to aa */
+must_check int worker_start_image(struct agent *a, struct err *reterr);
 /** worker_reaped() - true when @pid was one of ours */
 bool worker_reaped(struct agent *a, pid_t pid, int status);
 void workers_kill(struct agent *a);

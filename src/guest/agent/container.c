@@ -16,14 +16,13 @@
 #include "guest/agent/container_io.h"
 #include "guest/agent/spawn.h"
 
-#define CRUN "/bin/crun"
 #define ID "app"
-#define CGROUP "/husk/" ID
+#define CGROUP CONTAINER_CGROUP_PARENT "/" ID
 #define BUNDLE "/run/husk/bundle"
 #define PID_FILE "/run/husk/container.pid"
 #define LOG_FILE "/run/husk/crun.log"
 #define CONSOLE_SOCKET "/run/husk/console.sock"
-#define OOM_FILE "/sys/fs/cgroup" CGROUP "/memory.events"
+#define OOM_FILE CONTAINER_CGROUPS CGROUP "/memory.events"
 
 /* Processes that nobody knew when they ended; the container's first one may be among them when it
  * ends before crun does. */
@@ -60,10 +59,10 @@ static int write_bundle(const struct spec *spec, struct err *reterr)
 	return r;
 }
 
-static int start_crun(struct container *c, const int fds[3])
+static int start_crun(struct container *c, int program, const int fds[3])
 {
 	/* execve() wants them writable; they must also outlive this block. */
-	static char crun[] = CRUN, root[] = "--root=/run/crun",
+	static char crun[] = CONTAINER_CRUN, root[] = "--root=/run/crun",
 		    manager[] = "--cgroup-manager=cgroupfs", log[] = "--log=" LOG_FILE,
 		    run[] = "run", detach[] = "--detach", bundle[] = "--bundle=" BUNDLE,
 		    pid_file[] = "--pid-file=" PID_FILE,
@@ -72,7 +71,7 @@ static int start_crun(struct container *c, const int fds[3])
 	char *console_argv[] = {
 		crun, root, manager, log, run, detach, bundle, pid_file, console, id, NULL};
 	const struct spawn s = {
-		.path = CRUN,
+		.program_fd = program,
 		.argv = c->terminal ? console_argv : pipes_argv,
 		.fds = {fds[0], fds[1], fds[2]},
 		.fds_count = 3,
@@ -80,9 +79,9 @@ static int start_crun(struct container *c, const int fds[3])
 	return spawn(&s, &c->crun);
 }
 
-int container_start(struct event_base *base, const struct spec *spec, uint16_t rows, uint16_t cols,
-	const struct container_handlers *handlers, void *cookie, struct container **ret,
-	struct err *reterr)
+int container_start(struct event_base *base, int crun, const struct spec *spec, uint16_t rows,
+	uint16_t cols, const struct container_handlers *handlers, void *cookie,
+	struct container **ret, struct err *reterr)
 {
 	cleanup(container_free) struct container *c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -100,11 +99,11 @@ int container_start(struct event_base *base, const struct spec *spec, uint16_t r
 		return r;
 	if (c->terminal)
 		container_io_resize(c->io, rows, cols);
-	r = start_crun(c, fds);
+	r = start_crun(c, crun, fds);
 	for (size_t i = 0; i < 3; i++)
 		close(fds[i]);
 	if (r < 0)
-		return err_set(reterr, r, "cannot start " CRUN);
+		return err_set(reterr, r, "cannot start " CONTAINER_CRUN);
 	*ret = steal_ptr(c);
 	return 0;
 }

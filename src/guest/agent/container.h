@@ -12,6 +12,10 @@
 #include "base/err.h"
 #include "guest/agent/spec.h"
 
+#define CONTAINER_CRUN "/bin/crun"
+#define CONTAINER_CGROUPS "/sys/fs/cgroup"
+#define CONTAINER_CGROUP_PARENT "/husk"
+
 struct container;
 
 struct container_handlers {
@@ -28,13 +32,25 @@ struct container_handlers {
 };
 
 /**
+ * container_prepare() - what does not depend on the container, done while there is time
+ * @ret_crun: crun in sealed memory, close-on-exec; the caller closes it
+ *
+ * crun runs from a copy of itself that nobody can write, so that a container cannot change it through
+ * /proc/PID/exe. It makes that copy, and starts once more, unless it finds that it runs from one. The
+ * parent of the container's cgroup gets its controllers here; crun does it once more, for nothing.
+ * Return: 0 or negative errno.
+ */
+must_check int container_prepare(int *ret_crun, struct err *reterr);
+
+/**
  * container_start() - write the bundle and start crun
+ * @crun: from container_prepare(), borrowed
  * @spec: borrowed during the call
  * @rows, @cols: first size of the terminal, 0 when unknown
  * Return: 0 or negative errno.
  */
-must_check int container_start(struct event_base *base, const struct spec *spec, uint16_t rows,
-	uint16_t cols, const struct container_handlers *handlers, void *cookie,
+must_check int container_start(struct event_base *base, int crun, const struct spec *spec,
+	uint16_t rows, uint16_t cols, const struct container_handlers *handlers, void *cookie,
 	struct container **ret, struct err *reterr);
 void container_free(struct container *c);
 DEFINE_CLEANUP(struct container *, container_free);

@@ -102,8 +102,9 @@ static int start_container(struct agent *a, struct err *reterr)
 		.output = on_output,
 		.input_drained = on_input_drained,
 	};
-	int r = container_start(
-		a->base, &a->spec, a->run.rows, a->run.cols, &handlers, a, &a->container, reterr);
+	cleanup_fd int crun = steal_fd(&a->crun);
+	int r = container_start(a->base, crun, &a->spec, a->run.rows, a->run.cols, &handlers, a,
+		&a->container, reterr);
 	if (r < 0)
 		return r;
 	if (a->input_allowed && a->early_input.size > 0)
@@ -270,13 +271,19 @@ static int send_pull(struct agent *a)
 
 static void network_ready(struct agent *a)
 {
+	struct err e = {0};
 	agent_phase(a, "network");
 	agent_stage(a, STAGE_ATTEST);
 	int r = channel_send(a->aa.channel, CHILD_NETWORK, SLICE_EMPTY);
 	if (r == 0)
 		r = send_pull(a);
 	if (r < 0)
-		agent_fatal(a, NULL, NULL, "cannot reach a process of the guest: %s", strerror(-r));
+		r = err_set(&e, r, "cannot reach a process of the guest: %s", strerror(-r));
+	/* Both are busy now, and PID 1 is not. */
+	if (r == 0)
+		r = container_prepare(&a->crun, &e);
+	if (r < 0)
+		agent_fatal_err(a, &e, r);
 }
 
 static void on_lease(void *cookie, int code, const struct dhcp_lease *lease)

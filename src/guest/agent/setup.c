@@ -97,21 +97,33 @@ int module_list_next(struct slice *rest, struct slice *ret)
 	return 0;
 }
 
-int setup_modules(struct err *reterr)
+static int load_module(struct slice name, struct err *reterr)
+{
+	char path[sizeof(MODULES_DIR) + MODULE_NAME_MAX + 8];
+	snprintf(path, sizeof(path), MODULES_DIR "/%.*s.ko", SLICE_ARG(name));
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(reterr, -errno, "cannot open %s", path);
+	if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
+		return err_set(reterr, -errno, "cannot load %s", path);
+	return 0;
+}
+
+int setup_modules(enum modules which, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf list = buf_init(16384);
 	int r = file_read(MODULES_LIST, 16384, &list, reterr);
 	if (r < 0)
 		return r;
-	struct slice rest = buf_slice(&list), name;
-	while ((r = module_list_next(&rest, &name)) > 0) {
-		char path[sizeof(MODULES_DIR) + MODULE_NAME_MAX + 8];
-		snprintf(path, sizeof(path), MODULES_DIR "/%.*s.ko", SLICE_ARG(name));
-		cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			return err_set(reterr, -errno, "cannot open %s", path);
-		if (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST)
-			return err_set(reterr, -errno, "cannot load %s", path);
+	struct slice rest = buf_slice(&list), name, next = SLICE_EMPTY;
+	r = module_list_next(&rest, &name);
+	for (; r > 0; name = next) {
+		r = module_list_next(&rest, &next);
+		if ((r == 0) == (which == MODULES_BUS)) {
+			int loaded = load_module(name, reterr);
+			if (loaded < 0)
+				return loaded;
+		}
 	}
 	return r < 0 ? err_set(reterr, r, "%s is malformed", MODULES_LIST) : 0;
 }

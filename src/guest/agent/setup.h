@@ -25,8 +25,10 @@ must_check int setup_root(struct err *reterr);
  */
 must_check int module_list_next(struct slice *rest, struct slice *ret);
 
-/** setup_modules() - load every module of MODULES_LIST. Return: 0 or negative errno. */
-must_check int setup_modules(struct err *reterr);
+/* The last module of the list finds the devices, which takes as long as all others. */
+enum modules { MODULES_DRIVERS, MODULES_BUS };
+/** setup_modules() - load all modules of MODULES_LIST but the last, or the last. Return: 0 or negative errno. */
+must_check int setup_modules(enum modules which, struct err *reterr);
 
 /**
  * setup_console() - open the console for messages

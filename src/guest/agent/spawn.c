@@ -12,7 +12,7 @@
 static noreturn_fn void child_side(const struct spawn *s)
 {
 	static char *const no_env[] = {NULL};
-	int above[ARRAY_COUNT(s->fds)];
+	int above[ARRAY_COUNT(s->fds)], count = (int)s->fds_count, program = -1;
 	sigset_t none;
 	for (int sig = 1; sig < 32; sig++)
 		signal(sig, SIG_DFL);
@@ -21,16 +21,21 @@ static noreturn_fn void child_side(const struct spawn *s)
 	setsid();
 
 	/* First out of the way of all targets, then into place. */
-	for (size_t i = 0; i < s->fds_count; i++) {
+	for (int i = 0; i < count; i++) {
 		above[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, 64);
 		if (above[i] < 0)
 			_exit(126);
 	}
-	for (size_t i = 0; i < s->fds_count; i++) {
-		if (dup2(above[i], (int)i) < 0)
+	if (s->path == NULL && (program = fcntl(s->program_fd, F_DUPFD_CLOEXEC, 64)) < 0)
+		_exit(126);
+	for (int i = 0; i < count; i++) {
+		if (dup2(above[i], i) < 0)
 			_exit(126);
 	}
-	if (syscall(SYS_close_range, (unsigned)s->fds_count, ~0U, 0) < 0)
+	/* The program's descriptor closes by itself when the program starts. */
+	if (program >= 0 && (program = dup3(program, count++, O_CLOEXEC)) < 0)
+		_exit(126);
+	if (syscall(SYS_close_range, (unsigned)count, ~0U, 0) < 0)
 		_exit(126);
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd >= 0) {
@@ -40,7 +45,10 @@ static noreturn_fn void child_side(const struct spawn *s)
 			_exit(126);
 		close(fd);
 	}
-	execve(s->path, s->argv, no_env);
+	if (program >= 0)
+		execveat(program, "", s->argv, no_env, AT_EMPTY_PATH);
+	else
+		execve(s->path, s->argv, no_env);
 	_exit(127);
 }
 

@@ -7,12 +7,14 @@
 
 /**
  * struct spawn - what to start
- * @path: program; @argv: NULL-terminated
+ * @path: program, or NULL for the one that @program_fd is open on; @argv: NULL-terminated
+ * @program_fd: borrowed; counts only without @path
  * @fds: the child's descriptors 0 to fds_count-1, borrowed; all others are closed
  * @oom_score_adj: as in proc(5)
  */
 struct spawn {
 	const char *path;
+	int program_fd;
 	char *const *argv;
 	int fds[6];
 	size_t fds_count;

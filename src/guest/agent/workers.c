@@ -87,16 +87,21 @@ static int start_one(struct agent *a, struct worker *w, const char *name, int re
 	return spawn(&s, &w->pid);
 }
 
-int worker_start_both(struct agent *a, struct err *reterr)
+int worker_start_aa(struct agent *a, struct err *reterr)
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(reterr, -errno, "cannot connect the guest's processes");
-	cleanup_fd int aa_end = pair[0], image_end = pair[1];
+	cleanup_fd int aa_end = pair[0];
+	a->image_end = pair[1];
 	int r = start_one(a, &a->aa, CHILD_NAME_AA, aa_end, &flow_aa_handlers);
-	if (r < 0)
-		return err_set(reterr, r, "cannot start " CHILD_NAME_AA);
-	r = start_one(a, &a->image, CHILD_NAME_IMAGE, image_end, &flow_image_handlers);
+	return r < 0 ? err_set(reterr, r, "cannot start " CHILD_NAME_AA) : 0;
+}
+
+int worker_start_image(struct agent *a, struct err *reterr)
+{
+	cleanup_fd int image_end = steal_fd(&a->image_end);
+	int r = start_one(a, &a->image, CHILD_NAME_IMAGE, image_end, &flow_image_handlers);
 	return r < 0 ? err_set(reterr, r, "cannot start " CHILD_NAME_IMAGE) : 0;
 }
 
