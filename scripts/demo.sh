@@ -106,7 +106,7 @@ refused() {
 }
 
 refused "A changed kernel command line (nokaslr)" "kbs why" "reference  *tpm_pcr08" \
-	run --append "quiet panic=-1 console=ttyS0 nokaslr" "$guest_registry/demo:latest"
+	run --append "quiet panic=-1 console=ttyS0 no_timer_check nokaslr" "$guest_registry/demo:latest"
 
 mkdir "$WORLD/evil" && echo evil >"$WORLD/evil/backdoor"
 (cd "$WORLD/evil" && cp "$HUSK_OUT/guest/initrd.cpio" ../evil.cpio && truncate -s %4 ../evil.cpio &&
