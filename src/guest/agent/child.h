@@ -7,7 +7,7 @@
  *   fd 0  /dev/null            fd 1, 2  a pipe that PID 1 forwards to the host as LOG
  *   fd 3  CHILD_FD_AGENT: stream socket to PID 1
  *   fd 4  CHILD_FD_RESOURCE: stream socket between image (client) and aa (server)
- * an empty environment, cwd "/", all signals at their default. fd 3 and 4 are blocking. When fd 3
+ * an empty environment (OPENSSL_ia32cap under an emulator), cwd "/", all signals at their default. fd 3 and 4 are blocking. When fd 3
  * reads end of file the child exits. A child that dies before its work is done, for any reason, is
  * fatal to the guest.
  *

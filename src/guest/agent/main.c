@@ -11,11 +11,12 @@ int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? argv[0] : "";
 	signal(SIGPIPE, SIG_IGN);
+	bool aa = streq(name, CHILD_NAME_AA), image = streq(name, CHILD_NAME_IMAGE);
 	/* Each of the three programs pays for it, and all of them use OpenSSL. */
-	crypto_start_lean();
-	if (streq(name, CHILD_NAME_AA))
+	crypto_start_lean(aa || image ? CRYPTO_START_ALL : CRYPTO_START_HASHES);
+	if (aa)
 		return aa_main(argc, argv);
-	if (streq(name, CHILD_NAME_IMAGE))
+	if (image)
 		return image_main(argc, argv);
 	if (getpid() == 1)
 		return agent_main();

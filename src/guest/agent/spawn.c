@@ -12,6 +12,7 @@
 static noreturn_fn void child_side(const struct spawn *s)
 {
 	static char *const no_env[] = {NULL};
+	char *const *env = s->env != NULL ? s->env : no_env;
 	int above[ARRAY_COUNT(s->fds)], count = (int)s->fds_count, program = -1;
 	sigset_t none;
 	for (int sig = 1; sig < 32; sig++)
@@ -46,9 +47,9 @@ static noreturn_fn void child_side(const struct spawn *s)
 		close(fd);
 	}
 	if (program >= 0)
-		execveat(program, "", s->argv, no_env, AT_EMPTY_PATH);
+		execveat(program, "", s->argv, env, AT_EMPTY_PATH);
 	else
-		execve(s->path, s->argv, no_env);
+		execve(s->path, s->argv, env);
 	_exit(127);
 }
 

@@ -3,9 +3,11 @@
 
 #include <openssl/crypto.h>
 
-void crypto_start_lean(void)
+void crypto_start_lean(enum crypto_start use)
 {
-	/* Digests keep their names: signatures of certificates are looked up by them. */
-	(void)OPENSSL_init_crypto(
-		OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS, NULL);
+	uint64_t without = OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS;
+	/* Signatures of certificates are looked up by the names of digests. */
+	if (use == CRYPTO_START_HASHES)
+		without |= OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS;
+	(void)OPENSSL_init_crypto(without, NULL);
 }
