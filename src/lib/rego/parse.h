@@ -54,6 +54,11 @@ struct node *parse_pair_member(struct parse *p, struct node *key, struct node **
 /* Without `in`. */
 struct node *parse_relation(struct parse *p);
 struct node *parse_value(struct parse *p);
+/* A word that is a value, or a name with what follows it. */
+struct node *parse_word(struct parse *p);
+/* After '-', and after '.' where a value is expected. */
+struct node *parse_negative(struct parse *p);
+struct node *parse_fraction(struct parse *p);
 /* One operand: literal, reference, call, collection, parentheses. */
 struct node *parse_primary(struct parse *p);
 /* A name with its path and maybe arguments, as in heads of rules. */

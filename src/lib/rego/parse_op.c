@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators by precedence, and where a '|' is one. */
+/* Operators by precedence, where a '|' is one, and what a '-' or '.' before digits means. */
 #include "base/str.h"
+#include "rego/number.h"
 #include "rego/parse.h"
 
 /* Operators by level; the lowest level binds the loosest. */
@@ -140,4 +141,47 @@ struct node *parse_comp_head(struct parse *p)
 	if (!parse_is(p, TOK_OR) || !is_operator(n))
 		return n;
 	return parse_more_in(p, resume_or(p, n));
+}
+
+/* A number with what is before its digits: a sign, a bare point. */
+static struct node *parse_number(struct parse *p, const char *prefix, struct loc loc)
+{
+	if (!parse_is(p, TOK_NUMBER))
+		parse_fail(p, "expected number");
+	struct slice digits = p->lex.text;
+	size_t n = strlen(prefix);
+	char *text = mem_alloc(p->m, n + digits.size + 1);
+	memcpy(text, prefix, n);
+	memcpy(text + n, digits.data, digits.size);
+	struct slice all = slice_of(text, n + digits.size);
+	if (!num_text_ok(all))
+		parse_fail(p, "expected number");
+	loc.end = p->lex.loc.end;
+	struct node *number = parse_const(p, num_from_text(p->m, all), loc);
+	lex_next(&p->lex);
+	return number;
+}
+
+/* -1, -.5, or -x, which is 0 - x. */
+struct node *parse_negative(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	lex_next(&p->lex);
+	if (parse_accept(p, TOK_DOT))
+		return parse_number(p, "-0.", loc);
+	if (!parse_is(p, TOK_IDENT) || parse_is_any_keyword(p))
+		return parse_number(p, "-", loc);
+	struct node *of = parse_word(p);
+	struct node *zero = parse_const(p, value_int(p->m, 0), loc);
+	struct node *n = parse_operator(p, "minus", zero, of, NULL);
+	n->loc = loc;
+	n->loc.end = of->loc.end;
+	return n;
+}
+
+struct node *parse_fraction(struct parse *p)
+{
+	struct loc loc = p->lex.loc;
+	lex_next(&p->lex);
+	return parse_number(p, "0.", loc);
 }

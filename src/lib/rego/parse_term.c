@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Terms: references, calls and collections. */
 #include "base/str.h"
-#include "rego/number.h"
 #include "rego/parse.h"
 
 void parse_enter(struct parse *p)
@@ -442,7 +441,7 @@ struct node *parse_ref_head(struct parse *p)
 	return parse_suffixes(p, n);
 }
 
-static struct node *parse_word(struct parse *p)
+struct node *parse_word(struct parse *p)
 {
 	static const struct {
 		const char *word;
@@ -462,42 +461,6 @@ static struct node *parse_word(struct parse *p)
 	return parse_suffixes(p, n);
 }
 
-/* A number with what is before its digits: a sign, a bare point. */
-static struct node *parse_number(struct parse *p, const char *prefix, struct loc loc)
-{
-	if (!parse_is(p, TOK_NUMBER))
-		parse_fail(p, "expected number");
-	struct slice digits = p->lex.text;
-	size_t n = strlen(prefix);
-	char *text = mem_alloc(p->m, n + digits.size + 1);
-	memcpy(text, prefix, n);
-	memcpy(text + n, digits.data, digits.size);
-	struct slice all = slice_of(text, n + digits.size);
-	if (!num_text_ok(all))
-		parse_fail(p, "expected number");
-	loc.end = p->lex.loc.end;
-	struct node *number = parse_const(p, num_from_text(p->m, all), loc);
-	lex_next(&p->lex);
-	return number;
-}
-
-/* -1, -.5, or -x, which is 0 - x. */
-static struct node *parse_negative(struct parse *p)
-{
-	struct loc loc = p->lex.loc;
-	lex_next(&p->lex);
-	if (parse_accept(p, TOK_DOT))
-		return parse_number(p, "-0.", loc);
-	if (!parse_is(p, TOK_IDENT) || parse_is_any_keyword(p))
-		return parse_number(p, "-", loc);
-	struct node *of = parse_word(p);
-	struct node *zero = parse_const(p, value_int(p->m, 0), loc);
-	struct node *n = parse_operator(p, "minus", zero, of, NULL);
-	n->loc = loc;
-	n->loc.end = of->loc.end;
-	return n;
-}
-
 static struct node *parse_primary_inner(struct parse *p)
 {
 	struct node *n;
@@ -513,11 +476,8 @@ static struct node *parse_primary_inner(struct parse *p)
 		return n;
 	case TOK_MINUS:
 		return parse_negative(p);
-	case TOK_DOT: {
-		struct loc loc = p->lex.loc;
-		lex_next(&p->lex);
-		return parse_number(p, "0.", loc);
-	}
+	case TOK_DOT:
+		return parse_fraction(p);
 	case TOK_TEMPLATE:
 		n = parse_template(p);
 		lex_next(&p->lex);
