@@ -127,6 +127,44 @@ static void test_accepted(void **state)
 	check_rows(rows, ARRAY_COUNT(rows));
 }
 
+/* References into what the source shows: refused in strict mode. */
+static void test_members(void **state)
+{
+	static const struct row rows[] = {
+		{"q := {\"a\": {\"b\": input.x}}\np := [q.a.b, q.a.b.c, q[input.y]]", "", STRICT},
+		{"q := {\"a\": 1}\np := q.b", "3:6: type_error: undefined ref: data.t.q.b\n",
+			STRICT},
+		{"q := {\"a\": 1}\np := q.b", "", 0},
+		{"p := data.t.q.a.c\nq := {\"a\": {\"b\": 1}}",
+			"2:6: type_error: undefined ref: data.t.q.a.c\n", STRICT},
+		{"q := [1]\np := [q[0], q[1]]", "3:13: type_error: undefined ref: data.t.q[1]\n",
+			STRICT},
+		{"q := [1]\np := q.x", "3:6: type_error: undefined ref: data.t.q.x\n", STRICT},
+		{"q := [x | x := 1]\np := [q[0], q.x]",
+			"3:13: type_error: undefined ref: data.t.q.x\n", STRICT},
+		{"q if true\np := q.x", "3:6: type_error: undefined ref: data.t.q.x\n", STRICT},
+		{"q := {\"a\": 1} if input.x\nq := {\"b\": 1} if input.y\np := [q.a, q.b, q.c]",
+			"4:17: type_error: undefined ref: data.t.q.c\n", STRICT},
+		{"default q := {}\nq := {\"a\": 1} if input.x\np := [q.a, q.c]",
+			"4:12: type_error: undefined ref: data.t.q.c\n", STRICT},
+		{"q[x] := 1 if x := \"a\"\np := [q.a, q.b, q.a.b]",
+			"3:17: type_error: undefined ref: data.t.q.a.b\n", STRICT},
+		{"q.x := 1\np := [q.x, q.x.y]", "3:12: type_error: undefined ref: data.t.q.x.y\n",
+			STRICT},
+		{"f(x, x) := true\np := f(1, 1)", "", STRICT},
+		{"import data\nimport input\np := [data.t.q, input.x]\nq := 1", "", STRICT},
+		{"q contains \"x\"\np if q[\"y\"]", "", STRICT},
+		{"q := input\np := q.a.b", "", STRICT},
+		{"f(x) := {\"a\": x}\np := f(1).b", "", STRICT},
+		{"p if {\n\tx := {\"a\": [1]}\n\tx.a[0]\n\tx.b\n}",
+			"5:2: type_error: undefined ref: x.b\n", STRICT},
+		{"p := [1, 2, 3][\"1\"]", "2:6: type_error: undefined ref: [1, 2, 3][\"1\"]\n",
+			STRICT},
+		{"p := {\"a\": input.x}[y] if y := \"b\"", "", STRICT},
+	};
+	check_rows(rows, ARRAY_COUNT(rows));
+}
+
 static void test_names(void **state)
 {
 	static const struct row rows[] = {
@@ -334,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syntax),
 		cmocka_unit_test(test_accepted),
+		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_strict),
 		cmocka_unit_test(test_program),

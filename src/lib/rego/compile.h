@@ -29,9 +29,10 @@ struct var {
 	bool declared; /* by := or some */
 	bool used;
 	bool is_arg;
-	uint8_t types; /* it may have, a bit for each enum rego_type; 0: any */
-	rv known;      /* the constant it is bound to; NULL: not known */
-	rv known_in;   /* likewise the constant collection whose elements it takes */
+	uint8_t types;		  /* it may have, a bit for each enum rego_type; 0: any */
+	const struct node *shape; /* what := gives it; NULL: not known */
+	rv known;		  /* the constant it is bound to; NULL: not known */
+	rv known_in;		  /* likewise the constant collection whose elements it takes */
 };
 
 struct scope {
@@ -231,6 +232,8 @@ int32_t builtin_use(struct rego_compiler *c, const struct builtin *b);
 /* types.c */
 uint8_t term_types(struct unit *u, const struct term *t);
 /* Complain of arguments that a built-in never takes. */
+/* types_ref.c: a reference whose head was written as @head, in strict mode */
+void check_ref(struct unit *u, const struct term *t, const struct node *head);
 void check_call_types(struct unit *u, const struct term *t);
 
 /* ready.c */

@@ -380,7 +380,10 @@ static void check_unused(struct lint *l, const struct body *b)
 static void lint_args(struct lint *l, const struct node *n)
 {
 	if (n->kind == NODE_VAR) {
-		if (n->name.size > 0 && !find_in(l->scope, n->name))
+		struct name *before = n->name.size > 0 ? find_in(l->scope, n->name) : NULL;
+		if (before)
+			before->count++; /* twice the same: a test */
+		else if (n->name.size > 0)
 			add(l, n->name, ARGUMENT, n->loc);
 		return;
 	}
@@ -451,18 +454,6 @@ static void lint_rule(struct lint *l, const struct rule *r)
 
 /* --- imports --- */
 
-static void import_text(char *dst, size_t size, const struct import *imp)
-{
-	const struct node *p = imp->path;
-	size_t n = (size_t)snprintf(dst, size, "import %.*s",
-		SLICE_ARG(p->kind == NODE_VAR ? p->name : p->item[0]->name));
-	for (uint32_t i = 1; p->kind == NODE_REF && i < p->count && n < size; i++)
-		n += (size_t)snprintf(
-			dst + n, size - n, ".%.*s", SLICE_ARG(value_slice(p->item[i]->value)));
-	if (imp->renamed && n < size)
-		snprintf(dst + n, size - n, " as %.*s", SLICE_ARG(imp->alias));
-}
-
 static void check_imports(struct lint *l)
 {
 	char text[512];
@@ -472,7 +463,7 @@ static void check_imports(struct lint *l)
 			k = k->next;
 		if (k == i)
 			continue;
-		import_text(text, sizeof(text), k);
+		lint_import_text(text, sizeof(text), k);
 		report(l, i->loc, diag_soft, "import must not shadow ", slice_str(text), "");
 	}
 }
@@ -486,16 +477,4 @@ void lint_modules(struct rego_compiler *c)
 		for (const struct rule *r = m->rules; r; r = r->next)
 			lint_rule(&l, r);
 	}
-}
-
-void lint_unused_imports(struct rego_compiler *c)
-{
-	char text[512];
-	for (struct module *m = c->modules; m; m = m->next)
-		for (const struct import *i = m->imports; i; i = i->next) {
-			if (i->used || i->directive)
-				continue;
-			import_text(text, sizeof(text), i);
-			diag_addf(&c->mem, m->file, i->loc, diag_soft, "%s unused", text);
-		}
 }

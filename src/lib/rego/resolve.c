@@ -200,6 +200,7 @@ static void resolve_ref(struct unit *u, const struct node *n, struct term *t)
 		t->item[0] = head;
 	for (uint32_t i = 1; i < n->count; i++)
 		t->item[lead + i - 1] = resolve_term(u, n->item[i]);
+	check_ref(u, t, n->item[0]);
 }
 
 static void resolve_comprehension(struct unit *u, const struct node *n, struct term *t)
@@ -370,8 +371,10 @@ static void resolve_assign(struct unit *u, const struct node *n, struct stmt *s)
 	t->item = mem_array(u->m, 2, sizeof(*t->item));
 	t->item[0] = resolve_term(u, n->item[0]);
 	t->item[1] = right;
-	if (t->item[0]->kind == NODE_LOCAL)
+	if (t->item[0]->kind == NODE_LOCAL) {
 		t->item[0]->var->types = term_types(u, right);
+		t->item[0]->var->shape = n->item[1];
+	}
 	s->expr = t;
 }
 
