@@ -60,23 +60,54 @@ void re_ranges_negate(struct mem *m, struct re_ranges *r)
 	*r = n;
 }
 
-/* Adds the other case of every letter; beyond the scripts with case there is nothing to add. */
+struct fold {
+	struct mem *m;
+	struct re_ranges *to;
+	const struct re_ranges *in; /* sorted */
+};
+
+static bool has(const struct re_ranges *r, uint32_t code)
+{
+	uint32_t low = 0, high = r->count;
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+		if (code > r->range[2 * mid + 1])
+			low = mid + 1;
+		else if (code < r->range[2 * mid])
+			high = mid;
+		else
+			return true;
+	}
+	return false;
+}
+
+static void fold_pair(void *cookie, uint32_t a, uint32_t b)
+{
+	struct fold *f = cookie;
+	/* The Turkish i without and with a dot fold to nothing. */
+	if (a == 0x130 || a == 0x131)
+		return;
+	if (has(f->in, a))
+		re_ranges_add(f->m, f->to, b, b);
+	if (has(f->in, b))
+		re_ranges_add(f->m, f->to, a, a);
+}
+
+/*
+ * Adds the other cases of every letter. There are up to three others, as with the two small sigmas,
+ * and each pass over the pairs of upper and lower case finds their neighbours.
+ */
 void re_ranges_fold(struct mem *m, struct re_ranges *r)
 {
-	uint32_t count = r->count;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t to = MIN(r->range[2 * i + 1], 0x2ce3u);
-		for (uint32_t c = r->range[2 * i]; c <= to; c++) {
-			uint32_t low = strings_lower(c), up = strings_upper(c);
-			if (low != c)
-				re_ranges_add(m, r, low, low);
-			if (up != c)
-				re_ranges_add(m, r, up, up);
-			if (c == 'k' || c == 'K')
-				re_ranges_add(m, r, 0x212a, 0x212a);
-			if (c == 's' || c == 'S')
-				re_ranges_add(m, r, 0x17f, 0x17f);
-		}
+	for (int pass = 0; pass < 2; pass++) {
+		re_ranges_finish(r);
+		struct re_ranges before = {.count = 0}, more = {.count = 0};
+		for (uint32_t i = 0; i < r->count; i++)
+			re_ranges_add(m, &before, r->range[2 * i], r->range[2 * i + 1]);
+		struct fold f = {m, &more, &before};
+		strings_case_pairs(fold_pair, &f);
+		for (uint32_t i = 0; i < more.count; i++)
+			re_ranges_add(m, r, more.range[2 * i], more.range[2 * i + 1]);
 	}
 	re_ranges_finish(r);
 }
@@ -156,9 +187,19 @@ bool re_posix_class(struct mem *m, struct re_ranges *r, struct slice name)
 	return false;
 }
 
+/* What has another case and is neither an upper nor a lower case letter: titles, marks, numerals. */
+static bool other_case(uint32_t c)
+{
+	return c == 0x345 || (c >= 0x2160 && c <= 0x217f) || (c >= 0x24b6 && c <= 0x24e9) ||
+	       (c >= 0x1f88 && c <= 0x1faf && c % 16 >= 8) || c == 0x1fbc || c == 0x1fcc ||
+	       c == 0x1ffc || (strings_lower(c) != c && strings_upper(c) != c);
+}
+
 static void add_case(struct mem *m, struct re_ranges *r, bool upper)
 {
 	for (uint32_t c = 0x41; c < 0x2ce4; c++) {
+		if (other_case(c))
+			continue;
 		uint32_t other = upper ? strings_lower(c) : strings_upper(c);
 		if (other != c)
 			re_ranges_add(m, r, c, c);

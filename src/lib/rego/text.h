@@ -19,7 +19,9 @@ const char *json_error_text(struct mem *m, struct slice text);
 int64_t strings_find(struct slice s, struct slice what, size_t from);
 /* Bytes of the code point at @at; 1 for a malformed byte. */
 size_t strings_step(struct slice s, size_t at);
-/* Simple case mapping of one code point: ASCII, Latin, Greek, Cyrillic, Armenian. */
+/* Simple case mapping of one code point. */
 uint32_t strings_lower(uint32_t code);
 uint32_t strings_upper(uint32_t code);
+/* Each character that has another case, with it; some come more than once. */
+void strings_case_pairs(void (*fn)(void *cookie, uint32_t a, uint32_t b), void *cookie);
 rv builtin_sprintf(struct call *c, const rv *arg, uint32_t count);
