@@ -245,6 +245,12 @@ def flood(broker, rng, count):
     raw.close()
 
 
+def is_sanitized(program):
+    """What was freed stays in AddressSanitizer's quarantine: memory says nothing then."""
+    with open(program, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def test_flood(broker, count):
     rng = random.Random(4)
     flood(broker, rng, count // 4)  # buffers and caches reach their size
@@ -254,7 +260,7 @@ def test_flood(broker, count):
     crashes = metric(broker, "husk_verifier_crashes_total")
     if crashes:
         raise AssertionError("%d verifiers crashed" % crashes)
-    if after > before * 1.25 + 4096:
+    if after > before * 1.25 + 4096 and not is_sanitized(broker.program):
         raise AssertionError("memory grew from %d to %d KiB" % (before, after))
     print("ok %d malformed requests, memory %d -> %d KiB" % (count, before, after))
 

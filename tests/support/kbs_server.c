@@ -14,7 +14,7 @@
 #include "support/kbs_client.h"
 
 #define START_WAIT_MS 30000
-#define STOP_WAIT_MS 15000
+#define STOP_WAIT_MS (WITH_SANITIZER ? 90000 : 15000)
 
 static int run_init(const char *program, const char *dir)
 {
@@ -170,6 +170,20 @@ void kbs_server_kill(struct kbs_server *s)
 	s->pid = 0;
 }
 
+/* What was built for it looks for leaks at its end, each process by itself. */
+static int check_log(const struct kbs_server *s)
+{
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	char log[128];
+
+	snprintf(log, sizeof(log), "%s/log", s->dir);
+	if (file_read(log, (size_t)64 << 20, &text, NULL) < 0 ||
+		!strstr(buf_str(&text), "Sanitizer"))
+		return 0;
+	fputs(buf_str(&text), stderr);
+	return -EFAULT;
+}
+
 int kbs_server_stop(struct kbs_server *s)
 {
 	uint64_t deadline = clock_mono_ms() + STOP_WAIT_MS;
@@ -181,6 +195,8 @@ int kbs_server_stop(struct kbs_server *s)
 	while (clock_mono_ms() < deadline) {
 		if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
 			s->pid = 0;
+			if (check_log(s) < 0)
+				return -EFAULT;
 			return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 		}
 		usleep(5000);

@@ -52,3 +52,15 @@ static inline void free_ptr_cleanup_(void *p)
 		__builtin_free(value);
 }
 /* `cleanup(free_ptr) char *text = NULL;` frees text at the end of its scope. */
+
+/* Built with AddressSanitizer, which also looks for leaks: never in a release build. */
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_SANITIZER 1
+#endif
+#endif
+#ifndef WITH_SANITIZER
+#define WITH_SANITIZER 0
+#endif

@@ -15,24 +15,15 @@
 
 #include "base/fd.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_SANITIZER 1
-#endif
-#endif
-#ifndef WITH_SANITIZER
-#define WITH_SANITIZER 0
-#endif
-
 int sandbox_basic(struct err *reterr)
 {
 	static const struct rlimit no_core = {0, 0};
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(reterr, -errno, "cannot give up privileges: %m");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
+	/* LeakSanitizer's helper attaches to the process at its end. */
+	if (prctl(PR_SET_DUMPABLE, WITH_SANITIZER, 0, 0, 0) < 0 ||
+		setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return err_set(reterr, -errno, "cannot switch core dumps off: %m");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_set(reterr, -errno, "cannot bind to the parent's life: %m");
@@ -113,6 +104,14 @@ int sandbox_files(const struct sandbox_path *paths, size_t count, struct err *re
 	}
 	for (size_t i = 0; i < count; i++) {
 		int r = add_path(ruleset, &paths[i], reterr);
+
+		if (r < 0)
+			return r;
+	}
+	/* Where LeakSanitizer finds threads and memory; never in a release build. */
+	if (WITH_SANITIZER) {
+		const struct sandbox_path proc = {"/proc", SANDBOX_READ};
+		int r = add_path(ruleset, &proc, reterr);
 
 		if (r < 0)
 			return r;
@@ -257,6 +256,8 @@ static const int g_disk[] = {SCMP_SYS(io_submit), SCMP_SYS(io_getevents)};
 static const int g_fdpass[] = {SCMP_SYS(recvmsg)};
 /* LeakSanitizer and symbolisers; never in a release build. */
 static const int g_sanitizer[] = {
+	SCMP_SYS(getdents),
+	SCMP_SYS(process_vm_readv),
 	SCMP_SYS(openat),
 	SCMP_SYS(readlink),
 	SCMP_SYS(prctl),

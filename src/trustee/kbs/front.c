@@ -447,7 +447,8 @@ int role_front(const struct kbs_config *c)
 		.commit = use_limits,
 		.reloaded = "certificate and limits are in use",
 	};
-	struct front f = {.core = {.config = c, .ops = &ops, .cookie = &f}};
+	static struct front f; /* for the life of the process, with all that hangs on it */
 
+	f.core = (struct front_core){.config = c, .ops = &ops, .cookie = &f};
 	return front_run(&f.core);
 }

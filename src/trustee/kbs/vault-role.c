@@ -352,7 +352,7 @@ static int start(struct vault_process *p, const struct kbs_config *c, struct err
 
 int role_vault(const struct kbs_config *c)
 {
-	struct vault_process p = {0};
+	static struct vault_process p; /* for the life of the process, with all that hangs on it */
 	struct err e = {0};
 	int r = start(&p, c, &e);
 

@@ -293,7 +293,8 @@ int role_front(const struct kbs_config *c)
 		.set_tls = set_tls,
 		.reloaded = "certificates are in use",
 	};
-	struct front f = {.core = {.config = c, .ops = &ops, .cookie = &f}};
+	static struct front f; /* for the life of the process, with all that hangs on it */
 
+	f.core = (struct front_core){.config = c, .ops = &ops, .cookie = &f};
 	return front_run(&f.core);
 }
