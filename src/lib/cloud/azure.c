@@ -241,7 +241,7 @@ static int read_certificate(struct azure *z, const char *path, struct err *reter
 	cleanup(cert_free) struct cert *cert = NULL;
 	cleanup(pkey_free) struct pkey *public = NULL;
 	struct cert *certs[8] = {0};
-	struct digest d;
+	struct digest d = {0};
 	int n = 0, r = file_read(path, CLOUD_FILE_MAX, &pem, reterr);
 
 	if (r == 0)

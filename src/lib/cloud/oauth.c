@@ -122,11 +122,12 @@ int oauth_call(struct http_client *http, const char *service, const char *url, s
 
 int oauth_sign(const struct oauth_assertion *a, struct buf *out)
 {
+	const int64_t until = a->now_s + a->life_s;
 	cleanup(json_decref) json_t *header = json_pack("{s:s, s:s, s:s*}", "alg", "", "typ", "JWT",
 		a->header_name ? a->header_name : "kid", a->header_value);
 	cleanup(json_decref) json_t *claims = json_pack("{s:s, s:s*, s:s, s:s*, s:s*, s:I, s:I}",
 		"iss", a->issuer, "sub", a->subject, "aud", a->audience, "scope", a->scope, "jti",
-		a->jti, "iat", (json_int_t)a->now_s, "exp", (json_int_t)(a->now_s + a->life_s));
+		a->jti, "iat", (json_int_t)a->now_s, "exp", (json_int_t)until);
 	cleanup_with(buf_done) struct buf payload = {0};
 	int r = header && claims ? 0 : -ENOMEM;
 

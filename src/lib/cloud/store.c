@@ -86,13 +86,15 @@ int cloud_store_put(struct cloud_store *s, const char *path, struct slice value,
 	int r = name_of(s, path, name, reterr);
 
 	*ret_version = 0;
-	if (r == 0 && !s->ops->put)
-		r = err_set(reterr, -EOPNOTSUPP, "%s is read only here: write with its own tools",
-			service);
-	if (r == 0 && cas > 0)
-		r = err_set(
+	if (r < 0)
+		return r;
+	if (!s->ops->put)
+		return err_set(reterr, -EOPNOTSUPP,
+			"%s is read only here: write with its own tools", service);
+	if (cas > 0)
+		return err_set(
 			reterr, -ESTALE, "writes to %s have no condition: no If-Match", service);
-	return r < 0 ? r : s->ops->put(s, name, value, cas, ret_version, reterr);
+	return s->ops->put(s, name, value, cas, ret_version, reterr);
 }
 
 int cloud_store_delete(struct cloud_store *s, const char *path, struct err *reterr)
@@ -100,10 +102,12 @@ int cloud_store_delete(struct cloud_store *s, const char *path, struct err *rete
 	char name[CLOUD_NAME_MAX + 1];
 	int r = name_of(s, path, name, reterr);
 
-	if (r == 0 && !s->ops->remove)
-		r = err_set(reterr, -EOPNOTSUPP, "%s is read only here: delete with its own tools",
+	if (r < 0)
+		return r;
+	if (!s->ops->remove)
+		return err_set(reterr, -EOPNOTSUPP,
+			"%s is read only here: delete with its own tools",
 			cloud_store_name(s->ops->vendor));
-	if (r == 0)
-		r = s->ops->remove(s, name, reterr);
+	r = s->ops->remove(s, name, reterr);
 	return r == -ENOENT ? 0 : r;
 }

@@ -132,7 +132,7 @@ static int signature(const struct sigv4 *s, struct digest *ret)
 
 int sigv4_authorization(const struct sigv4 *s, struct buf *out)
 {
-	struct digest d;
+	struct digest d = {0};
 	int r = strlen(s->stamp) == SIGV4_STAMP_SIZE - 1 ? signature(s, &d) : -EINVAL;
 
 	if (r < 0)

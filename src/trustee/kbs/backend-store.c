@@ -75,11 +75,12 @@ static struct cloud_options options(const struct kbs_config *c, struct slice roo
 /* The folder of @path stays readable: platforms replace such files, often through links in it. */
 static void keep_folder(struct backend *b, const char *path)
 {
-	char *folder = b->folders[b->file_count];
-	char *slash;
+	char *folder, *slash;
 
-	if (!path || !path[0] || b->file_count == BACKEND_FILES_MAX ||
-		str_copy(folder, sizeof(b->folders[0]), path) < 0)
+	if (!path || !path[0] || b->file_count >= BACKEND_FILES_MAX)
+		return;
+	folder = b->folders[b->file_count];
+	if (str_copy(folder, sizeof(b->folders[0]), path) < 0)
 		return;
 	slash = strrchr(folder, '/');
 	/* Not the root folder: the file then, which can only be rewritten in place. */
