@@ -47,6 +47,10 @@ else
 	scripts/run-tests.sh $(BUILD) --suite conformance
 endif
 
+# Programs of others against ours: KBS_CLIENT= names Trustee's kbs-client.
+interop: build
+	tests/interop/kbs-client.sh $(BUILD)/src/trustee/kbs/husk-kbs $(BUILD)/src/cli/husk
+
 bench: guest
 	bench/run.sh
 
@@ -70,4 +74,4 @@ install: build
 clean:
 	rm -rf $(BUILD) build-clang build-san build-fuzz out
 
-.PHONY: all deps build guest demo test vectors mutate unit conformance bench bench-rego fuzz lint install clean
+.PHONY: all deps build guest demo test vectors mutate unit conformance interop bench bench-rego fuzz lint install clean
