@@ -84,6 +84,20 @@ static void try_reference(struct slice in)
 	json_decref(records);
 }
 
+/* Of a query that is taken, a policy sees what a plugin reads. */
+static void try_query(const struct kbs_target *t, const char *version)
+{
+	json_t *map = NULL, *path = kbs_path_list(t->tail);
+	char again[64];
+
+	if (kbs_query_map(t->query, &map) == 0 &&
+		kbs_query_get(t->query, "version", again, sizeof(again)) == 0 &&
+		!streq_null(json_string_value(json_object_get(map, "version")), version))
+		abort();
+	json_decref(map);
+	json_decref(path);
+}
+
 static void try_target(struct slice in)
 {
 	static const char *const methods[] = {"GET", "POST", "DELETE", "PUT"};
@@ -93,6 +107,7 @@ static void try_target(struct slice in)
 	for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {
 		kbs_route_parse(methods[i], in, &t);
 		(void)!kbs_query_get(t.query, "version", value, sizeof(value));
+		try_query(&t, value);
 		if (t.route == ROUTE_RESOURCE_GET && kbs_resource_path_valid(t.tail) &&
 			(strstr(t.tail, "..") == t.tail || strstr(t.tail, "/..")))
 			abort();

@@ -134,6 +134,7 @@ static int make_config(const struct init_options *o, const char *dir, struct err
 		"# Ask AMD, Intel and NVIDIA for what evidence needs and does not carry.\n"
 		"#[collateral]\n"
 		"#fetch = true\n\n"
+		"# What guests are served; further ones are in docs/plugins.md.\n"
 		"[[plugins]]\n"
 		"name = \"resource\"\n"
 		"storage_backend_type = \"kvstorage\"\n\n"
