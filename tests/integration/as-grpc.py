@@ -457,6 +457,16 @@ def test_configuration():
         code, text = check(program, {"husk": {"grpc_sockets": ["0.0.0.0:1"],
                                               "insecure_no_client_auth": True}})
         assert code == 0, text
+        for bad in ("50004", "::1:50004", "127.0.0.1:65536", "localhost", "127.evil.example:1",
+                    "example.org:1", "[127.0.0.1]:1", "[::1]1", "::", ""):
+            code, text = check(program, {"husk": {"grpc_sockets": [bad]}})
+            assert code == 1 and "grpc_sockets: %s is not ADDRESS:PORT" % bad in text, text
+        for good in ("localhost:0", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"):
+            code, text = check(program, {"husk": {"grpc_sockets": [good]}})
+            assert code == 0, text
+        for far in ("[::]:1", "[::ffff:10.0.0.1]:1", "128.0.0.1:1"):
+            code, text = check(program, {"husk": {"grpc_sockets": ["[::1]:1", far]}})
+            assert code == 1 and far + " is not loopback" in text, text
         code, text = check(program, {"husk": {"client_ca": "/x"}})
         assert code == 1 and "needs TLS" in text, text
         p = subprocess.run([program, "--help"], capture_output=True, text=True, check=True)
@@ -469,6 +479,32 @@ def test_configuration():
     assert code == 0, text
     code, text = check(sys.argv[1], {"storage_backend": {"storage_type": "LocalFs"}})
     assert code == 1 and "LocalFs" in text, text
+    shutil.rmtree(folder)
+
+
+def test_both_families():
+    """[::] takes IPv4 too, for gRPC and for REST; [::1] does not."""
+    folder = tempfile.mkdtemp(prefix="husk-py-")
+    with open(folder + "/c", "w") as f:
+        json.dump({"husk": {"store": folder + "/s.db", "insecure_no_client_auth": True}}, f)
+    for address, reached in (("[::]:0", ("127.0.0.1", "::1")), ("[::1]:0", ("::1",))):
+        try:
+            service = services.Service(
+                [sys.argv[1], "-c", folder + "/c", "-s", address, "--rest", address], folder, 2)
+        except AssertionError as e:
+            if "Address family not supported" in str(e) or "Cannot assign" in str(e):
+                print("     no IPv6 on this machine")
+                break
+            raise
+        for port in service.ports:
+            for host in ("127.0.0.1", "::1"):
+                try:
+                    connection = http.client.HTTPConnection(host, port, timeout=10)
+                    connection.request("GET", "/healthz")
+                    assert connection.getresponse().status == 200 and host in reached
+                except ConnectionRefusedError:
+                    assert host not in reached, (address, host)
+        assert service.stop() == 0
     shutil.rmtree(folder)
 
 

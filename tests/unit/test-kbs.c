@@ -580,6 +580,8 @@ static void test_config(void **state)
 		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Redis\"", -EOPNOTSUPP, "Redis"},
 		{CONFIG_BASE "[storage_backend]\nstorage_type = \"Postgres\"", -EINVAL,
 			"db and username"},
+		{"[http_server]\nsockets = [\"[::]:1\", \"db:1\"]", -EINVAL,
+			"db:1 is not ADDRESS:PORT"},
 		{CONFIG_BASE CONFIG_POSTGRES, -EINVAL, "key_path"},
 		{CONFIG_BASE CONFIG_POSTGRES CONFIG_SIGNER, 0, NULL},
 		{CONFIG_BASE CONFIG_POSTGRES "hosts = \"x\"\n", -EINVAL, "not a known key"},

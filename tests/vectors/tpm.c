@@ -168,8 +168,8 @@ static const char *verify(struct vector *v, struct tpm_case *c)
 	if (c->bank_count == 0)
 		return NULL;
 	if (tpm_signature_parse(buf_slice(&c->signature), &sig, NULL) < 0 ||
-		tpm_pcr_digest_banks(
-			&c->quote, c->banks, c->bank_count, tpm_hash_alg(sig.hash), &d, NULL) < 0 ||
+		tpm_pcr_digest_banks(&c->quote, c->banks, c->bank_count, hash_from_tpm(sig.hash),
+			&d, NULL) < 0 ||
 		!slice_eq(digest_slice(&d), c->quote.pcr_digest))
 		return "pcr_digest";
 	return NULL;

@@ -5,24 +5,6 @@
 #include "fmt/tcg2.h"
 #include "guest/attester/tpm_dev.h"
 
-static enum hash_alg hash_of(uint16_t tpm_alg)
-{
-	switch (tpm_alg) {
-	case TPM_ALG_SHA1:
-		return HASH_SHA1;
-	case TPM_ALG_SHA256:
-		return HASH_SHA256;
-	case TPM_ALG_SHA384:
-		return HASH_SHA384;
-	case TPM_ALG_SHA512:
-		return HASH_SHA512;
-	case TPM_ALG_SM3_256:
-		return HASH_SM3;
-	default:
-		return HASH_NONE;
-	}
-}
-
 /* One digest for each bank: a bank left alone could be extended by anybody to a value of choice. */
 static int digest_banks(const struct tpm *tpm, struct slice text, struct tpm_digest *digests,
 	size_t *ret_count, struct err *reterr)
@@ -34,7 +16,7 @@ static int digest_banks(const struct tpm *tpm, struct slice text, struct tpm_dig
 		return count;
 	for (int i = 0; i < count; i++) {
 		struct digest d;
-		int r = hash_once(hash_of(algs[i]), text, &d);
+		int r = hash_once(hash_from_tpm(algs[i]), text, &d);
 		if (r < 0)
 			return err_set(reterr, r, "PCR bank 0x%04x cannot be extended", algs[i]);
 		digests[i].alg = algs[i];

@@ -46,20 +46,10 @@ static int describe(const struct collateral_store *s, const char *made, struct b
 	return r == 0 ? jcs_write(payload, out) : r;
 }
 
+/* Not RSA: what signs bundles is the operator's own, and new. */
 static enum sig_alg alg_for(const struct pkey *key)
 {
-	switch (pkey_type(key)) {
-	case KEY_P256:
-		return SIG_ES256;
-	case KEY_P384:
-		return SIG_ES384;
-	case KEY_P521:
-		return SIG_ES512;
-	case KEY_ED25519:
-		return SIG_EDDSA;
-	default:
-		return SIG_NONE;
-	}
+	return pkey_sig_alg(key, SIG_NONE);
 }
 
 int collateral_bundle_make(const struct collateral_store *s, const struct pkey *key, int64_t now,

@@ -6,6 +6,8 @@
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
 
+#include "fmt/tpm.h"
+
 static const struct {
 	const char *name;
 	const char *openssl;
@@ -32,6 +34,24 @@ size_t hash_size(enum hash_alg alg)
 const char *hash_name(enum hash_alg alg)
 {
 	return known(alg) ? g_algs[alg].name : "none";
+}
+
+enum hash_alg hash_from_tpm(uint16_t id)
+{
+	switch (id) {
+	case TPM_ALG_SHA1:
+		return HASH_SHA1;
+	case TPM_ALG_SHA256:
+		return HASH_SHA256;
+	case TPM_ALG_SHA384:
+		return HASH_SHA384;
+	case TPM_ALG_SHA512:
+		return HASH_SHA512;
+	case TPM_ALG_SM3_256:
+		return HASH_SM3;
+	default:
+		return HASH_NONE;
+	}
 }
 
 enum hash_alg hash_from_name(struct slice name)

@@ -28,6 +28,8 @@ size_t hash_size(enum hash_alg alg);
 const char *hash_name(enum hash_alg alg);
 /** hash_from_name() - exact lower-case name without dash. Return: HASH_NONE when unknown. */
 enum hash_alg hash_from_name(struct slice name);
+/** hash_from_tpm() - of a TPM_ALG_ identifier; HASH_NONE when unknown. Spec: TCG Algorithm Registry. */
+enum hash_alg hash_from_tpm(uint16_t id);
 
 /** hash_once() - digest of @in. Return: 0, -EOPNOTSUPP, -EIO (library failure). */
 must_check int hash_once(enum hash_alg alg, struct slice in, struct digest *ret);

@@ -5,28 +5,6 @@
 #include "base/str.h"
 #include "fmt/json.h"
 
-static bool is_rsa_alg(enum sig_alg alg)
-{
-	return alg >= SIG_RS256 && alg <= SIG_PS512;
-}
-
-/* The algorithm that a type of key has; SIG_NONE for RSA, which has six. */
-static enum sig_alg alg_of_type(enum key_type type)
-{
-	switch (type) {
-	case KEY_P256:
-		return SIG_ES256;
-	case KEY_P384:
-		return SIG_ES384;
-	case KEY_P521:
-		return SIG_ES512;
-	case KEY_ED25519:
-		return SIG_EDDSA;
-	default:
-		return SIG_NONE;
-	}
-}
-
 enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg offered)
 {
 	const char *name = json_string_value(json_object_get(jwk, "alg")),
@@ -34,8 +12,7 @@ enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg
 
 	if (use && !streq(use, "sig"))
 		return SIG_NONE;
-	enum sig_alg fits = pkey_type(key) == KEY_RSA ? is_rsa_alg(offered) ? offered : SIG_NONE
-						      : alg_of_type(pkey_type(key));
+	enum sig_alg fits = pkey_sig_alg(key, offered);
 	if (fits != offered || (name && sig_from_name(slice_str(name)) != fits))
 		return SIG_NONE;
 	return fits;

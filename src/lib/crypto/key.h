@@ -32,6 +32,12 @@ enum sig_alg {
 /** sig_from_name() - JOSE name ("ES256"). Return: SIG_NONE when unknown. */
 enum sig_alg sig_from_name(struct slice name);
 const char *sig_name(enum sig_alg alg);
+/**
+ * pkey_sig_alg() - the one algorithm that a key is used with in JOSE: ES256 for P-256 and so on
+ * @rsa: which one when it is an RSA key, that has six
+ * Return: SIG_NONE when the key does not sign, or @rsa is not one of an RSA key's.
+ */
+enum sig_alg pkey_sig_alg(const struct pkey *k, enum sig_alg rsa);
 
 /** pkey_generate() - @rsa_bits only for KEY_RSA. Return: 0, -EOPNOTSUPP, -EINVAL, -EIO. */
 must_check int pkey_generate(enum key_type type, unsigned rsa_bits, struct pkey **ret);

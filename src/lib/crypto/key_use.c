@@ -49,6 +49,15 @@ static const struct sig_info *info_for(const struct pkey *k, enum sig_alg alg)
 	return &g_sigs[alg];
 }
 
+enum sig_alg pkey_sig_alg(const struct pkey *k, enum sig_alg rsa)
+{
+	for (size_t i = SIG_ES256; i < ARRAY_COUNT(g_sigs); i++) {
+		if (g_sigs[i].key == k->type && (k->type != KEY_RSA || i == rsa))
+			return (enum sig_alg)i;
+	}
+	return SIG_NONE;
+}
+
 static const char *md_name(const struct sig_info *info)
 {
 	switch (info->hash) {

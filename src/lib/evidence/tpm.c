@@ -160,7 +160,7 @@ static int check_quote(
 	}
 	r = tpm_signature_parse(buf_slice(&t->signature), &sig, &e);
 	if (r == 0)
-		r = tpm_pcr_digest(&t->quote, t->pcrs, tpm_hash_alg(sig.hash), &pcr_digest, &e);
+		r = tpm_pcr_digest(&t->quote, t->pcrs, hash_from_tpm(sig.hash), &pcr_digest, &e);
 	if (r < 0)
 		return check_errno(result, "PCR values", r, &e);
 	r = check_bytes(result, "PCR values", t->quote.pcr_digest, digest_slice(&pcr_digest),

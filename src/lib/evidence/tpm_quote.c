@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "evidence/tpm_quote.h"
 
-enum hash_alg tpm_hash_alg(uint16_t id)
-{
-	switch (id) {
-	case TPM_ALG_SHA1:
-		return HASH_SHA1;
-	case TPM_ALG_SHA256:
-		return HASH_SHA256;
-	case TPM_ALG_SHA384:
-		return HASH_SHA384;
-	case TPM_ALG_SHA512:
-		return HASH_SHA512;
-	case TPM_ALG_SM3_256:
-		return HASH_SM3;
-	}
-	return HASH_NONE;
-}
-
 /* Coordinates may lack leading zeros. */
 static int padded(struct buf *out, struct slice s, size_t size)
 {

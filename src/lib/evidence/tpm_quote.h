@@ -29,5 +29,3 @@ struct tpm_bank {
 /** tpm_pcr_digest_banks() - likewise over all selections of @q, in their order */
 must_check int tpm_pcr_digest_banks(const struct tpm_quote *q, const struct tpm_bank *banks,
 	size_t bank_count, enum hash_alg hash, struct digest *ret, struct err *reterr);
-/** tpm_hash_alg() - hash of a TPM algorithm id; HASH_NONE when unknown */
-enum hash_alg tpm_hash_alg(uint16_t id);

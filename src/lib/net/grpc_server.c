@@ -298,31 +298,20 @@ static void on_accept_error(struct evconnlistener *l, void *cookie)
 int grpc_server_listen(
 	struct grpc_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
 {
-	const struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM,
-	};
-	struct addrinfo *found = NULL;
-	struct evconnlistener *l = NULL;
-	char host[256], port_text[8];
-	uint32_t port = 0;
-	int r = listen_address(address, host, sizeof(host), &port, reterr);
+	struct sockaddr_storage at;
+	socklen_t size = 0;
+	struct evconnlistener *l;
+	int r = listen_sockaddr(address, &at, &size, reterr);
 
 	if (r < 0)
 		return r;
 	if (s->listener_count == GRPC_LISTENERS_MAX)
 		return err_set(reterr, -E2BIG, "more than %d sockets", GRPC_LISTENERS_MAX);
-	snprintf(port_text, sizeof(port_text), "%u", port);
-	if (getaddrinfo(streq(host, "localhost") ? "127.0.0.1" : host, port_text, &hints, &found) !=
-		0)
-		return err_set(reterr, -EINVAL, "%s: not a literal address", address);
 	l = evconnlistener_new_bind(s->base, on_accept, s,
 		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, -1,
-		found->ai_addr, (int)found->ai_addrlen);
-	r = l ? 0 : -errno;
-	freeaddrinfo(found);
-	if (r < 0)
-		return err_set(reterr, r, "cannot listen on %s: %s", address, strerror(-r));
+		(const struct sockaddr *)&at, (int)size);
+	if (!l)
+		return err_set(reterr, -errno, "cannot listen on %s: %m", address);
 	evconnlistener_set_error_cb(l, on_accept_error);
 	s->listeners[s->listener_count++] = l;
 	return ret_port ? listen_port(evconnlistener_get_fd(l), ret_port, reterr) : 0;

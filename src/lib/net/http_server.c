@@ -216,19 +216,26 @@ int http_server_listen(
 	struct http_server *s, const char *address, uint16_t *ret_port, struct err *reterr)
 {
 	struct evhttp_bound_socket *sock;
-	char host[256];
-	uint32_t port = 0;
+	struct sockaddr_storage at;
+	struct evconnlistener *l;
+	socklen_t size = 0;
 	int on = 1;
-	int r = listen_address(address, host, sizeof(host), &port, reterr);
+	int r = listen_sockaddr(address, &at, &size, reterr);
 
 	if (r < 0)
 		return r;
 	if (s->socket_count == LISTENERS_MAX)
 		return err_set(reterr, -E2BIG, "more than %d sockets", LISTENERS_MAX);
-	sock = evhttp_bind_socket_with_handle(s->http, host, (ev_uint16_t)port);
-	if (!sock)
-		return err_set(
-			reterr, errno ? -errno : -EADDRINUSE, "cannot listen on %s: %m", address);
+	l = evconnlistener_new_bind(s->base, NULL, NULL,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, -1,
+		(const struct sockaddr *)&at, (int)size);
+	if (!l)
+		return err_set(reterr, -errno, "cannot listen on %s: %m", address);
+	sock = evhttp_bind_listener(s->http, l);
+	if (!sock) {
+		evconnlistener_free(l);
+		return -ENOMEM;
+	}
 	evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(sock), on_accept_error);
 	/* Connections inherit it. Without it a kept connection waits 40 ms for the client's delayed
 	 * acknowledgement between head and body of each answer. */

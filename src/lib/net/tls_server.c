@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/tls_server.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -208,6 +209,36 @@ int listen_address(
 	if (str_copy_slice(host, size, name) < 0)
 		return err_set(reterr, -EINVAL, "%s: the address is too long", address);
 	return 0;
+}
+
+int listen_sockaddr(
+	const char *address, struct sockaddr_storage *ret, socklen_t *ret_size, struct err *reterr)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	char host[256];
+	uint32_t port = 0;
+	int r = listen_address(address, host, sizeof(host), &port, reterr);
+
+	if (r < 0)
+		return r;
+	*ret = (struct sockaddr_storage){.ss_family = AF_INET};
+	if (address[0] == '[') {
+		*v6 = (struct sockaddr_in6){
+			.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+		*ret_size = sizeof(*v6);
+		r = inet_pton(AF_INET6, host, &v6->sin6_addr);
+	} else {
+		v4->sin_port = htons((uint16_t)port);
+		*ret_size = sizeof(*v4);
+		r = inet_pton(
+			AF_INET, streq(host, "localhost") ? "127.0.0.1" : host, &v4->sin_addr);
+	}
+	return r == 1 ? 0
+		      : err_set(reterr, -EINVAL,
+				"%s is not ADDRESS:PORT with a literal address ([ADDRESS]:PORT for "
+				"IPv6)",
+				address);
 }
 
 int listen_port(int fd, uint16_t *ret_port, struct err *reterr)

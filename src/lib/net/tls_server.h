@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What servers have in common: TLS settings, and addresses to listen on. */
+#include <sys/socket.h>
+
 #include "base/err.h"
 #include "base/slice.h"
 
@@ -43,5 +45,11 @@ must_check int tls_server_set_pem(
 /** listen_address() - "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
 must_check int listen_address(
 	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr);
+/**
+ * listen_sockaddr() - a literal address, or localhost, which is 127.0.0.1 here
+ * Return: 0, -EINVAL (@reterr names @address).
+ */
+must_check int listen_sockaddr(
+	const char *address, struct sockaddr_storage *ret, socklen_t *ret_size, struct err *reterr);
 /** listen_port() - the port that @fd is bound to. Return: 0, errno. */
 must_check int listen_port(int fd, uint16_t *ret_port, struct err *reterr);

@@ -15,20 +15,7 @@
 
 enum sig_alg sigstore_alg(const struct pkey *key)
 {
-	switch (pkey_type(key)) {
-	case KEY_P256:
-		return SIG_ES256;
-	case KEY_P384:
-		return SIG_ES384;
-	case KEY_P521:
-		return SIG_ES512;
-	case KEY_ED25519:
-		return SIG_EDDSA;
-	case KEY_RSA:
-		return SIG_RS256;
-	default:
-		return SIG_NONE;
-	}
+	return pkey_sig_alg(key, SIG_RS256);
 }
 
 /* Protobuf writes 64-bit numbers as text. */

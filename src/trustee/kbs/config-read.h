@@ -56,6 +56,13 @@ struct section {
 #define SECTION(n, table) \
 	(&(const struct section){.name = n, .keys = table, .count = ARRAY_COUNT(table)})
 
+/**
+ * config_check_sockets() - that the addresses can be listened on
+ * @ret_beyond: the first one that is not loopback, unless it is set already; may be NULL
+ * Return: 0, -EINVAL.
+ */
+must_check int config_check_sockets(const struct config_strings *list, const char *section,
+	const char *key, const char **ret_beyond, struct err *reterr);
 /** config_bad() - -EINVAL: "[SECTION] KEY WHAT" */
 int config_bad(struct err *reterr, const char *section, const char *key, const char *what);
 /**

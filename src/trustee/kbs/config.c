@@ -510,33 +510,27 @@ static int read_storage(const json_t *root, struct kbs_config *c, struct err *re
 	return 0;
 }
 
-static bool is_loopback(const char *address)
-{
-	return str_starts(address, "127.") || str_starts(address, "[::1]:") ||
-	       str_starts(address, "localhost:");
-}
-
 /* husk-as and husk-rvps: their interfaces know no users, so the network must. */
 static int check_service(struct kbs_config *c, struct err *reterr)
 {
-	const struct config_strings *lists[] = {&c->husk.grpc_sockets, &c->husk.rest_sockets};
+	const char *beyond = NULL;
+	int r = config_check_sockets(
+		&c->husk.grpc_sockets, "husk", "grpc_sockets", &beyond, reterr);
 
+	if (r == 0)
+		r = config_check_sockets(
+			&c->husk.rest_sockets, "husk", "rest_sockets", &beyond, reterr);
+	if (r < 0)
+		return r;
 	if (c->husk.client_ca && c->http.insecure_http)
 		return config_bad(reterr, "husk", "client_ca",
 			"needs TLS: give the server's certificate and key");
-	for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
-		for (size_t j = 0; j < lists[i]->count; j++) {
-			if (is_loopback(lists[i]->items[j]) || c->husk.client_ca ||
-				c->husk.insecure_no_client_auth)
-				continue;
-			return err_set(reterr, -EINVAL,
-				"%s is not loopback, and everybody who reaches it may set policies "
-				"and reference values: set client_ca (certificates of clients), or "
-				"insecure_no_client_auth",
-				lists[i]->items[j]);
-		}
-	}
-	return 0;
+	if (!beyond || c->husk.client_ca || c->husk.insecure_no_client_auth)
+		return 0;
+	return err_set(reterr, -EINVAL,
+		"%s is not loopback, and everybody who reaches it may set policies and reference "
+		"values: set client_ca (certificates of clients), or insecure_no_client_auth",
+		beyond);
 }
 
 static int read_service(struct kbs_config *c, struct err *reterr)
@@ -564,6 +558,9 @@ static int check_whole(struct kbs_config *c, struct err *reterr)
 		c->http.sockets.items[0] = "127.0.0.1:8080";
 		c->http.sockets.count = 1;
 	}
+	r = config_check_sockets(&c->http.sockets, "http_server", "sockets", NULL, reterr);
+	if (r < 0)
+		return r;
 	if (!c->http.insecure_http && !has_key)
 		return err_set(reterr, -EINVAL,
 			"[http_server] needs private_key and certificate; `husk-kbs init DIR` makes "

@@ -35,7 +35,3 @@ struct token_keys {
 	size_t root_count;
 	bool insecure_header_jwk;
 };
-
-/* Of what a key can do: ES256 for P-256 and so on; SIG_NONE when nothing is allowed. For RSA @wish
- * chooses among RS* and PS*. */
-enum sig_alg token_alg_of(const struct pkey *k, enum sig_alg wish);

@@ -31,24 +31,6 @@ void token_keys_free(struct token_keys *k)
 	free(k);
 }
 
-enum sig_alg token_alg_of(const struct pkey *k, enum sig_alg wish)
-{
-	switch (pkey_type(k)) {
-	case KEY_P256:
-		return SIG_ES256;
-	case KEY_P384:
-		return SIG_ES384;
-	case KEY_P521:
-		return SIG_ES512;
-	case KEY_ED25519:
-		return SIG_EDDSA;
-	case KEY_RSA:
-		return wish >= SIG_RS256 && wish <= SIG_PS512 ? wish : SIG_NONE;
-	default:
-		return SIG_NONE;
-	}
-}
-
 /* @path NULL makes a key that lives as long as the process. */
 static int load_private(const char *path, struct pkey **ret, struct err *reterr)
 {
@@ -88,7 +70,7 @@ static int add_own(struct token_keys *k, const char *path, bool published, struc
 	if (r < 0)
 		return r;
 	k->own_count++;
-	own->alg = token_alg_of(own->key, SIG_NONE);
+	own->alg = pkey_sig_alg(own->key, SIG_NONE);
 	if (own->alg != SIG_ES256 && own->alg != SIG_ES384)
 		return err_set(reterr, -EINVAL, "token key %s must be a P-256 or P-384 key", path);
 	if (!published && !pkey_is_private(own->key))
@@ -150,7 +132,7 @@ static int add_trusted(struct token_keys *k, const json_t *jwk, struct err *rete
 	if (r < 0)
 		return r;
 	k->trusted_count++;
-	if (token_alg_of(t->key, t->alg) != t->alg)
+	if (pkey_sig_alg(t->key, t->alg) != t->alg)
 		return err_set(reterr, -EBADMSG, "alg %s does not fit the type of its key", alg);
 	if (kid) {
 		t->kid = strdup(kid);

@@ -130,7 +130,7 @@ static int choose_shown(const struct token_keys *k, const struct jws *jws, const
 			return r;
 	}
 	ret->key = ret->shown;
-	ret->alg = token_alg_of(ret->shown, alg ? sig_from_name(slice_str(alg)) : jws->alg);
+	ret->alg = pkey_sig_alg(ret->shown, alg ? sig_from_name(slice_str(alg)) : jws->alg);
 	/* A key says what it is for; if it does not, its type does. */
 	if (ret->alg == SIG_NONE || (alg && sig_from_name(slice_str(alg)) != ret->alg))
 		return err_set(reterr, -EKEYREJECTED, "alg of the token's key does not fit it");

@@ -1,31 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trustee/service/service-config.h"
 
-static const char g_help[] =
-	"Usage: husk-rvps [-c FILE] [-a ADDRESS:PORT]\n"
-	"\n"
-	"The reference value service of husk, on its own: what good evidence looks like.\n"
-	"\n"
-	"  -c, --config-file FILE     JSON configuration; without it all is default\n"
-	"  -a, --address ADDR:PORT    where gRPC listens (default 127.0.0.1:50003)\n"
-	"  -t, --https-pubkey-cert F  PEM certificate chain: TLS\n"
-	"  -k, --https-prikey FILE    its private key\n"
-	"      --check-config         read the configuration, say whether it is good, and end\n"
-	"  -h, --help                 show this text\n"
-	"  -V, --version              show the version\n"
-	"\n"
-	"Addresses beyond loopback need TLS with client certificates (\"client_ca\" in the\n"
-	"configuration's \"husk\"), because the interface has no users.\n"
-	"\n"
-	"On SIGHUP configuration, certificates and keys are read again.\n"
-	"\n"
-	"Exit: 0 after SIGTERM, 1 on failure, 2 for a wrong command line.\n";
-
 int main(int argc, char **argv)
 {
 	struct service_options o = {
 		.program = "husk-rvps",
-		.help = g_help,
+		.usage = "husk-rvps [-c FILE] [-a ADDRESS:PORT]",
+		.about =
+			"The reference value service of husk, on its own: what good evidence looks like.",
+		.help_sockets =
+			"  -a, --address ADDR:PORT    where gRPC listens (default 127.0.0.1:50003)\n",
 		.service = SERVICE_RVPS,
 		.default_grpc = "127.0.0.1:50003",
 		.default_store = "/var/lib/husk-rvps/rvps.db",

@@ -42,10 +42,33 @@ static const struct row {
 
 #define LONG_ONLY 256 /* values of options without a letter begin here */
 
-static int usage(const struct service_options *o, const char *what)
+static int usage(const struct service_options *o, const char *what, const char *value)
 {
-	fprintf(stderr, "%s: %s\nTry `%s --help`.\n", o->program, what, o->program);
+	fprintf(stderr, "%s: %s%s\nTry `%s --help`.\n", o->program, what, value, o->program);
 	return EXIT_USAGE;
+}
+
+static void print_help(const struct service_options *o)
+{
+	printf("Usage: %s\n\n%s\n\n"
+	       "  -c, --config-file FILE     JSON configuration; without it all is default\n"
+	       "%s"
+	       "  -t, --https-pubkey-cert F  PEM certificate chain: TLS on all sockets\n"
+	       "  -k, --https-prikey FILE    its private key\n"
+	       "      --check-config         read the configuration, say whether it is good, and "
+	       "end\n"
+	       "  -h, --help                 show this text\n"
+	       "  -V, --version              show the version\n"
+	       "\n"
+	       "Addresses are literal: 127.0.0.1:PORT, [::1]:PORT, [::]:PORT for all of IPv6 and "
+	       "IPv4.\n"
+	       "Those beyond loopback need TLS with client certificates (\"client_ca\" in the\n"
+	       "configuration's \"husk\"), because the interface has no users.\n"
+	       "\n"
+	       "On SIGHUP configuration, certificates and keys are read again.\n"
+	       "\n"
+	       "Exit: 0 after SIGTERM, 1 on failure, 2 for a wrong command line.\n",
+		o->usage, o->about, o->help_sockets);
 }
 
 static void fill_tables(const struct service_options *o, struct option *options, char *letters)
@@ -104,7 +127,7 @@ static int take(struct service_options *o, const struct row *row, const char *va
 	case PLAY_ROLE:
 		return role_main(value);
 	case HELP:
-		fputs(o->help, stdout);
+		print_help(o);
 		return 0;
 	case VERSION:
 		printf("%s " HUSK_VERSION "\n", o->program);
@@ -124,14 +147,14 @@ int service_main(struct service_options *o, int argc, char **argv)
 		const struct row *row = row_of(o, value);
 
 		if (!row)
-			return usage(o, "wrong command line");
+			return usage(o, "wrong command line", "");
 		code = take(o, row, optarg);
 		if (code >= 0)
 			return code;
 	}
 	if (optind < argc)
-		return usage(o, "unexpected argument");
+		return usage(o, "unexpected argument ", argv[optind]);
 	if (!o->certificate != !o->private_key)
-		return usage(o, "--https-pubkey-cert and --https-prikey belong together");
+		return usage(o, "--https-pubkey-cert and --https-prikey belong together", "");
 	return service_run(o);
 }

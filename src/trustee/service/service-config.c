@@ -62,8 +62,9 @@ static int read_file(const struct service_options *o, json_t *root, struct err *
 	json_t *value;
 	int r = file_read(o->config_file, CONFIG_FILE_MAX, &text, reterr);
 
-	if (r == 0)
-		r = json_parse(buf_slice(&text), CONFIG_FILE_MAX, &file, reterr);
+	if (r < 0)
+		return r; /* it names the file */
+	r = json_parse(buf_slice(&text), CONFIG_FILE_MAX, &file, reterr);
 	if (r == 0 && !json_is_object(file))
 		r = err_set(reterr, -EBADMSG, "not a JSON object");
 	json_object_foreach (file, name, value) {

@@ -8,14 +8,14 @@
 
 /**
  * struct service_options - a program and its command line
- * @help: of --help
+ * @usage, @about, @help_sockets: of --help
  * @config_file: NULL: no file, only defaults
  * @grpc, @rest: addresses to listen on; NULL: what the file says, then the program's default
  * @certificate, @private_key: both or neither
  */
 struct service_options {
 	const char *program;
-	const char *help;
+	const char *usage, *about, *help_sockets;
 	enum config_service service;
 	const char *config_file;
 	const char *grpc, *rest;
