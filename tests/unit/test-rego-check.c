@@ -54,6 +54,8 @@ static void check_rows(const struct row *rows, size_t count)
 static void test_syntax(void **state)
 {
 	static const struct row rows[] = {
+		{"a.k().p", "2:1: parse_error: a rule head must be a name with a path\n", V0},
+		{"a.k().p A", "2:1: parse_error: a rule head must be a name with a path\n", V0},
 		{"p := [1 2]",
 			"2:9: parse_error: unexpected number token: expected \",\" or \"]\"\n", 0},
 		{"p := {1 2}", "2:9: parse_error: unexpected number token: non-terminated set\n",

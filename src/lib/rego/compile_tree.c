@@ -125,9 +125,6 @@ static void add_def(struct rego_compiler *c, struct cnode *package, struct rule 
 {
 	const struct node *h = r->head;
 	struct slice name = h->kind == NODE_VAR ? h->name : h->item[0]->name;
-	if (h->kind == NODE_REF && h->item[0]->kind != NODE_VAR)
-		source_fail(&c->mem, r->module->file, r->loc, REGO_ERR_SYNTAX, "rego_parse_error",
-			"a rule head must begin with a name");
 	struct cnode *n = cnode_add(c, package, value_string(&c->mem, name));
 	n->named = true;
 	uint32_t i = 1, count = h->kind == NODE_REF ? h->count : 1;

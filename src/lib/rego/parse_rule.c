@@ -273,7 +273,9 @@ static void parse_head(struct parse *p, struct rule *r)
 		r->args_end = head->loc.end;
 		head = head->callee;
 	}
-	if (head->kind != NODE_VAR && head->kind != NODE_REF)
+	/* Whoever takes a head apart later counts on the name. */
+	const struct node *name = head->kind == NODE_REF ? head->item[0] : head;
+	if (name->kind != NODE_VAR)
 		lex_fail(&p->lex, head->loc, REGO_ERR_SYNTAX, "rego_parse_error",
 			"a rule head must be a name with a path");
 	r->head = head;
