@@ -49,6 +49,24 @@ for kind in gzip zstd; do
 		/bin/cat /etc/os-release
 done
 
+# What a container wrote last is still on its way when it ends; who reads slowly gets it all the same.
+slowly='import sys, time
+total = 0
+while part := sys.stdin.buffer.read1(65536):
+    total += len(part)
+    time.sleep(0.02)
+print(total)'
+got=$(run --memory 1G "$guest_registry/debian-gzip:v1" -- /bin/dd if=/dev/zero bs=1M count=24 status=none \
+	2>"$WORLD/err" | python3 -c "$slowly"; echo "exit ${PIPESTATUS[0]}")
+if [ "$got" = "25165824"$'\n'"exit 0" ]; then
+	echo "ok: 24 MiB to a slow reader"
+	passed=$((passed + 1))
+else
+	echo "FAILED: 24 MiB to a slow reader:" $got
+	sed 's/^/  err| /' "$WORLD/err"
+	failed=$((failed + 1))
+fi
+
 echo "encrypted by skopeo" >"$WORLD/motd"
 for kind in gzip zstd; do
 	publish "$golden/skopeo-$kind.tar" "golden-$kind:v1" "$WORLD/sign.key" || die "golden $kind"

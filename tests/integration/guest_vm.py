@@ -107,8 +107,12 @@ class Guest:
                 return got[0], json.loads(got[1]) if got[0] not in (STDOUT, STDERR, LOG) else got[1]
 
     def off(self, seconds):
-        """The machine must power off by itself within this time."""
+        """The machine must power off by itself within this time of the end of the link."""
         start = time.monotonic()
+        try:
+            self.link.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the guest was faster, or the test closed it
         try:
             self.qemu.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -11,7 +11,9 @@
 #include "guest/agent/setup.h"
 
 /* How long the last frames may take to reach the host. */
-#define END_MS 3000
+/* Seconds after the last word: for a host that is connected, and for one that never was. */
+#define END_S 60
+#define END_UNHEARD_S 3
 #define RESERVE_SIZE ((size_t)64 << 10)
 
 static const struct {
@@ -67,6 +69,9 @@ void agent_stage(struct agent *a, enum stage stage)
 
 void agent_phase(struct agent *a, const char *phase)
 {
+	/* EXIT and FATAL are the last word. */
+	if (a->stage == STAGE_ENDING)
+		return;
 	struct hostlink_phase m = {.ms = clock_boot_ms()};
 	snprintf(m.phase, sizeof(m.phase), "%s", phase);
 	hostlink_phase_put(link_queue(a->link), &m);
@@ -90,21 +95,30 @@ void agent_log(struct agent *a, const char *fmt, ...)
 	link_flush(a->link);
 }
 
-/* From here on only the queue of the link is served; the deadline ends it all. */
+/* A host that takes something has as long again for the rest. */
+static void wait_for_host(struct agent *a)
+{
+	const struct timeval t = {link_is_up(a->link) ? END_S : END_UNHEARD_S, 0};
+	event_del(a->deadline);
+	if (event_add(a->deadline, &t) < 0)
+		power_off();
+}
+
+/*
+ * From here on only the queue of the link is served. What was written is not what was read: the
+ * virtqueue and QEMU hold output that a power-off would lose. So the host, which closes the link
+ * after the last word, says when it has all; the deadline is for one that does not.
+ */
 static void start_ending(struct agent *a)
 {
-	const struct timeval t = {END_MS / 1000, END_MS % 1000 * 1000};
 	a->stage = STAGE_ENDING;
 	/* Without a loop nothing more can be said. */
 	if (a->link == NULL)
 		power_off();
-	event_del(a->deadline);
-	if (event_add(a->deadline, &t) < 0)
-		power_off();
 	workers_kill(a);
+	wait_for_host(a);
+	link_finish(a->link);
 	link_flush(a->link);
-	if (link_pending(a->link) == 0)
-		power_off();
 }
 
 void agent_fatal(struct agent *a, const char *stage, const char *id, const char *fmt, ...)
@@ -172,9 +186,9 @@ static void on_link_broken(void *cookie, int code, const char *why)
 static void on_link_writable(void *cookie)
 {
 	struct agent *a = cookie;
-	if (a->stage == STAGE_ENDING && link_pending(a->link) == 0)
-		power_off();
-	if (a->container != NULL)
+	if (a->stage == STAGE_ENDING)
+		wait_for_host(a);
+	else if (a->container != NULL)
 		container_resume(a->container);
 }
 

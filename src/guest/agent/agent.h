@@ -5,8 +5,8 @@
  *
  * Theory of Operation: one libevent loop, no threads, no call that waits for somebody else. The
  * agent goes through stages; each has a deadline. Every failure ends in agent_fatal(): the host
- * gets a FATAL frame, the console a line, and the guest powers off within END_MS. Nothing is ever
- * retried or skipped.
+ * gets a FATAL frame, the console a line, and the guest powers off once the host has closed the link,
+ * or takes nothing for END_S. Nothing is ever retried or skipped.
  *
  *   BOOT, MODULES            mounts, drivers; aa starts, tests itself and makes the TEE key
  *   LINK                     wait until the host is connected; image starts

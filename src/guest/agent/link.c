@@ -19,7 +19,8 @@
 #define PAUSED_LOOK_S 1
 #define PORTS "/sys/class/virtio-ports"
 /* A whole frame, and what came along with its end. */
-#define INPUT_MAX (HOSTLINK_HEADER_SIZE + HOSTLINK_PAYLOAD_MAX + 65536)
+#define READ_SIZE 65536
+#define INPUT_MAX (HOSTLINK_HEADER_SIZE + HOSTLINK_PAYLOAD_MAX + READ_SIZE)
 /* Producers pause at LINK_QUEUE_HIGH; above it must fit the largest single frame and FATAL. */
 #define QUEUE_MAX (LINK_QUEUE_HIGH + 2 * HOSTLINK_PAYLOAD_MAX)
 
@@ -30,7 +31,7 @@ struct link {
 	int fd;
 	struct event *look, *readable, *writable;
 	struct buf in, out;
-	bool up, lost, broken, paused, was_high, dispatching;
+	bool up, lost, broken, paused, finishing, was_high, dispatching;
 };
 
 static void lost(struct link *link, int code, const char *why)
@@ -87,7 +88,7 @@ static void dispatch(struct link *link)
 	if (link->dispatching)
 		return;
 	link->dispatching = true;
-	while (!link->paused && !link->lost) {
+	while (!link->paused && !link->lost && !link->finishing) {
 		struct hostlink_frame frame;
 		struct err e = {0};
 		size_t size;
@@ -107,18 +108,21 @@ static void dispatch(struct link *link)
 static void on_readable(evutil_socket_t fd, short what, void *cookie)
 {
 	struct link *link = cookie;
-	uint8_t *room = buf_reserve(&link->in, 65536);
+	uint8_t dropped[4096];
+	uint8_t *room = link->finishing ? dropped : buf_reserve(&link->in, READ_SIZE);
 	if (room == NULL) {
 		broken(link, buf_error(&link->in), "no memory for a frame of the host");
 		return;
 	}
-	ssize_t n = read(fd, room, 65536);
+	ssize_t n = read(fd, room, link->finishing ? sizeof(dropped) : READ_SIZE);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		lost(link, n < 0 ? -errno : -EPIPE, "the host closed the link");
 		return;
 	}
+	if (link->finishing)
+		return;
 	buf_commit(&link->in, (size_t)n);
 	dispatch(link);
 }
@@ -255,7 +259,7 @@ void link_flush(struct link *link)
 
 void link_pause(struct link *link, bool pause)
 {
-	if (link->lost || link->broken || link->paused == pause)
+	if (link->lost || link->broken || link->finishing || link->paused == pause)
 		return;
 	link->paused = pause;
 	if (!link->up)
@@ -269,4 +273,19 @@ void link_pause(struct link *link, bool pause)
 	if (event_add(link->readable, NULL) < 0)
 		lost(link, -ENOMEM, "no memory for an event");
 	dispatch(link);
+}
+
+void link_finish(struct link *link)
+{
+	link->finishing = true;
+	if (!link->up || link->lost)
+		return;
+	event_del(link->look);
+	if (event_add(link->readable, NULL) < 0)
+		lost(link, -ENOMEM, "no memory for an event");
+}
+
+bool link_is_up(const struct link *link)
+{
+	return link->up && !link->lost;
 }

@@ -44,5 +44,9 @@ struct buf *link_queue(struct link *link);
 void link_flush(struct link *link);
 /** link_pending() - bytes that wait for the host */
 size_t link_pending(const struct link *link);
+/** link_is_up() - whether the host is connected */
+bool link_is_up(const struct link *link);
+/** link_finish() - drop what the host sends from now on; lost() tells when it closes the link */
+void link_finish(struct link *link);
 /** link_pause() - stop or resume reading frames */
 void link_pause(struct link *link, bool pause);

@@ -164,8 +164,6 @@ static int on_last_word(struct vmm *v, const struct hostlink_frame *f, struct er
 	struct hostlink_exit e;
 	struct hostlink_fatal fatal;
 	int r;
-	if (v->said_end)
-		return err_set(reterr, -EPROTO, "the guest ended twice");
 	if (f->type == HOSTLINK_EXIT) {
 		r = hostlink_exit_parse(f->payload, &e, reterr);
 		if (r < 0)
@@ -183,6 +181,14 @@ static int on_last_word(struct vmm *v, const struct hostlink_frame *f, struct er
 	v->said_end = true;
 	set_timer(v, END_TIMEOUT_MS, "the guest to power off");
 	return 0;
+}
+
+/* Closing says that the last word arrived: the guest waits for it with what it has not sent. */
+static void close_link(struct vmm *v)
+{
+	bufferevent_disable(v->link, EV_READ | EV_WRITE);
+	shutdown(bufferevent_getfd(v->link), SHUT_RDWR);
+	v->link_closed = true;
 }
 
 static int on_frame(struct vmm *v, const struct hostlink_frame *f, struct err *reterr)
@@ -237,6 +243,10 @@ static void on_link_read(struct bufferevent *link, void *user)
 			return;
 		}
 		evbuffer_drain(in, size);
+		if (v->said_end) {
+			close_link(v);
+			return;
+		}
 	}
 }
 
