@@ -58,6 +58,11 @@ static void test_layout(void **state)
 		{"f(\nx) if { x }y := 1 if { true }", "f(\n\tx,\n) if x\n\ny := 1\n"},
 		/* A definition over two rows that takes one. */
 		{"p := {1 ==\n2} else := 3", "p := {1 == 2}\n\nelse := 3\n"},
+		/* Comments where nothing can be moved: neither lost nor doubled. */
+		{"p if {\n\tx == #a\n\t#b\n\t1 #c\n\ty\n}",
+			"p if {\n\tx == #a\n\t#b\n\t1 #c\n\ty\n}\n"},
+		{"x #a\n\t:=\n\t#b\n\ty if {\n\tz\n\ttrue\n}",
+			"x #a\n\t:=\n\t#b\n\ty if {\n\tz\n\ttrue\n}\n"},
 		/* Collections keep their rows. */
 		{"x := [1,\n2,3]", "x := [\n\t1,\n\t2, 3,\n]\n"},
 		{"x := [\n1,2]", "x := [\n\t1, 2,\n]\n"},

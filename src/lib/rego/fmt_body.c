@@ -152,7 +152,10 @@ int fmt_literal(struct fmt *f, const struct literal *lit)
 	f->out->size = size;
 	f->level = level;
 	f->inline_ = inline_;
-	f->at_end = at_end;
+	/* The comment on the first row is among what is written as it was. */
+	bool within = at_end && at_end->row == lit->loc.row &&
+		      at_end->text.data < f->source.data + lit->loc.end;
+	f->at_end = within ? NULL : at_end;
 	f->next = next;
 	fmt_comment_lines(f, lit->loc.row);
 	if (!f->inline_)
@@ -162,6 +165,8 @@ int fmt_literal(struct fmt *f, const struct literal *lit)
 	while (f->next < f->comment_count && f->comment[f->next]->row <= end &&
 		f->comment[f->next]->text.data < f->source.data + lit->loc.end)
 		f->next++;
+	if (!f->at_end && f->next < f->comment_count && f->comment[f->next]->row == end)
+		f->at_end = f->comment[f->next++];
 	f->verbatim = true;
 	return FMT_OK;
 }

@@ -118,7 +118,9 @@ static void head(struct fmt *f, const struct rule *r, bool constant)
 		return;
 	f->out->size = size;
 	f->level = level;
-	f->at_end = at_end;
+	/* The comment on the first row is among what is written as it was. */
+	bool within = at_end && at_end->text.data < f->source.data + r->head_end;
+	f->at_end = within ? NULL : at_end;
 	f->next = next;
 	f->inline_ = true;
 	f->terms = 0;
