@@ -3,7 +3,7 @@
 /*
  * XML documents with one enveloped signature (W3C XML Signature 1.1) over the whole document: what
  * NVIDIA's reference integrity manifests are. libxml2 parses and canonicalizes; keys, digests and
- * signatures are ours (docs/decisions/0007-xml.md).
+ * signatures are ours (docs/decisions/0007-xml-signatures.md).
  *
  * Only this shape is verified: the signature is a child of the document element; its one reference
  * names that element ("" or its id), with the transforms enveloped-signature and then a
