@@ -54,7 +54,7 @@ int policy_new_file(struct policy_files *f, const char *path, const char *prefix
 static int add_file(
 	struct policy_files *f, const char *path, const char *prefix, struct err *reterr)
 {
-	struct policy_file *p;
+	struct policy_file *p = NULL;
 	int r = policy_new_file(f, path, prefix, &p, reterr);
 	return r < 0 ? r : file_read(path, POLICY_FILE_MAX, &p->text, reterr);
 }

@@ -267,8 +267,8 @@ static void test_fetched_set(void **state)
 {
 	static const char *const bad[] = {"{}", "[]", "{\"keys\":1}", "{\"keys\":[]}",
 		"{\"keys\":[1, \"x\", {}]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
-		"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"alg\":"
-		"\"ES256\"}]}"};
+		("{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"alg\":"
+		 "\"ES256\"}]}")};
 	cleanup(pkey_free) struct pkey *a = NULL, *b = NULL;
 	cleanup_with(buf_done) struct buf of_a = buf_init(0), of_b = buf_init(0);
 	cleanup(token_keys_free) struct token_keys *keys = load("", "", 0);

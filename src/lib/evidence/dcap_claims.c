@@ -66,14 +66,23 @@ void dcap_said_done(struct dcap_said *s)
 	*s = (struct dcap_said){0};
 }
 
+static bool same_match(const struct tcb_match *a, const struct tcb_match *b)
+{
+	return a->status == b->status && a->platform_status == b->platform_status &&
+	       a->module_status == b->module_status && a->qe_status == b->qe_status &&
+	       a->platform == b->platform && a->tdx_level == b->tdx_level &&
+	       a->module_level == b->module_level && a->qe_level == b->qe_level &&
+	       a->module == b->module && a->module_mismatch == b->module_mismatch &&
+	       a->problem == b->problem;
+}
+
 /* Return: the claims about this platform under this collateral; NULL on ENOMEM. */
 static const json_t *claims_of(const struct dcap_outcome *o)
 {
 	struct dcap_said *s = o->said;
 
 	/* Rows are told apart by their addresses, which mean something for one statement only. */
-	if (s->claims && s->statement_id == o->statement_id &&
-		memcmp(&s->match, &o->match, sizeof(s->match)) == 0)
+	if (s->claims && s->statement_id == o->statement_id && same_match(&s->match, &o->match))
 		return s->claims;
 	cleanup(json_decref) json_t *claims = json_object();
 	if (!claims || put_claims(o, claims) < 0)

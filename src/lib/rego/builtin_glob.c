@@ -52,7 +52,7 @@ static struct slice next_rune(struct glob *g)
 
 static bool accept(struct glob *g, char ch)
 {
-	if (g->at >= g->p.size || g->p.data[g->at] != ch)
+	if (g->at >= g->p.size || g->p.data[g->at] != (uint8_t)ch)
 		return false;
 	g->at++;
 	return true;

@@ -95,12 +95,13 @@ static void put_arg(struct format *o, const struct spec *f, struct slice verb, r
 
 static void bad_verb(struct format *o, const struct spec *f, struct slice verb, rv v)
 {
+	static const struct spec plain;
 	const char *type = v->type == REGO_NUMBER && sprintf_is_big(v) ? "big.Int" : go_type(v);
 	buf_put_str(o->out, "%!");
 	buf_put_slice(o->out, verb);
 	buf_printf(o->out, "(%s=", type);
 	/* Big integers tell themselves without flags. */
-	put_arg(o, type[0] == 'b' ? &(struct spec){0} : f, SLICE_LIT("v"), v);
+	put_arg(o, type[0] == 'b' ? &plain : f, SLICE_LIT("v"), v);
 	buf_put_u8(o->out, ')');
 }
 

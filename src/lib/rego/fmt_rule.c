@@ -147,7 +147,7 @@ static bool begins_row(const struct fmt *f, uint32_t offset)
 static bool on_one_row(const struct fmt *f, size_t start)
 {
 	struct slice s = slice_cut(buf_slice(f->out), start, f->out->size - start);
-	const uint8_t *end = memchr(s.data, '\n', s.size);
+	const uint8_t *end = s.size ? memchr(s.data, '\n', s.size) : NULL;
 
 	return !end || end + 1 == s.data + s.size;
 }

@@ -140,15 +140,16 @@ static struct frag member_failed(struct parser *p, size_t start)
 {
 	struct slice s = slice_cut(p->s, start, p->s.size);
 	size_t end = start + 2;
+	bool named = s.size && s.data[0] == '[';
 	if (s.size < 2 && s.size && s.data[0] == '\\')
 		return re_fail_part(p, "trailing backslash at end of expression", start, start);
 	if (s.size > 1 && s.data[0] == '\\' && (s.data[1] | 0x20) != 'p')
 		return re_fail_part(p, "invalid escape sequence", start, MIN(end, p->s.size));
-	while (end < p->s.size && p->s.data[end - 1] != (s.data[0] == '[' ? ']' : '}') &&
-		(s.data[0] == '[' || p->s.data[start + 2] == '{'))
+	while (end < p->s.size && p->s.data[end - 1] != (named ? ']' : '}') &&
+		(named || p->s.data[start + 2] == '{'))
 		end++;
 	return re_fail_part(p, "invalid character class range", start,
-		MIN(end + (s.data[0] != '[' && end == start + 2), p->s.size));
+		MIN(end + (!named && end == start + 2), p->s.size));
 }
 
 struct frag re_bracket(struct parser *p)
