@@ -187,7 +187,7 @@ static int read_file(const char *path, struct buf *der, struct err *reterr)
 static int load_file(struct tpm_key *k, const char *path, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf der = buf_init(FILE_MAX);
-	struct tpm_key_file file;
+	struct tpm_key_file file = {0};
 	uint32_t parent;
 	int r = read_file(path, &der, reterr), f;
 
@@ -214,7 +214,7 @@ static int read_public(struct tpm_key *k, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf area = buf_init(TPM_MESSAGE_MAX);
 	cleanup_with(buf_done) struct buf point = buf_init(256);
-	struct tpm_public p;
+	struct tpm_public p = {0};
 	int r = tpm_read_public(&k->tpm, k->handle, &area, reterr);
 
 	if (r == 0)
@@ -284,7 +284,7 @@ const struct pkey *tpm_key_public(const struct tpm_key *k)
 int tpm_key_sign(struct tpm_key *k, struct slice digest, struct buf *out, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf bytes = buf_init(TPM_MESSAGE_MAX);
-	struct tpm_signature sig;
+	struct tpm_signature sig = {0};
 	int r = tpm_sign_ecdsa(&k->tpm, k->handle, secret_slice(&k->auth), digest, &bytes, reterr);
 
 	if (r == 0)

@@ -111,7 +111,7 @@ static json_t *new_bounds(const struct call *c, struct err *reterr)
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "name", k->nebula.ca_name, "groups",
 		k->nebula.groups ? k->nebula.groups : "", "ips", k->nebula.ips ? k->nebula.ips : "",
 		"subnets", k->nebula.subnets ? k->nebula.subnets : "", "not_before",
-		(json_int_t)now, "not_after", (json_int_t)(now + life));
+		(json_int_t)now, "not_after", (json_int_t)now + (json_int_t)life);
 }
 
 static int make_ca(struct call *c, struct err *reterr)

@@ -21,7 +21,7 @@ static int vm_uuid(const char *namespace, const char *vm, char ret[UUID_SIZE])
 	static const uint8_t space[16] = {0xfe, 0xab, 0x55, 0x99, 0x68, 0x54, 0x52, 0xbc, 0x95,
 		0xf0, 0x02, 0x41, 0xc0, 0x3e, 0x62, 0x0a};
 	cleanup_with(buf_done) struct buf name = buf_init(1024);
-	struct digest d;
+	struct digest d = {0};
 	uint8_t *b = d.bytes;
 	int r;
 
