@@ -130,8 +130,10 @@ static int token_of_machine(struct azure *z, struct err *reterr)
 				 SLICE_EMPTY, &metadata, &z->token, reterr);
 }
 
-static int need_token(struct azure *z, struct err *reterr)
+static int need_token(void *cookie, struct err *reterr)
 {
+	struct azure *z = cookie;
+
 	if (cloud_token_fresh(&z->token, clock_unix_s()))
 		return 0;
 	return z->token_url[0] ? token_of_client(z, reterr) : token_of_machine(z, reterr);
@@ -139,44 +141,14 @@ static int need_token(struct azure *z, struct err *reterr)
 
 /* --- calls --- */
 
-static int call_once(struct azure *z, const char *method, const char *name, struct slice body,
-	struct http_answer *ret, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf bearer = buf_init_secret(0);
-	char url[CLOUD_URL_MAX + CLOUD_NAME_MAX + 64];
-	int r = need_token(z, reterr);
-
-	snprintf(url, sizeof(url), "%s/secrets/%s?" API, z->vault, name);
-	buf_printf(&bearer, "Bearer %s", buf_str(&z->token.value));
-	const struct http_field fields[] = {
-		{"Authorization", buf_str(&bearer)},
-		{"Content-Type", "application/json"},
-	};
-	const struct http_call c = {.method = method,
-		.url = url,
-		.fields = fields,
-		.field_count = ARRAY_COUNT(fields),
-		.body = body};
-
-	if (r == 0)
-		r = buf_error(&bearer);
-	return r < 0 ? r : cloud_call(z->base.http, &c, ret, reterr);
-}
-
-/* A token that the vault refuses is fetched again, once. */
 static int call(struct azure *z, const char *method, const char *name, struct slice body,
 	struct http_answer *ret, struct err *reterr)
 {
-	bool old = z->token.value.size > 0;
-	int r = call_once(z, method, name, body, ret, reterr);
+	const struct oauth_bearer bearer = {&z->token, need_token, z};
+	char url[CLOUD_URL_MAX + CLOUD_NAME_MAX + 64];
 
-	if (r < 0 || ret->status != 401)
-		return r;
-	cloud_token_done(&z->token);
-	if (!old)
-		return 0;
-	http_answer_done(ret);
-	return call_once(z, method, name, body, ret, reterr);
+	snprintf(url, sizeof(url), "%s/secrets/%s?" API, z->vault, name);
+	return oauth_bearer_call(z->base.http, &bearer, method, url, body, ret, reterr);
 }
 
 static int get(struct cloud_store *s, const char *name, int64_t version, struct buf *value,

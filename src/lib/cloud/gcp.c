@@ -47,8 +47,9 @@ static int token_by_key(struct gcp *g, struct err *reterr)
 			       buf_slice(&form), NULL, &g->token, reterr);
 }
 
-static int need_token(struct gcp *g, struct err *reterr)
+static int need_token(void *cookie, struct err *reterr)
 {
+	struct gcp *g = cookie;
 	static const struct http_field flavor = {"Metadata-Flavor", "Google"};
 
 	if (cloud_token_fresh(&g->token, clock_unix_s()))
@@ -61,42 +62,12 @@ static int need_token(struct gcp *g, struct err *reterr)
 
 /* --- calls --- */
 
-static int call_once(struct gcp *g, const char *method, const char *url, struct slice body,
-	struct http_answer *ret, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf bearer = buf_init_secret(0);
-	int r = need_token(g, reterr);
-
-	buf_printf(&bearer, "Bearer %s", buf_str(&g->token.value));
-	const struct http_field fields[] = {
-		{"Authorization", buf_str(&bearer)},
-		{"Content-Type", "application/json"},
-	};
-	const struct http_call c = {.method = method,
-		.url = url,
-		.fields = fields,
-		.field_count = ARRAY_COUNT(fields),
-		.body = body};
-
-	if (r == 0)
-		r = buf_error(&bearer);
-	return r < 0 ? r : cloud_call(g->base.http, &c, ret, reterr);
-}
-
-/* A token that the service refuses is fetched again, once. */
 static int call(struct gcp *g, const char *method, const char *url, struct slice body,
 	struct http_answer *ret, struct err *reterr)
 {
-	bool old = g->token.value.size > 0;
-	int r = call_once(g, method, url, body, ret, reterr);
+	const struct oauth_bearer bearer = {&g->token, need_token, g};
 
-	if (r < 0 || ret->status != 401)
-		return r;
-	cloud_token_done(&g->token);
-	if (!old)
-		return 0;
-	http_answer_done(ret);
-	return call_once(g, method, url, body, ret, reterr);
+	return oauth_bearer_call(g->base.http, &bearer, method, url, body, ret, reterr);
 }
 
 static int get(struct cloud_store *s, const char *name, int64_t version, struct buf *value,

@@ -84,6 +84,16 @@ must_check int oauth_read(const char *service, int status, struct slice body, in
 must_check int oauth_call(struct http_client *http, const char *service, const char *url,
 	struct slice form, const struct http_field *field, struct cloud_token *ret,
 	struct err *reterr);
+/** struct oauth_bearer - @need: sees to it that @token is fresh, with @cookie */
+struct oauth_bearer {
+	struct cloud_token *token;
+	int (*need)(void *cookie, struct err *reterr);
+	void *cookie;
+};
+/** oauth_bearer_call() - one JSON exchange; a token that the service refuses is fetched again, once */
+must_check int oauth_bearer_call(struct http_client *http, const struct oauth_bearer *b,
+	const char *method, const char *url, struct slice body, struct http_answer *ret,
+	struct err *reterr);
 /**
  * struct oauth_assertion - a signed statement who we are (RFC 7523)
  * @header: members beside "alg" and "typ"; @scope, @jti: NULL for none

@@ -138,3 +138,41 @@ int oauth_sign(const struct oauth_assertion *a, struct buf *out)
 		r = json_write(claims, &payload);
 	return r < 0 ? r : jws_sign(a->key, a->alg, header, buf_slice(&payload), out);
 }
+
+static int bearer_call_once(struct http_client *http, const struct oauth_bearer *b,
+	const char *method, const char *url, struct slice body, struct http_answer *ret,
+	struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf bearer = buf_init_secret(0);
+	int r = b->need(b->cookie, reterr);
+
+	buf_printf(&bearer, "Bearer %s", buf_str(&b->token->value));
+	const struct http_field fields[] = {
+		{"Authorization", buf_str(&bearer)},
+		{"Content-Type", "application/json"},
+	};
+	const struct http_call c = {.method = method,
+		.url = url,
+		.fields = fields,
+		.field_count = ARRAY_COUNT(fields),
+		.body = body};
+
+	if (r == 0)
+		r = buf_error(&bearer);
+	return r < 0 ? r : cloud_call(http, &c, ret, reterr);
+}
+
+int oauth_bearer_call(struct http_client *http, const struct oauth_bearer *b, const char *method,
+	const char *url, struct slice body, struct http_answer *ret, struct err *reterr)
+{
+	bool old = b->token->value.size > 0;
+	int r = bearer_call_once(http, b, method, url, body, ret, reterr);
+
+	if (r < 0 || ret->status != 401)
+		return r;
+	cloud_token_done(b->token);
+	if (!old)
+		return 0;
+	http_answer_done(ret);
+	return bearer_call_once(http, b, method, url, body, ret, reterr);
+}

@@ -301,7 +301,8 @@ static void put_ak_template(struct buf *b)
 	buf_patch_u16be(b, at, (uint16_t)(b->size - at - 2));
 }
 
-static int create_primary(const struct tpm *t, uint32_t *ret_handle, struct err *reterr)
+int tpm_create_primary(const struct tpm *t, void (*put_template)(struct buf *),
+	uint32_t *ret_handle, struct err *reterr)
 {
 	cleanup_with(tpm_command_done) struct tpm_command c = {0};
 	struct rd in;
@@ -312,7 +313,7 @@ static int create_primary(const struct tpm *t, uint32_t *ret_handle, struct err 
 	buf_put_u16be(&c.bytes, 4); /* inSensitive: empty auth, no data */
 	buf_put_u16be(&c.bytes, 0);
 	buf_put_u16be(&c.bytes, 0);
-	put_ak_template(&c.bytes);
+	put_template(&c.bytes);
 	buf_put_u16be(&c.bytes, 0); /* outsideInfo */
 	buf_put_u32be(&c.bytes, 0); /* creationPCR */
 	int r = tpm_run_ok(t, &c, &in, reterr);
@@ -352,7 +353,7 @@ int tpm_create_ak(const struct tpm *t, uint32_t handle, struct err *reterr)
 		r = evict(t, handle, handle, reterr);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = create_primary(t, &made, reterr);
+	r = tpm_create_primary(t, put_ak_template, &made, reterr);
 	if (r < 0)
 		return r;
 	r = evict(t, made, handle, reterr);

@@ -25,3 +25,6 @@ int tpm_malformed(const struct tpm_command *c, struct err *reterr);
 /* Sends it. @ret: the reader behind the header of the answer, whose code is success. */
 must_check int tpm_run_ok(
 	const struct tpm *t, struct tpm_command *c, struct rd *ret, struct err *reterr);
+/* A primary key of the owner's hierarchy, with empty authorizations. @put_template: a TPM2B_PUBLIC. */
+must_check int tpm_create_primary(const struct tpm *t, void (*put_template)(struct buf *),
+	uint32_t *ret_handle, struct err *reterr);

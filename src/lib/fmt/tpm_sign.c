@@ -39,21 +39,7 @@ static void put_srk_template(struct buf *b)
 
 int tpm_create_srk(const struct tpm *t, uint32_t *ret, struct err *reterr)
 {
-	cleanup_with(tpm_command_done) struct tpm_command c = {0};
-	struct rd in;
-	int r;
-
-	tpm_begin(&c, "TPM2_CreatePrimary", TPM_ST_SESSIONS, TPM_CC_CREATE_PRIMARY);
-	buf_put_u32be(&c.bytes, TPM_RH_OWNER);
-	tpm_put_auth(&c, SLICE_EMPTY);
-	buf_put_u16be(&c.bytes, 4); /* inSensitive: empty auth, no data */
-	buf_put_u16be(&c.bytes, 0);
-	buf_put_u16be(&c.bytes, 0);
-	put_srk_template(&c.bytes);
-	buf_put_u16be(&c.bytes, 0); /* outsideInfo */
-	buf_put_u32be(&c.bytes, 0); /* creationPCR */
-	r = tpm_run_ok(t, &c, &in, reterr);
-	return r < 0 ? r : rd_u32be(&in, ret) < 0 ? tpm_malformed(&c, reterr) : 0;
+	return tpm_create_primary(t, put_srk_template, ret, reterr);
 }
 
 int tpm_load(const struct tpm *t, uint32_t parent, struct slice public, struct slice private,
