@@ -52,12 +52,17 @@ static int ex_index(void)
 	return index;
 }
 
+/* libevent closes what was shut down. The close must reset: an orderly one may leave a client whose
+ * window is full waiting for a minute on a socket that nobody reads. */
 static void shut(const struct watched *w)
 {
+	static const struct linger reset = {.l_onoff = 1};
 	evutil_socket_t fd = bufferevent_getfd(w->bev);
 
-	if (fd >= 0)
-		shutdown(fd, SHUT_RDWR);
+	if (fd < 0)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	shutdown(fd, SHUT_RDWR);
 }
 
 static void on_input(struct evbuffer *in, const struct evbuffer_cb_info *info, void *cookie)
