@@ -10,8 +10,13 @@ HUSK_BUILD=${HUSK_BUILD:-$(realpath "$(dirname "$1")/../..")}
 skip() { echo "SKIP: $*"; [ "${CI:-}" = true ] && exit 1; exit 77; }
 command -v docker-registry >/dev/null || skip "no docker-registry (apt install docker-registry)"
 [ "$(id -u)" = 0 ] || skip "needs root, as in the guest"
-# Mounts of the test end with it.
-[ -n "${ATTACK_NAMESPACE:-}" ] || exec env ATTACK_NAMESPACE=1 HUSK_BUILD="$HUSK_BUILD" unshare -m "$0" "$@"
+# Mounts of the test end with it. Below a root that is no mount point (a plain chroot) their propagation
+# cannot be turned off; there the one mount is undone by the trap below.
+if [ -z "${ATTACK_NAMESPACE:-}" ]; then
+	export ATTACK_NAMESPACE=1 HUSK_BUILD
+	unshare -m true 2>/dev/null || exec unshare -m --propagation unchanged "$0" "$@"
+	exec unshare -m "$0" "$@"
+fi
 . "$here/../../scripts/world.sh"
 world_start
 cd "$WORLD" || exit 1

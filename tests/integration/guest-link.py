@@ -9,7 +9,8 @@ usage: guest-link.py KERNEL INITRD [INITRD_WITH_CRASHING_CHILD]
 import os
 import sys
 
-from guest_vm import (EXIT, FATAL, Guest, HELLO, INITDATA, RUN, SIGNAL, STDIN, need, skip)
+from guest_vm import EXIT, FATAL, Guest, HELLO, INITDATA, RUN, SIGNAL, STDIN, need
+from services import skip
 
 POLICY = "package agent_policy\\n\\ndefault CreateContainerRequest := false\\n"
 INITDATA_OK = ('version = "0.1.0"\nalgorithm = "sha256"\n[data]\n'

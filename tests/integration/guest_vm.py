@@ -11,22 +11,17 @@ import shutil
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 
 import ending
+from services import skip
 
 HELLO, PHASE, STDOUT, STDERR, EXIT, FATAL, LOG = range(1, 8)
 INITDATA, RUN, STDIN, STDIN_EOF, WINSIZE, SIGNAL = range(16, 22)
 
 CMDLINE = ("quiet panic=-1 console=ttyS0 cryptomgr.notests tsc=reliable no_timer_check "
            "audit=0 8250.nr_uarts=1")
-
-
-def skip(why):
-    print("skip:", why, file=sys.stderr)
-    sys.exit(1 if os.environ.get("CI") == "true" else 77)
 
 
 def need(*tools):

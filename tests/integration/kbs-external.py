@@ -18,7 +18,7 @@ try:
     import grpc
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     import kbs_broker
-    from plugin_broker import ALLOW, actions, guest_of, metric, refused, set_policy, start
+    from plugin_broker import actions, guest_of, metric, refused, set_policy, start
 except ImportError:
     grpc = None
 

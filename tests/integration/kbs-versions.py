@@ -10,7 +10,6 @@ import json
 import sys
 
 try:
-    from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

@@ -12,8 +12,12 @@ if [ ! -d "$vectors/tdx" ]; then
 	[ -z "${CI:-}" ] || exit 1
 	exit 77
 fi
-if ! unshare -rn true 2>/dev/null; then
-	echo "this machine gives no empty network namespace"
+# root needs no user namespace for it, which a chroot would not give
+offline=(unshare -n)
+[ "$(id -u)" = 0 ] || offline=(unshare -rn)
+if ! why=$("${offline[@]}" true 2>&1); then
+	echo "this machine gives no empty network namespace: $why"
+	[ "${CI:-}" = true ] && exit 1
 	exit 77
 fi
 dir=$(mktemp -d)
@@ -24,7 +28,7 @@ passed=0 failed=0
 expect() {
 	local code=$1 text=$2 got
 	shift 2
-	unshare -rn "$husk" verify "$@" >"$dir/out" 2>&1
+	"${offline[@]}" "$husk" verify "$@" >"$dir/out" 2>&1
 	got=$?
 	if [ "$got" = "$code" ] && grep -q -- "$text" "$dir/out"; then
 		passed=$((passed + 1))

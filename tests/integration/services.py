@@ -151,5 +151,6 @@ def run(tests):
 
 
 def skip(reason):
+    """What is missing on a developer's machine must not be missing where changes are judged."""
     print("skipped: " + reason)
-    sys.exit(77)
+    sys.exit(1 if os.environ.get("CI") == "true" else 77)

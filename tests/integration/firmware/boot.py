@@ -20,8 +20,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import ending  # noqa: E402
+import services  # noqa: E402
 
-SKIP = 77
 TIMEOUT_S = 120
 QEMU = os.environ.get("HUSK_QEMU", "qemu-system-x86_64")
 ACCEL = os.environ.get("HUSK_QEMU_ACCEL", "tcg")
@@ -305,19 +305,14 @@ CASES = (case_interfaces, case_large, case_3g, case_changes, case_no_tpm, case_n
          case_banks, case_wrong_machine, case_kernels, case_limits)
 
 
-def missing(what):
-    print("SKIP: " + what)
-    sys.exit(1 if os.environ.get("CI") == "true" else SKIP)
-
-
 def main():
     firmware, init, measure, root = sys.argv[1:5]
     kernel = os.environ.get("HUSK_KERNEL", os.path.join(root, "out/kernel/vmlinuz"))
     for tool in (QEMU, "swtpm", "swtpm_setup"):
         if not shutil.which(tool):
-            missing(tool + " is not installed (scripts/deps.sh)")
+            services.skip(tool + " is not installed (scripts/deps.sh)")
     if not os.path.exists(kernel):
-        missing("no kernel at %s (scripts/fetch-kernel.sh)" % kernel)
+        services.skip("no kernel at %s (scripts/fetch-kernel.sh)" % kernel)
     failed = 0
     for case in CASES:
         if len(sys.argv) > 5 and case.__name__ not in sys.argv[5:]:
