@@ -69,12 +69,15 @@ static void read_bundle(struct slice in)
 static void read_object(struct slice in)
 {
 	struct rekor_entry e = {0};
+	struct pkey *shown = NULL;
 	json_t *jwk = NULL;
 
 	if (rekor_set_verify(key_of(KEY_P256), in, &e, NULL) == 0)
 		__builtin_trap();
-	if (json_parse(in, 0, &jwk, NULL) == 0 && jwk_check_endorsed(jwk, NULL, 0, NOW, NULL) == 0)
+	if (json_parse(in, 0, &jwk, NULL) == 0 && pkey_from_jwk(jwk, &shown, NULL) == 0 &&
+		pkey_check_endorsed(shown, json_object_get(jwk, "x5c"), NULL, 0, NOW, NULL) == 0)
 		__builtin_trap();
+	pkey_free(shown);
 	json_decref(jwk);
 	/* The body of an entry, as if its promise held. */
 	e.body = buf_init(0);

@@ -461,6 +461,24 @@ static void test_certificates(void **state)
 	assert_int_equal(verify_now(keys, &t, &e), -EKEYREJECTED);
 	forge(leaf, SIG_ES256, header_with(leaf, json_pack("[s]", "***")), claims_until(later), &t);
 	assert_int_equal(verify_now(keys, &t, &e), -EBADMSG);
+	static const char *const longer[] = {
+		"leaf", "middle", "root", "root", "root", "root", "root", "root", "root"};
+	forge(leaf, SIG_ES256, header_with(leaf, x5c_of(longer, 9)), claims_until(later), &t);
+	assert_int_equal(verify_now(keys, &t, &e), -E2BIG);
+	forge(leaf, SIG_ES256, header_with(leaf, x5c_of(longer, 8)), claims_until(later), &t);
+	assert_int_equal(verify_now(keys, &t, &e), 0);
+	/* Broken into lines as some issuers do; without padding, url-safe, as the ecosystem's does. */
+	json_t *chain = CHAIN("leaf", "middle");
+	cleanup_with(buf_done) struct buf form = buf_init(0);
+	const char *text = json_string_value(json_array_get(chain, 0));
+	buf_printf(&form, "%.64s\r\n%s\n", text, text + 64);
+	json_array_set_new(chain, 0, json_string(buf_str(&form)));
+	buf_clear(&form);
+	for (text = json_string_value(json_array_get(chain, 1)); *text && *text != '='; text++)
+		buf_put_u8(&form, *text == '+' ? '-' : *text == '/' ? '_' : (uint8_t)*text);
+	json_array_set_new(chain, 1, json_string(buf_str(&form)));
+	forge(leaf, SIG_ES256, header_with(leaf, chain), claims_until(later), &t);
+	assert_int_equal(verify_now(keys, &t, &e), 0);
 	/* The key says another algorithm than the one it was used with. */
 	json_t *header = header_with(leaf, CHAIN("leaf", "middle"));
 	json_object_set_new(json_object_get(header, "jwk"), "alg", json_string("ES384"));

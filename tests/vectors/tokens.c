@@ -120,13 +120,17 @@ static int64_t time_of(const json_t *validity)
 
 static int run_endorsement(struct vector *v, const json_t *all, const json_t *item, struct err *why)
 {
+	const json_t *jwk = json_object_get(item, "jwk");
+	cleanup(pkey_free) struct pkey *key = NULL;
 	struct cert *roots[ROOTS_MAX] = {NULL};
 
 	int count = certs_from_pem(slice_str(text_of(item, "trusted_pem")), roots, ROOTS_MAX, why);
 	if (count < 0)
 		return item_fail(v, item, "the trusted certificates cannot be read");
-	int r = jwk_check_endorsed(json_object_get(item, "jwk"), roots, (size_t)count,
-		time_of(json_object_get(item, "x5c_validity")), why);
+	int r = pkey_from_jwk(jwk, &key, why);
+	if (r == 0)
+		r = pkey_check_endorsed(key, json_object_get(jwk, "x5c"), roots, (size_t)count,
+			time_of(json_object_get(item, "x5c_validity")), why);
 	for (int i = 0; i < count; i++)
 		cert_free(roots[i]);
 	return r;

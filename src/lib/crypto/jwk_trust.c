@@ -58,7 +58,7 @@ int jws_check_set(const struct jws *j, const json_t *jwks, struct err *reterr)
 }
 
 struct chain {
-	struct cert *certs[JWK_X5C_MAX];
+	struct cert *certs[X5C_COUNT_MAX];
 	size_t count;
 };
 
@@ -68,38 +68,52 @@ static void chain_done(struct chain *c)
 		cert_free(c->certs[i]);
 }
 
-static int read_x5c(const json_t *jwk, struct chain *c, struct err *reterr)
+static int read_certificate(const json_t *item, struct cert **ret, struct err *reterr)
 {
-	json_t *list = NULL;
+	cleanup_with(buf_done) struct buf text = buf_init(X5C_CERT_MAX * 2);
+	cleanup_with(buf_done) struct buf der = buf_init(X5C_CERT_MAX);
+	const char *s = json_string_value(item);
 
-	if (!json_object_get(jwk, "x5c"))
-		return err_at(
-			reterr, -EKEYREJECTED, ERR_NO_OFFSET, "x5c", "the key has no certificate");
-	int r = json_get_array(jwk, "x5c", JWK_X5C_MAX, &list, reterr);
-	for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-		cleanup_with(buf_done) struct buf der = buf_init(64 << 10);
-		const char *text = json_string_value(json_array_get(list, i));
-		if (!text || b64_decode(&der, slice_str(text), B64_STD) < 0)
-			return err_at(reterr, -EBADMSG, ERR_NO_OFFSET, "x5c",
-				"certificate %zu is not base64", i);
-		r = cert_from_der(buf_slice(&der), &c->certs[i], reterr);
-		c->count += r == 0;
+	for (; s && *s; s++) {
+		if (*s != '\n' && *s != '\r')
+			buf_put_u8(&text, (uint8_t)*s);
 	}
-	if (r == 0 && c->count == 0)
-		r = err_at(reterr, -EKEYREJECTED, ERR_NO_OFFSET, "x5c", "it holds no certificate");
-	return r;
+	int r = buf_error(&text);
+	if (r == 0)
+		r = b64_decode_any(&der, buf_slice(&text));
+	if (r == 0 && der.size == 0)
+		r = -EBADMSG;
+	if (r < 0)
+		return err_at(reterr, r, ERR_NO_OFFSET, "x5c", "a certificate is not base64");
+	return cert_from_der(buf_slice(&der), ret, reterr);
 }
 
-int jwk_check_endorsed(const json_t *jwk, struct cert *const *roots, size_t root_count, int64_t at,
-	struct err *reterr)
+static int read_x5c(const json_t *x5c, struct chain *c, struct err *reterr)
+{
+	size_t count = json_array_size(x5c);
+
+	if (count == 0)
+		return err_at(
+			reterr, -EKEYREJECTED, ERR_NO_OFFSET, "x5c", "the key has no certificate");
+	if (count > X5C_COUNT_MAX)
+		return err_at(reterr, -E2BIG, ERR_NO_OFFSET, "x5c", "more than %d", X5C_COUNT_MAX);
+	while (c->count < count) {
+		int r = read_certificate(
+			json_array_get(x5c, c->count), &c->certs[c->count], reterr);
+		if (r < 0)
+			return r;
+		c->count++;
+	}
+	return 0;
+}
+
+int pkey_check_endorsed(const struct pkey *key, const json_t *x5c, struct cert *const *roots,
+	size_t root_count, int64_t at, struct err *reterr)
 {
 	cleanup_with(chain_done) struct chain c = {0};
-	cleanup(pkey_free) struct pkey *key = NULL, *certified = NULL;
+	cleanup(pkey_free) struct pkey *certified = NULL;
 
-	int r = pkey_from_jwk(jwk, &key, reterr);
-	if (r < 0)
-		return err_wrap(reterr, r == -ENOMEM ? r : -EBADMSG, "JWK");
-	r = read_x5c(jwk, &c, reterr);
+	int r = read_x5c(x5c, &c, reterr);
 	if (r == 0 && cert_key(c.certs[0], &certified) < 0)
 		r = err_set(reterr, -EKEYREJECTED, "the certificate's key has an unknown type");
 	if (r == 0 && !pkey_equal(key, certified))

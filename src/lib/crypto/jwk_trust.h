@@ -5,7 +5,8 @@
 #include "crypto/x509.h"
 
 #define JWKS_KEYS_MAX 64
-#define JWK_X5C_MAX 8
+#define X5C_COUNT_MAX 8
+#define X5C_CERT_MAX ((size_t)64 << 10)
 
 /**
  * jwk_sig_alg() - the one algorithm that a key is used with
@@ -23,11 +24,14 @@ must_check int jws_check_jwk(const struct jws *j, const json_t *jwk, struct err 
  */
 must_check int jws_check_set(const struct jws *j, const json_t *jwks, struct err *reterr);
 /**
- * jwk_check_endorsed() - the key of @jwk is that of the first certificate of its "x5c", and the
- * chain leads to one of @roots
+ * pkey_check_endorsed() - @key is that of the first certificate of @x5c, and the chain leads to one
+ * of @roots
+ * @x5c: array of certificates in base64, leaf first (RFC 7515, 4.1.6); NULL when there is none.
+ * base64url, which the ecosystem's own service writes, and line ends are accepted, too: what counts
+ * is signed.
  * @roots: trusted certificates in any order; those that are not self-signed only complete chains
  * @at: seconds since the epoch
- * Return: 0; -EKEYREJECTED (no x5c, another key, chain); -EBADMSG; -ENOMEM.
+ * Return: 0; -EKEYREJECTED (no certificate, another key, chain); -EBADMSG; -E2BIG; -ENOMEM.
  */
-must_check int jwk_check_endorsed(const json_t *jwk, struct cert *const *roots, size_t root_count,
-	int64_t at, struct err *reterr);
+must_check int pkey_check_endorsed(const struct pkey *key, const json_t *x5c,
+	struct cert *const *roots, size_t root_count, int64_t at, struct err *reterr);

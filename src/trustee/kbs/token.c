@@ -6,8 +6,8 @@
  * we know (by kid or by value), or show certificates that end in a root we trust. The algorithm is the
  * key's, so that a header cannot choose another one.
  */
-#include "base/enc.h"
 #include "base/str.h"
+#include "crypto/jwk_trust.h"
 #include "trustee/kbs/token-internal.h"
 
 #define LEEWAY_S 60
@@ -62,49 +62,6 @@ static bool find_by_kid(const struct token_keys *k, const char *kid, struct chos
 	return false;
 }
 
-static int read_certificate(const json_t *item, struct cert **ret, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(TOKEN_KEY_FILE_MAX * 2);
-	cleanup_with(buf_done) struct buf der = buf_init(TOKEN_KEY_FILE_MAX);
-	const char *s = json_string_value(item);
-
-	/* Some issuers break the lines. */
-	for (; s && *s; s++) {
-		if (*s != '\n' && *s != '\r')
-			buf_put_u8(&text, (uint8_t)*s);
-	}
-	if (b64_decode_any(&der, buf_slice(&text)) < 0 || der.size == 0)
-		return err_set(reterr, -EBADMSG, "x5c of the token is not base64");
-	return cert_from_der(buf_slice(&der), ret, reterr);
-}
-
-/* The key that the header shows must be the first certificate's, and its chain end in a root. */
-static int check_chain(const struct token_keys *k, const json_t *x5c, const struct pkey *shown,
-	int64_t now, struct err *reterr)
-{
-	struct cert *certs[TOKEN_CHAIN_MAX] = {NULL};
-	cleanup(pkey_free) struct pkey *leaf = NULL;
-	size_t count = json_array_size(x5c);
-	int r = 0;
-
-	if (count == 0 || count > TOKEN_CHAIN_MAX)
-		return err_set(
-			reterr, -EKEYREJECTED, "the token is signed by a key that is not trusted");
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = read_certificate(json_array_get(x5c, i), &certs[i], reterr);
-	if (r == 0)
-		r = cert_key(certs[0], &leaf);
-	if (r == 0 && !pkey_equal(leaf, shown))
-		r = err_set(reterr, -EKEYREJECTED,
-			"the token's first certificate is of another key than the token's");
-	if (r == 0)
-		r = cert_verify_chain(
-			certs[0], certs + 1, count - 1, k->roots, k->root_count, now, reterr);
-	for (size_t i = 0; i < count; i++)
-		cert_free(certs[i]);
-	return r < 0 ? err_wrap(reterr, r, "certificates of the token") : 0;
-}
-
 static int choose_shown(const struct token_keys *k, const struct jws *jws, const json_t *jwk,
 	const char *kid, int64_t now, struct chosen *ret, struct err *reterr)
 {
@@ -125,9 +82,9 @@ static int choose_shown(const struct token_keys *k, const struct jws *jws, const
 		if (k->root_count == 0)
 			return err_set(reterr, -EKEYREJECTED,
 				"the token is signed by a key that is not trusted");
-		r = check_chain(k, x5c, ret->shown, now, reterr);
+		r = pkey_check_endorsed(ret->shown, x5c, k->roots, k->root_count, now, reterr);
 		if (r < 0)
-			return r;
+			return err_wrap(reterr, r, "certificates of the token");
 	}
 	ret->key = ret->shown;
 	ret->alg = pkey_sig_alg(ret->shown, alg ? sig_from_name(slice_str(alg)) : jws->alg);

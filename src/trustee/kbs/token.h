@@ -56,7 +56,8 @@ json_t *token_jwks(const struct token_keys *k);
 /**
  * token_verify() - signature by a trusted key and expiry
  * @ret: new reference to the claims
- * Return: 0, -EBADMSG, -EKEYREJECTED (no trusted key verifies it), -ESTALE (expired).
+ * Return: 0, -EBADMSG, -E2BIG (too many certificates), -EKEYREJECTED (no trusted key verifies it),
+ * -ESTALE (expired).
  */
 must_check int token_verify(const struct token_keys *k, struct slice token, int64_t now,
 	json_t **ret, struct err *reterr);
