@@ -208,12 +208,5 @@ int kbs_admin_register(
 
 void kbs_path_part(struct buf *out, const char *text)
 {
-	for (const uint8_t *p = (const uint8_t *)text; *p; p++) {
-		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-			     (*p >= '0' && *p <= '9') || strchr("-._~/", *p);
-		if (plain)
-			buf_put_u8(out, *p);
-		else
-			buf_printf(out, "%%%02X", *p);
-	}
+	pct_encode(out, slice_str(text), "/");
 }

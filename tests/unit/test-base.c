@@ -357,6 +357,53 @@ static void test_enc(void **state)
 	assert_string_equal(hex_str(SLICE_LIT("\x01\x02"), text, sizeof(text)), "");
 }
 
+static int pct(const char *text, struct buf *out)
+{
+	buf_clear(out);
+	return pct_decode(out, slice_str(text));
+}
+
+static void test_percent(void **state)
+{
+	cleanup_with(buf_done) struct buf b = buf_init(0);
+	char text[8];
+
+	pct_encode(&b, SLICE_LIT("aZ09-._~/ %\x00\xff+"), "");
+	assert_string_equal(buf_str(&b), "aZ09-._~%2F%20%25%00%FF%2B");
+	buf_clear(&b);
+	pct_encode(&b, SLICE_LIT("a/b c\x00"), "/");
+	assert_string_equal(buf_str(&b), "a/b%20c%00");
+
+	assert_int_equal(pct("%41%6a%6A+%00%fF", &b), 0);
+	assert_true(slice_eq(buf_slice(&b), SLICE_LIT("Ajj+\x00\xff")));
+	assert_int_equal(pct("", &b), 0);
+	assert_int_equal(b.size, 0);
+	/* A chain of certificates must not be taken with a sign missing. */
+	static const char *const bad[] = {"%", "a%4", "%4", "%%", "%g0", "%0g", "%+1", "% 1", "a%"};
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		assert_int_equal(pct(bad[i], &b), -EBADMSG);
+		assert_int_equal(pct_decode_text(text, sizeof(text), slice_str(bad[i])), -EBADMSG);
+	}
+	/* Two of the three characters lie behind the slice. */
+	assert_int_equal(pct_decode(&b, slice_of("%41", 1)), -EBADMSG);
+	assert_int_equal(pct_decode(&b, slice_of("%41", 2)), -EBADMSG);
+	cleanup_with(buf_done) struct buf small = buf_init(2);
+	assert_int_equal(pct("%41%42", &small), 0);
+	assert_int_equal(pct("%41%42%43", &small), -E2BIG);
+
+	assert_int_equal(pct_decode_text(text, sizeof(text), SLICE_LIT("a%2fb+%c3%a4")), 0);
+	assert_string_equal(text, "a/b+\xc3\xa4");
+	assert_int_equal(pct_decode_text(text, sizeof(text), SLICE_EMPTY), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(pct_decode_text(text, sizeof(text), SLICE_LIT("1234567")), 0);
+	assert_int_equal(pct_decode_text(text, sizeof(text), SLICE_LIT("12345678")), -E2BIG);
+	static const char *const no_text[] = {
+		"%00", "a%0ab", "\n", "%7f", "\x7f", "%1F", "%ff", "%c3"};
+	for (size_t i = 0; i < ARRAY_COUNT(no_text); i++)
+		assert_int_equal(
+			pct_decode_text(text, sizeof(text), slice_str(no_text[i])), -EBADMSG);
+}
+
 static void test_clock(void **state)
 {
 	char text[RFC3339_SIZE];
@@ -489,6 +536,7 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_enc),
 		cmocka_unit_test(test_b64_wide),
+		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_log),

@@ -358,6 +358,20 @@ static void test_collateral_store(void **state)
 	assert_true(json_equal(doc, again));
 }
 
+static int load_chain(const char *chain)
+{
+	cleanup(collateral_store_free) struct collateral_store *s = collateral_store_new();
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	cleanup(json_decref) json_t *doc = NULL;
+
+	buf_printf(&text,
+		"{\"collaterals\":{\"certificates\":{"
+		"\"SGX-Enclave-Identity-Issuer-Chain\":%s}}}",
+		chain);
+	assert_int_equal(json_parse(buf_slice(&text), 0, &doc, NULL), 0);
+	return collateral_store_load(s, doc, NULL);
+}
+
 static void test_pcs_client_tool(void **state)
 {
 	static const char text[] =
@@ -391,6 +405,12 @@ static void test_pcs_client_tool(void **state)
 			collateral_get(collateral_store_provider(s), want[i].key, &item), 0);
 		assert_true(slice_eq_str(item, want[i].value));
 	}
+	/* A chain is text that was percent-encoded whole, or is not there. */
+	static const char *const bad[] = {"\"a%2\"", "\"%\"", "\"%zz\"", "7", "[\"a\"]"};
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		assert_int_equal(load_chain(bad[i]), -EBADMSG);
+	assert_int_equal(load_chain("\"a%20\""), 0);
+	assert_int_equal(load_chain("null"), 0);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 #include "base/enc.h"
 
 #include "base/enc_b64.h"
+#include "base/str.h"
 
 static const char g_hex[] = "0123456789abcdef";
 static const char g_std[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -78,6 +79,59 @@ int hex_decode(struct buf *out, struct slice in)
 	if (r == 0)
 		buf_commit(out, in.size / 2);
 	return r;
+}
+
+void pct_encode(struct buf *out, struct slice in, const char *keep)
+{
+	for (size_t i = 0; i < in.size; i++) {
+		uint8_t c = in.data[i];
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c && (strchr("-._~", c) || strchr(keep, c))))
+			buf_put_u8(out, c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}
+
+/* The byte at @pos, which then lies behind its text. */
+static int pct_byte(struct slice in, size_t *pos, uint8_t *ret)
+{
+	*ret = in.data[(*pos)++];
+	if (*ret != '%')
+		return 0;
+	if (in.size - *pos < 2)
+		return -EBADMSG;
+	*pos += 2;
+	return hex_decode_fixed(ret, 1, slice_of(in.data + *pos - 2, 2));
+}
+
+int pct_decode(struct buf *out, struct slice in)
+{
+	uint8_t byte;
+
+	for (size_t pos = 0; pos < in.size;) {
+		if (pct_byte(in, &pos, &byte) < 0)
+			return -EBADMSG;
+		buf_put_u8(out, byte);
+	}
+	return buf_error(out);
+}
+
+int pct_decode_text(char *dst, size_t size, struct slice in)
+{
+	size_t n = 0;
+	uint8_t byte;
+
+	for (size_t pos = 0; pos < in.size;) {
+		if (pct_byte(in, &pos, &byte) < 0 || byte < 0x20 || byte == 0x7F)
+			return -EBADMSG;
+		if (n + 1 >= size)
+			return -E2BIG;
+		dst[n++] = (char)byte;
+	}
+	dst[n] = '\0';
+	return utf8_valid(slice_of(dst, n)) ? 0 : -EBADMSG;
 }
 
 void b64_encode(struct buf *out, struct slice in, enum b64_variant variant)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Text encodings of bytes: hex and base64 (RFC 4648). Decoders are strict: no white space, padding
- * exactly as the variant says, unused bits zero.
+ * Text encodings of bytes: hex and base64 (RFC 4648), percent-encoding (RFC 3986, 2.1). Decoders are
+ * strict: no white space, padding exactly as the variant says, unused bits zero.
  */
 #include "base/buf.h"
 
@@ -36,3 +36,21 @@ must_check int b64_decode_any(struct buf *out, struct slice in);
  */
 must_check int b64_decode_lenient(
 	struct buf *out, struct slice in, enum b64_variant variant, size_t *ret_bad);
+
+/**
+ * pct_encode() - append @in with all but the unreserved characters (RFC 3986, 2.3) percent-encoded
+ * @keep: further characters that stay as they are, such as "/"
+ */
+void pct_encode(struct buf *out, struct slice in, const char *keep);
+/**
+ * pct_decode() - append the bytes of percent-encoded text; '+' is no blank
+ * Return: 0, -EBADMSG (a '%' without two hex digits; @out is then partly written), -E2BIG, -ENOMEM.
+ */
+must_check int pct_decode(struct buf *out, struct slice in);
+/**
+ * pct_decode_text() - percent-encoded text as a C string
+ * @dst: @size bytes, the NUL included
+ * Return: 0, -E2BIG, -EBADMSG (malformed, not UTF-8, or a control character, which has no place in
+ * a name and could split log lines or headers).
+ */
+must_check int pct_decode_text(char *dst, size_t size, struct slice in);

@@ -121,7 +121,7 @@ static int token_of_machine(struct azure *z, struct err *reterr)
 	const char *base = own ? own : IMDS_URL;
 
 	buf_printf(&url, "%.*s" IMDS_PATH, (int)without_slash(base), base);
-	cloud_put_escaped(&url, slice_str(azure_audience(z->vault)));
+	pct_encode(&url, slice_str(azure_audience(z->vault)), "");
 	if (z->set.client_id)
 		cloud_put_form(&url, "client_id", z->set.client_id);
 	return buf_error(&url) < 0

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/enc.h"
 #include "base/str.h"
 #include "cloud/internal.h"
 
@@ -34,28 +35,12 @@ int cloud_status(const char *service, int status, const char *text, struct err *
 	return err_set(reterr, code, "%s answers HTTP %d%s%.200s", service, status, colon, text);
 }
 
-static bool unreserved(uint8_t c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-void cloud_put_escaped(struct buf *out, struct slice in)
-{
-	for (size_t i = 0; i < in.size; i++) {
-		if (unreserved(in.data[i]))
-			buf_put_u8(out, in.data[i]);
-		else
-			buf_printf(out, "%%%02X", in.data[i]);
-	}
-}
-
 void cloud_put_form(struct buf *out, const char *name, const char *value)
 {
 	if (!value)
 		return;
 	buf_printf(out, "%s%s=", out->size ? "&" : "", name);
-	cloud_put_escaped(out, slice_str(value));
+	pct_encode(out, slice_str(value), "");
 }
 
 bool cloud_printable(struct slice s)

@@ -54,8 +54,6 @@ must_check int cloud_call(struct http_client *http, const struct http_call *call
  * Return: 0 for 2xx; -ENOENT, -EACCES, -EAGAIN, -EBADMSG
  */
 must_check int cloud_status(const char *service, int status, const char *text, struct err *reterr);
-/** cloud_put_escaped() - percent-encode all but unreserved characters (RFC 3986, 2.3) */
-void cloud_put_escaped(struct buf *out, struct slice in);
 /** cloud_put_form() - append NAME=VALUE of application/x-www-form-urlencoded; NULL adds nothing */
 void cloud_put_form(struct buf *out, const char *name, const char *value);
 /** cloud_printable() - non-empty, visible ASCII only: fit for a header */

@@ -43,21 +43,6 @@ static int check_item(const char *key, struct slice item, enum collateral_kind k
 	return 0;
 }
 
-/* A header's value: PEM, percent-encoded. */
-static int decode_chain(const char *text, struct buf *out)
-{
-	for (const char *p = text; *p; p++) {
-		uint8_t byte = (uint8_t)*p;
-		if (*p == '%') {
-			if (!p[1] || !p[2] || hex_decode_fixed(&byte, 1, slice_of(p + 1, 2)) < 0)
-				return -EBADMSG;
-			p += 2;
-		}
-		buf_put_u8(out, byte);
-	}
-	return buf_error(out);
-}
-
 int collateral_take(const struct collateral_request *q, struct slice body, const char *chain,
 	int64_t now, struct collateral_store *into, struct err *reterr)
 {
@@ -67,7 +52,7 @@ int collateral_take(const struct collateral_request *q, struct slice body, const
 
 	int r = check_item(q->key, body, wanted_kind(q->key), now, into, reterr);
 	if (r == 0 && q->chain_header) {
-		r = chain ? decode_chain(chain, &pem) : -EBADMSG;
+		r = chain ? pct_decode(&pem, slice_str(chain)) : -EBADMSG;
 		if (r == 0)
 			r = collateral_life(buf_slice(&pem), &life, reterr);
 		if (r == 0 && life.kind != COLLATERAL_CERTIFICATES)

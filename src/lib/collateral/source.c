@@ -203,12 +203,7 @@ static int nvidia_ocsp(
 	if (r < 0)
 		return r;
 	b64_encode(&text, buf_slice(&der), B64_STD);
-	for (size_t i = 0; i < text.size; i++) {
-		if (strchr("+/=", text.data[i]))
-			buf_printf(&escaped, "%%%02X", text.data[i]);
-		else
-			buf_put_u8(&escaped, text.data[i]);
-	}
+	pct_encode(&escaped, buf_slice(&text), "");
 	return buf_error(&escaped) < 0 ? -E2BIG
 				       : make_url(q, s->nvidia_ocsp ? s->nvidia_ocsp : NVIDIA_OCSP,
 						 "/%s", buf_str(&escaped));

@@ -25,17 +25,13 @@ static int put_text(struct collateral_store *s, const char *key, const json_t *v
 static int put_chain(struct collateral_store *s, const char *key, const json_t *value)
 {
 	cleanup_with(buf_done) struct buf out = buf_init(COLLATERAL_ITEM_MAX);
-	const char *text = json_string_value(value);
 
-	for (const char *p = text; p && *p; p++) {
-		uint8_t byte = (uint8_t)*p;
-		if (*p == '%' && p[1] && p[2] &&
-			hex_decode_fixed(&byte, 1, slice_of(p + 1, 2)) == 0)
-			p += 2;
-		buf_put_u8(&out, byte);
-	}
-	return buf_error(&out) < 0 ? buf_error(&out)
-				   : collateral_store_put(s, key, buf_slice(&out));
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_is_string(value))
+		return -EBADMSG;
+	int r = pct_decode(&out, slice_str(json_string_value(value)));
+	return r == 0 ? collateral_store_put(s, key, buf_slice(&out)) : r;
 }
 
 static int load_tcb_infos(struct collateral_store *s, const json_t *c, struct err *reterr)

@@ -91,16 +91,8 @@ static int challenge_param(const char *challenge, const char *name, char *dst, s
 
 static void put_query(struct buf *b, const char *name, const char *value)
 {
-	static const char safe[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
 	buf_printf(b, "%c%s=", memchr(b->data, '?', b->size) ? '&' : '?', name);
-	for (; *value; value++) {
-		if (strchr(safe, *value))
-			buf_put_u8(b, (uint8_t)*value);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)*value);
-	}
+	pct_encode(b, slice_str(value), "");
 }
 
 static int read_token(struct oci_registry *r, struct slice json, struct err *reterr)

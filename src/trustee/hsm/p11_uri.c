@@ -4,30 +4,16 @@
 #include "base/str.h"
 #include "trustee/hsm/p11.h"
 
-/* Percent-decodes into @dst. @ret_size: NULL for text, which has no NUL and no control characters. */
-static int decode(struct slice in, uint8_t *dst, size_t size, size_t *ret_size)
+static int decode_id(struct slice in, struct p11_uri *u)
 {
-	size_t n = 0;
+	cleanup_with(buf_done) struct buf id = buf_init(sizeof(u->key.id) - 1);
 
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t byte = in.data[i];
-
-		if (byte == '%') {
-			if (in.size - i < 3 ||
-				hex_decode_fixed(&byte, 1, slice_of(in.data + i + 1, 2)) < 0)
-				return -EINVAL;
-			i += 2;
-		}
-		if (!ret_size && (byte < 0x20 || byte == 0x7F))
-			return -EINVAL;
-		if (n + 1 >= size)
-			return -E2BIG;
-		dst[n++] = byte;
+	int r = pct_decode(&id, in);
+	if (r == 0) {
+		memcpy(u->key.id, id.data, id.size);
+		u->key.id_size = id.size;
 	}
-	dst[n] = 0;
-	if (ret_size)
-		*ret_size = n;
-	return ret_size || utf8_valid(slice_of(dst, n)) ? 0 : -EINVAL;
+	return r;
 }
 
 struct attribute {
@@ -59,9 +45,8 @@ static int read_one(struct slice part, struct attribute *known, size_t count, st
 	if (known[i].seen || !mark || value.size == 0)
 		return bad(name, known[i].seen ? "is there twice" : "has no value", reterr);
 	known[i].seen = true;
-	r = streq(known[i].name, "id")
-		    ? decode(value, u->key.id, sizeof(u->key.id), &u->key.id_size)
-		    : decode(value, (uint8_t *)known[i].dst, known[i].size, NULL);
+	r = streq(known[i].name, "id") ? decode_id(value, u)
+				       : pct_decode_text(known[i].dst, known[i].size, value);
 	return r < 0 ? bad(name, "is malformed or too long", reterr) : 0;
 }
 

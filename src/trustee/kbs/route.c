@@ -147,30 +147,6 @@ const char *kbs_route_name(enum kbs_route route)
 	return (unsigned)route < ROUTE_MAX_ ? g_names[route] : "none";
 }
 
-/* Control characters have no place in a name and could split log lines or headers. */
-static int percent_decode(struct slice in, char *dst, size_t size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < in.size; i++) {
-		uint8_t byte = in.data[i];
-
-		if (byte == '%') {
-			if (in.size - i < 3 ||
-				hex_decode_fixed(&byte, 1, slice_of(in.data + i + 1, 2)) < 0)
-				return -EBADMSG;
-			i += 2;
-		}
-		if (byte < 0x20 || byte == 0x7F)
-			return -EBADMSG;
-		if (n + 1 >= size)
-			return -E2BIG;
-		dst[n++] = (char)byte;
-	}
-	dst[n] = '\0';
-	return utf8_valid(slice_of(dst, n)) ? 0 : -EBADMSG;
-}
-
 static bool row_matches(const struct row *row, const char *path, const char **ret_tail)
 {
 	size_t n = strlen(row->path);
@@ -248,7 +224,7 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 	size_t n;
 
 	*ret = (struct kbs_target){.route = ROUTE_BAD_PATH, .plugin_id = PLUGIN_COUNT_};
-	if (percent_decode(slice_cut(target, 0, path_size), path, sizeof(path)) < 0)
+	if (pct_decode_text(path, sizeof(path), slice_cut(target, 0, path_size)) < 0)
 		return;
 	if (mark && str_copy_slice(ret->query, sizeof(ret->query),
 			    slice_cut(target, path_size + 1, target.size)) < 0)
@@ -305,10 +281,10 @@ static int add_parameter(json_t *into, struct slice part)
 	const uint8_t *mark = memchr(part.data, '=', part.size);
 	size_t n = mark ? (size_t)(mark - part.data) : part.size;
 	char name[ROUTE_TAIL_MAX], value[ROUTE_TAIL_MAX] = "";
-	int r = percent_decode(slice_cut(part, 0, n), name, sizeof(name));
+	int r = pct_decode_text(name, sizeof(name), slice_cut(part, 0, n));
 
 	if (r == 0 && mark)
-		r = percent_decode(slice_cut(part, n + 1, part.size), value, sizeof(value));
+		r = pct_decode_text(value, sizeof(value), slice_cut(part, n + 1, part.size));
 	if (r < 0)
 		return r;
 	/* Two of one name: whoever checks the first and whoever uses the last would differ. */
@@ -360,8 +336,8 @@ int kbs_query_get(const char *query, const char *name, char *dst, size_t size)
 		size_t n = strcspn(query, "&");
 
 		if (n > name_size && str_starts(query, name) && query[name_size] == '=')
-			return percent_decode(
-				slice_of(query + name_size + 1, n - name_size - 1), dst, size);
+			return pct_decode_text(
+				dst, size, slice_of(query + name_size + 1, n - name_size - 1));
 		query += n;
 		query += *query == '&';
 	}
