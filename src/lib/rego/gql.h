@@ -9,6 +9,9 @@
  */
 #include "rego/builtin.h"
 
+/* Names in messages, cut. */
+#define ARG(s) (int)MIN((s).size, (size_t)120), (s).data
+
 struct gql_error {
 	bool set, located;
 	uint32_t line, col;
@@ -162,6 +165,8 @@ struct gql_node {
 	struct list l;
 };
 struct gql_node gql_node(struct gql *g);
+/* Likewise with the position, and the comments in front as member @comment unless it is NULL. */
+struct gql_node gql_begin(struct gql *g, const char *comment);
 void gql_put(struct gql_node *n, const char *name, rv v);
 void gql_put_str(struct gql_node *n, const char *name, struct slice v);
 void gql_put_list(struct gql_node *n, const char *name, const struct list *l);
@@ -173,6 +178,7 @@ rv gql_some(
 void gql_many(
 	struct gql *g, enum gql_token open, enum gql_token close, gql_part part, struct list *l);
 
+void gql_put_arguments(struct gql_node *n, bool constant);
 rv gql_parse_directives(struct gql *g, bool constant);
 rv gql_parse_type(struct gql *g);
 rv gql_parse_value(struct gql *g, bool constant);

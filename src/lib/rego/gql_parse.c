@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parsing of GraphQL queries, and what queries and schemas have in common. */
+/* Parsing of GraphQL: what queries and schemas have in common. */
 #include <stdarg.h>
 
 #include "base/buf.h"
@@ -160,7 +160,7 @@ static rv position(struct gql *g, struct gql_tok t)
 }
 
 /* A node that begins at the next token; takes the comments before it under @comment. */
-static struct gql_node begin(struct gql *g, const char *comment)
+struct gql_node gql_begin(struct gql *g, const char *comment)
 {
 	struct gql_node n = gql_node(g);
 	gql_put(&n, "Position", position(g, gql_peek(g)));
@@ -222,7 +222,7 @@ static rv element(struct gql *g, bool constant)
 
 static rv member(struct gql *g, bool constant)
 {
-	struct gql_node n = begin(g, "Comment");
+	struct gql_node n = gql_begin(g, "Comment");
 	gql_put_str(&n, "Name", gql_name(g));
 	gql_expect(g, GT_COLON);
 	gql_put(&n, "Value", gql_parse_value(g, constant));
@@ -333,7 +333,7 @@ rv gql_parse_type(struct gql *g)
 
 static rv argument(struct gql *g, bool constant)
 {
-	struct gql_node n = begin(g, "Comment");
+	struct gql_node n = gql_begin(g, "Comment");
 	gql_put_str(&n, "Name", gql_name(g));
 	gql_expect(g, GT_COLON);
 	gql_put(&n, "Value", gql_parse_value(g, constant));
@@ -350,7 +350,7 @@ static rv constant_argument(struct gql *g)
 	return argument(g, true);
 }
 
-static void put_arguments(struct gql_node *n, bool constant)
+void gql_put_arguments(struct gql_node *n, bool constant)
 {
 	struct list l = {0};
 	gql_some(n->g, GT_PAREN_L, GT_PAREN_R, constant ? constant_argument : any_argument, &l);
@@ -363,9 +363,9 @@ rv gql_parse_directives(struct gql *g, bool constant)
 	struct list l = {0};
 	while (gql_peek(g).kind == GT_AT && !g->e->set) {
 		gql_next(g);
-		struct gql_node n = begin(g, NULL);
+		struct gql_node n = gql_begin(g, NULL);
 		gql_put_str(&n, "Name", gql_name(g));
-		put_arguments(&n, constant);
+		gql_put_arguments(&n, constant);
 		gql_put_str(&n, "Location", SLICE_EMPTY);
 		list_push(g->c->m, &l, gql_done(&n));
 	}
@@ -381,155 +381,4 @@ struct gql_description gql_parse_description(struct gql *g)
 	d.comment = g->comment;
 	d.text = gql_next(g).value;
 	return d;
-}
-
-/* --- queries --- */
-
-static void put_selections(struct gql_node *n);
-
-static rv parse_field(struct gql *g)
-{
-	struct gql_node n = begin(g, "Comment");
-	struct slice alias = gql_name(g);
-	gql_put_str(&n, "Alias", alias);
-	gql_put_str(&n, "Name", gql_skip(g, GT_COLON) ? gql_name(g) : alias);
-	put_arguments(&n, false);
-	gql_put(&n, "Directives", gql_parse_directives(g, false));
-	if (gql_peek(g).kind == GT_BRACE_L)
-		put_selections(&n);
-	return gql_done(&n);
-}
-
-static void require_selections(struct gql_node *n)
-{
-	struct gql_tok t = gql_peek(n->g);
-	if (t.kind == GT_BRACE_L)
-		put_selections(n);
-	else
-		gql_fail_at(n->g, t, "Expected {, found %s", gql_kind_name(t.kind));
-}
-
-static struct slice fragment_name(struct gql *g)
-{
-	struct gql_tok t = gql_peek(g);
-	if (slice_eq_str(t.value, "on")) {
-		gql_unexpected(g, t);
-		return SLICE_EMPTY;
-	}
-	return gql_name(g);
-}
-
-static rv parse_spread(struct gql *g)
-{
-	gql_peek(g);
-	rv comment = g->comment;
-	gql_next(g);
-	struct gql_tok t = gql_peek(g);
-	struct gql_node n = begin(g, NULL);
-	gql_put(&n, "Comment", comment);
-	if (t.kind == GT_NAME && !slice_eq_str(t.value, "on")) {
-		gql_put_str(&n, "Name", fragment_name(g));
-		gql_put(&n, "Directives", gql_parse_directives(g, false));
-		return gql_done(&n);
-	}
-	struct slice condition = SLICE_EMPTY;
-	if (slice_eq_str(t.value, "on")) {
-		gql_next(g);
-		condition = gql_name(g);
-	}
-	gql_put_str(&n, "TypeCondition", condition);
-	gql_put(&n, "Directives", gql_parse_directives(g, false));
-	require_selections(&n);
-	return gql_done(&n);
-}
-
-static rv selection(struct gql *g)
-{
-	return gql_peek(g).kind == GT_SPREAD ? parse_spread(g) : parse_field(g);
-}
-
-static void put_selections(struct gql_node *n)
-{
-	struct list l = {0};
-	if (gql_enter(n->g))
-		gql_some(n->g, GT_BRACE_L, GT_BRACE_R, selection, &l);
-	n->g->depth--;
-	gql_put_list(n, "SelectionSet", &l);
-}
-
-static rv variable(struct gql *g)
-{
-	gql_parse_description(g);
-	struct gql_node n = begin(g, "Comment");
-	gql_expect(g, GT_DOLLAR);
-	gql_put_str(&n, "Variable", gql_name(g));
-	gql_expect(g, GT_COLON);
-	gql_put(&n, "Type", gql_parse_type(g));
-	if (gql_skip(g, GT_EQUALS))
-		gql_put(&n, "DefaultValue", gql_parse_value(g, true));
-	gql_put(&n, "Directives", gql_parse_directives(g, false));
-	gql_put(&n, "Used", &value_false);
-	return gql_done(&n);
-}
-
-static rv parse_operation(struct gql *g, const struct gql_description *d)
-{
-	struct gql_tok t = gql_peek(g);
-	struct list variables = {0};
-	if (t.kind == GT_BRACE_L && d->present)
-		gql_unexpected(g, d->tok);
-	struct gql_node n = begin(g, "Comment");
-	struct slice name = SLICE_EMPTY, kind = SLICE_LIT("query");
-	if (t.kind != GT_BRACE_L) {
-		kind = gql_next(g).value;
-		if (gql_peek(g).kind == GT_NAME)
-			name = gql_next(g).value;
-		gql_some(g, GT_PAREN_L, GT_PAREN_R, variable, &variables);
-		gql_put_list(&n, "VariableDefinitions", &variables);
-		gql_put(&n, "Directives", gql_parse_directives(g, false));
-	}
-	if (d->text.size)
-		gql_put_str(&n, "Description", d->text);
-	gql_put_str(&n, "Operation", kind);
-	gql_put_str(&n, "Name", name);
-	require_selections(&n);
-	return gql_done(&n);
-}
-
-static rv parse_fragment(struct gql *g, const struct gql_description *d)
-{
-	struct list variables = {0};
-	struct gql_node n = begin(g, "Comment");
-	gql_next(g);
-	if (d->text.size)
-		gql_put_str(&n, "Description", d->text);
-	gql_put_str(&n, "Name", fragment_name(g));
-	gql_some(g, GT_PAREN_L, GT_PAREN_R, variable, &variables);
-	gql_put_list(&n, "VariableDefinition", &variables);
-	gql_expect_word(g, "on");
-	gql_put_str(&n, "TypeCondition", gql_name(g));
-	gql_put(&n, "Directives", gql_parse_directives(g, false));
-	require_selections(&n);
-	return gql_done(&n);
-}
-
-rv gql_parse_query(struct call *c, struct slice text, struct gql_error *e)
-{
-	struct gql g = {.c = c, .e = e, .s = text, .line = 1};
-	struct list operations = {0}, fragments = {0};
-	while (gql_peek(&g).kind != GT_EOF && !e->set) {
-		struct gql_description d = gql_parse_description(&g);
-		struct gql_tok t = gql_peek(&g);
-		if (t.kind == GT_BRACE_L || gql_word(&g, "query") || gql_word(&g, "mutation") ||
-			gql_word(&g, "subscription"))
-			list_push(c->m, &operations, parse_operation(&g, &d));
-		else if (gql_word(&g, "fragment"))
-			list_push(c->m, &fragments, parse_fragment(&g, &d));
-		else
-			gql_unexpected(&g, t);
-	}
-	struct gql_node n = gql_node(&g);
-	gql_put_list(&n, "Operations", &operations);
-	gql_put_list(&n, "Fragments", &fragments);
-	return e->set ? NULL : gql_done(&n);
 }

@@ -41,7 +41,7 @@ static rv join_errors(struct gql_walk *w)
 	return value_string(w->c->m, slice_of(copy, size));
 }
 
-static struct gql_type *type_of(struct gql_walk *w, rv type)
+struct gql_type *gql_type_of(struct gql_walk *w, rv type)
 {
 	return type ? gql_type(w->s, gql_type_name(type)) : NULL;
 }
@@ -55,7 +55,7 @@ static void walk_arguments(struct gql_walk *w, rv args, rv defs)
 		rv type = gql_get(def, "Type"), value = gql_get(args->item[i], "Value");
 		rv fallback = gql_get(def, "DefaultValue");
 		struct gql_expected x = {.type = type,
-			.def = type_of(w, type),
+			.def = gql_type_of(w, type),
 			.has_default = fallback && gql_value_kind(fallback) != GQL_NULL};
 		if (value)
 			gql_walk_value(w, value, &x);
@@ -122,7 +122,7 @@ static void check_directive(struct gql_walk *w, rv dir, const char *location)
 	unique_arguments(w, args);
 }
 
-static void walk_directives(struct gql_walk *w, rv node, const char *location)
+void gql_walk_directives(struct gql_walk *w, rv node, const char *location)
 {
 	rv l = gql_list(node, "Directives");
 	for (uint32_t i = 0; i < l->count; i++) {
@@ -229,10 +229,10 @@ rv gql_field_def(struct gql_walk *w, struct gql_type *parent, rv field)
 static void walk_field(struct gql_walk *w, struct gql_type *parent, rv field)
 {
 	rv def = gql_field_def(w, parent, field);
-	struct gql_type *type = def ? type_of(w, gql_get(def, "Type")) : NULL;
+	struct gql_type *type = def ? gql_type_of(w, gql_get(def, "Type")) : NULL;
 	rv args = gql_list(field, "Arguments"), defs = gql_list(def, "Arguments");
 	walk_arguments(w, args, defs);
-	walk_directives(w, field, "FIELD");
+	gql_walk_directives(w, field, "FIELD");
 	gql_walk_selections(w, type, gql_list(field, "SelectionSet"));
 	if (parent && !def)
 		unknown_field(w, field, parent);
@@ -268,7 +268,7 @@ static void walk_inline(struct gql_walk *w, struct gql_type *parent, rv node)
 {
 	struct slice condition = gql_str(node, "TypeCondition");
 	struct gql_type *of = condition.size ? gql_type(w->s, condition) : parent;
-	walk_directives(w, node, "INLINE_FRAGMENT");
+	gql_walk_directives(w, node, "INLINE_FRAGMENT");
 	gql_walk_selections(w, of, gql_list(node, "SelectionSet"));
 	if (condition.size && of && !gql_is_composite(of))
 		gql_add(w, node, "Fragment cannot condition on non composite type \"%.*s\".",
@@ -298,10 +298,10 @@ static void walk_spread(struct gql_walk *w, struct gql_type *parent, rv node)
 	rv def = i >= 0 ? w->fragments->item[i] : NULL;
 	struct slice condition = gql_str(def, "TypeCondition");
 	struct gql_type *of = def ? gql_type(w->s, condition) : NULL;
-	walk_directives(w, node, "FRAGMENT_SPREAD");
+	gql_walk_directives(w, node, "FRAGMENT_SPREAD");
 	if (def && !w->seen[i]) {
 		w->seen[i] = true;
-		walk_directives(w, def, "FRAGMENT_DEFINITION");
+		gql_walk_directives(w, def, "FRAGMENT_DEFINITION");
 		gql_walk_selections(w, of, gql_list(def, "SelectionSet"));
 	}
 	if (!def)
@@ -371,7 +371,7 @@ static void walk_fragment(struct gql_walk *w, uint32_t index)
 	rv node = w->fragments->item[index];
 	struct slice name = gql_str(node, "Name"), condition = gql_str(node, "TypeCondition");
 	struct gql_type *of = gql_type(w->s, condition);
-	walk_directives(w, node, "FRAGMENT_DEFINITION");
+	gql_walk_directives(w, node, "FRAGMENT_DEFINITION");
 	gql_walk_selections(w, of, gql_list(node, "SelectionSet"));
 	if (of && !gql_is_composite(of))
 		gql_add(w, node,
@@ -394,135 +394,6 @@ static void walk_fragment(struct gql_walk *w, uint32_t index)
 		gql_add(w, node, "There can be only one fragment named \"%.*s\".", ARG(name));
 }
 
-/* --- operations --- */
-
-static void walk_variables(struct gql_walk *w, rv variables)
-{
-	for (uint32_t i = 0; i < variables->count; i++) {
-		struct slice name = gql_type_name(gql_get(variables->item[i], "Type"));
-		if (!gql_type(w->s, name))
-			gql_add(w, variables->item[i], "Unknown type \"%.*s\".", ARG(name));
-	}
-	for (uint32_t i = 0; i < variables->count; i++) {
-		rv type = gql_get(variables->item[i], "Type"),
-		   value = gql_get(variables->item[i], "DefaultValue");
-		struct gql_expected x = {.type = type, .def = type_of(w, type)};
-		if (value)
-			gql_walk_value(w, value, &x);
-		walk_directives(w, variables->item[i], "VARIABLE_DEFINITION");
-	}
-}
-
-static void unused_variables(struct gql_walk *w, rv variables, struct slice operation)
-{
-	for (uint32_t i = 0; i < variables->count; i++) {
-		struct slice name = gql_str(variables->item[i], "Variable");
-		if (w->variable_used[i])
-			continue;
-		if (operation.size)
-			gql_add(w, variables->item[i],
-				"Variable \"$%.*s\" is never used in operation \"%.*s\".",
-				ARG(name), ARG(operation));
-		else
-			gql_add(w, variables->item[i], "Variable \"$%.*s\" is never used.",
-				ARG(name));
-	}
-}
-
-static void check_variables(struct gql_walk *w, rv variables)
-{
-	for (uint32_t i = 0; i < variables->count; i++) {
-		uint32_t before = 0;
-		struct slice name = gql_str(variables->item[i], "Variable");
-		for (uint32_t k = 0; k < i; k++)
-			before += slice_eq(gql_str(variables->item[k], "Variable"), name);
-		if (before == 1)
-			gql_add(w, variables->item[i],
-				"There can be only one variable named \"$%.*s\".", ARG(name));
-	}
-	for (uint32_t i = 0; i < variables->count; i++) {
-		rv type = gql_get(variables->item[i], "Type");
-		struct gql_type *t = type_of(w, type);
-		struct slice name = gql_str(variables->item[i], "Variable");
-		struct slice text = gql_type_text(w->c, type);
-		if (t && !gql_is_input(t))
-			gql_add(w, variables->item[i],
-				"Variable \"$%.*s\" cannot be non-input type \"%.*s\".", ARG(name),
-				ARG(text));
-	}
-}
-
-static void top_fields(struct gql_walk *w, rv set, struct list *out, uint8_t *seen)
-{
-	for (uint32_t i = 0; i < set->count; i++) {
-		rv node = set->item[i];
-		int64_t to;
-		if (gql_get(node, "Alias")) {
-			if (!gql_list_by_name(out, gql_str(node, "Name")))
-				list_push(w->c->m, out, node);
-		} else if (!gql_get(node, "Name")) {
-			top_fields(w, gql_list(node, "SelectionSet"), out, seen);
-		} else if ((to = gql_fragment(w, gql_str(node, "Name"))) >= 0 && !seen[to]) {
-			seen[to] = 1;
-			top_fields(w, gql_list(w->fragments->item[to], "SelectionSet"), out, seen);
-		}
-	}
-}
-
-static void single_field(struct gql_walk *w, rv operation)
-{
-	struct list fields = {0};
-	struct slice name = gql_str(operation, "Name");
-	char what[160];
-	top_fields(w, gql_list(operation, "SelectionSet"), &fields,
-		mem_array(w->c->m, w->fragments->count + 1, 1));
-	if (name.size)
-		snprintf(what, sizeof(what), "Subscription \"%.*s\"", ARG(name));
-	else
-		snprintf(what, sizeof(what), "Anonymous Subscription");
-	if (fields.count > 1)
-		gql_add(w, fields.item[1], "%s must select only one top level field.", what);
-	for (uint32_t i = 0; i < fields.count; i++) {
-		struct slice field = gql_str(fields.item[i], "Name");
-		if (field.size > 1 && field.data[0] == '_' && field.data[1] == '_')
-			gql_add(w, fields.item[i],
-				"%s must not select an introspection top level field.", what);
-	}
-}
-
-static void walk_operation(struct gql_walk *w, uint32_t index)
-{
-	rv node = w->operations->item[index], variables = gql_list(node, "VariableDefinitions");
-	struct slice kind = gql_str(node, "Operation"), name = gql_str(node, "Name");
-	bool mutation = slice_eq_str(kind, "mutation"),
-	     subscription = slice_eq_str(kind, "subscription");
-	struct gql_type *root = mutation       ? w->s->mutation
-				: subscription ? w->s->subscription
-					       : w->s->query;
-	w->operation = node;
-	w->variables = variables;
-	w->variable_used = mem_array(w->c->m, variables->count + 1, sizeof(bool));
-	walk_variables(w, variables);
-	walk_directives(w, node, mutation ? "MUTATION" : subscription ? "SUBSCRIPTION" : "QUERY");
-	gql_walk_selections(w, root, gql_list(node, "SelectionSet"));
-	if (!root)
-		gql_add(w, node, "Schema does not support operation type \"%.*s\"", ARG(kind));
-	if (name.size == 0 && w->operations->count > 1)
-		gql_add(w, node, "This anonymous operation must be the only defined operation.");
-	unused_variables(w, variables, name);
-	gql_check_overlap(w, root, gql_list(node, "SelectionSet"));
-	if (w->s->subscription && subscription)
-		single_field(w, node);
-	for (uint32_t i = 0; i < index; i++)
-		if (slice_eq(gql_str(w->operations->item[i], "Name"), name)) {
-			gql_add(w, node, "There can be only one operation named \"%.*s\".",
-				ARG(name));
-			break;
-		}
-	check_variables(w, variables);
-	w->operation = NULL;
-}
-
 static void forget_spreads(struct gql_walk *w)
 {
 	memset(w->seen, 0, w->fragments->count + 1);
@@ -543,7 +414,7 @@ rv gql_check_query(
 	w.typename_def = gql_list(gql_list(helper, "Definitions")->item[0], "Fields")->item[0];
 	for (uint32_t i = 0; i < w.operations->count; i++) {
 		forget_spreads(&w);
-		walk_operation(&w, i);
+		gql_walk_operation(&w, i);
 	}
 	for (uint32_t i = 0; i < w.fragments->count; i++) {
 		forget_spreads(&w);

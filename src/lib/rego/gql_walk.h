@@ -6,7 +6,6 @@
 
 #define GQL_DEPTH_MAX 400
 #define GQL_ERRORS_MAX 100
-#define ARG(s) (int)MIN((s).size, (size_t)120), (s).data
 
 struct gql_walk {
 	struct call *c;
@@ -31,9 +30,15 @@ struct gql_expected {
 };
 
 void gql_add(struct gql_walk *w, rv node, const char *fmt, ...) format_printf(3, 4);
+/* The type that @type names; NULL when there is none. */
+struct gql_type *gql_type_of(struct gql_walk *w, rv type);
+void gql_walk_directives(struct gql_walk *w, rv node, const char *location);
 void gql_walk_selections(struct gql_walk *w, struct gql_type *parent, rv set);
 int64_t gql_fragment(const struct gql_walk *w, struct slice name);
 rv gql_field_def(struct gql_walk *w, struct gql_type *parent, rv field);
+
+/* gql_operation.c */
+void gql_walk_operation(struct gql_walk *w, uint32_t index);
 
 /* gql_value.c */
 void gql_walk_value(struct gql_walk *w, rv value, const struct gql_expected *x);
