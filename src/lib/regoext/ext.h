@@ -60,6 +60,7 @@ void ext_json(struct buf *out, val v);
 /* Base64 in one of the forms OPA takes; *ret_bad is where it is not. */
 must_check int ext_b64url(struct buf *out, struct slice in, size_t *ret_bad);
 
-extern const struct rego_builtin ext_hash_list[], ext_jwt_list[], ext_x509_list[], ext_aws_list[],
-	ext_yaml_list[];
-extern const size_t ext_hash_count, ext_jwt_count, ext_x509_count, ext_aws_count, ext_yaml_count;
+extern const struct rego_builtin ext_hash_list[], ext_jwt_list[], ext_x509_list[],
+	ext_private_list[], ext_aws_list[], ext_yaml_list[];
+extern const size_t ext_hash_count, ext_jwt_count, ext_x509_count, ext_private_count, ext_aws_count,
+	ext_yaml_count;

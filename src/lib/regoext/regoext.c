@@ -18,6 +18,8 @@ int regoext_register(struct rego_compiler *c)
 	if (r == 0)
 		r = rego_compiler_builtins(c, ext_x509_list, ext_x509_count);
 	if (r == 0)
+		r = rego_compiler_builtins(c, ext_private_list, ext_private_count);
+	if (r == 0)
 		r = rego_compiler_builtins(c, ext_aws_list, ext_aws_count);
 	if (r == 0)
 		r = rego_compiler_builtins(c, ext_yaml_list, ext_yaml_count);

@@ -16,6 +16,12 @@ val view_request(struct rego_eval *e, X509_REQ *r);
 val view_private_key(struct rego_eval *e, EVP_PKEY *k);
 val view_jwk(struct rego_eval *e, EVP_PKEY *k);
 
+/* x509.c: certificates in DER, one behind the other; NULL when there is none, or another thing */
+STACK_OF(X509) * x509_certs(struct slice der);
+void x509_certs_free(STACK_OF(X509) * list);
+bool pem_starts(struct slice text, const char *what);
+int ext_bad_base64(struct rego_call *call, size_t at);
+
 /* x509_names.c */
 val view_name(struct rego_eval *e, const X509_NAME *name);
 val view_oid(struct rego_eval *e, const ASN1_OBJECT *o);
