@@ -114,6 +114,13 @@ void as_attest_start(struct attest *a, struct as *as, int64_t now, bool verbose)
 void as_attest_done(struct attest *a);
 /* Reads the RCAR message of @a->request: key, nonce, evidence. */
 must_check int as_read_message(struct attest *a, struct err *reterr);
+/** as_read_init_data() - the message's initdata, if it has any, as as_take_init_toml() */
+must_check int as_read_init_data(struct attest *a, struct err *reterr);
+/* From 0.3.0 on evidence has two parts. */
+static inline bool as_is_composite(const struct attest *a)
+{
+	return a->request->protocol <= AS_PROTOCOL_0_3_0;
+}
 /* How the report data of evidence of @tee is hashed. */
 enum hash_alg as_binding_hash(const struct attest *a, const char *tee);
 /* What a piece's report data is made of; new reference. */
