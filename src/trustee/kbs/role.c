@@ -2,6 +2,7 @@
 #include "trustee/kbs/role.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -241,4 +242,24 @@ void role_warn(const struct kbs_config *c)
 	if (!c->signer.key_path && !c->signer.key && c->husk.service != SERVICE_RVPS)
 		log_warn("kbs.token.ephemeral",
 			LOG_STR("effect", "no signer key_path: tokens do not outlive a restart"));
+}
+
+/* What the service manager wants to know; a plain datagram, see sd_notify(3). */
+void role_notify(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	cleanup_fd int fd = -1;
+	size_t n;
+
+	if (!path || (path[0] != '/' && path[0] != '@') ||
+		str_copy(to.sun_path, sizeof(to.sun_path), path) < 0)
+		return;
+	n = strlen(path);
+	if (to.sun_path[0] == '@')
+		to.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 }

@@ -73,6 +73,8 @@ int role_supervisor(const struct kbs_config *c, const struct role_source *source
 
 /** role_main() - play the role of that name, as the supervisor's child. Return: the exit code. */
 int role_main(const char *role);
+/** role_notify() - tell the service manager, as sd_notify(3) does; nothing without one */
+void role_notify(const char *state);
 /** role_log() - log as configured, under the name husk-SERVICE-@role; NULL: the supervisor's */
 void role_log(const struct kbs_config *c, const char *role);
 /** role_warn() - log what the configuration makes unsafe */

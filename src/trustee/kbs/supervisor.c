@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,26 +158,6 @@ static int start_all(struct supervisor *s, struct err *reterr)
 	if (r == 0)
 		r = wait_ready(s->front_control, "front", reterr);
 	return r;
-}
-
-/* What the service manager wants to know; a plain datagram, see sd_notify(3). */
-static void notify(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	cleanup_fd int fd = -1;
-	size_t n;
-
-	if (!path || (path[0] != '/' && path[0] != '@') ||
-		str_copy(to.sun_path, sizeof(to.sun_path), path) < 0)
-		return;
-	n = strlen(path);
-	if (to.sun_path[0] == '@')
-		to.sun_path[0] = '\0';
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		(void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
-			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 }
 
 static void log_end(const char *role, int status)
@@ -431,7 +410,7 @@ static void reload(struct supervisor *s)
 	struct err e = {0};
 	int r;
 
-	notify("RELOADING=1");
+	role_notify("RELOADING=1");
 	r = s->source->load(s->source->cookie, &c, &e);
 	if (r == 0)
 		r = kbs_config_may_reload(s->config, &c, &e);
@@ -448,7 +427,7 @@ static void reload(struct supervisor *s)
 		restart_signer(s);
 		log_info("kbs.reload", LOG_STR("file", s->source->name));
 	}
-	notify("READY=1");
+	role_notify("READY=1");
 }
 
 static int run(struct supervisor *s)
@@ -460,7 +439,7 @@ static int run(struct supervisor *s)
 		if (poll(&p, 1, restart_due(s)) == 1 &&
 			read(s->signals, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) {
-				notify("STOPPING=1");
+				role_notify("STOPPING=1");
 				return 0;
 			}
 			if (info.ssi_signo == SIGHUP)
@@ -499,7 +478,7 @@ int role_supervisor(const struct kbs_config *c, const struct role_source *source
 		stop_all(&s);
 		return 1;
 	}
-	notify("READY=1");
+	role_notify("READY=1");
 	r = run(&s);
 	stop_all(&s);
 	kbs_config_done(&s.fresh);

@@ -99,7 +99,7 @@ static void reference_set(struct call *c, struct slice body)
 		c->target.tenant, "now", (json_int_t)vault_now(v), "anchors", v->anchors,
 		"require_signed", v->config->husk.rvps_require_signed);
 	struct err e = {0};
-	int r = pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), extracted, c);
+	int r = pool_submit(v->pool, header, body, vault_now_ms(v), extracted, c);
 
 	if (r < 0)
 		reference_answer(c, err_set(&e, r, "all verifiers are busy"), &e);

@@ -26,7 +26,7 @@ static int submit(struct call *c, json_t *header, struct slice body, pool_done_f
 	snprintf(path, sizeof(path), "%s%s%s%s", tenant[0] ? "tenants/" : "", tenant,
 		tenant[0] ? "/" : "", c->target.tail);
 	json_object_set_new(header, "path", json_string(path));
-	return pool_submit(v->backends, header, body, v->ops.now_ms(v->ops.cookie), done, c);
+	return pool_submit(v->backends, header, body, vault_now_ms(v), done, c);
 }
 
 static const char *reason_of(int error, const json_t *result)

@@ -38,11 +38,6 @@ void dry_run_free(struct dry_run *d)
 	free(d);
 }
 
-static int64_t now_ms(const struct vault *v)
-{
-	return v->ops.now_ms(v->ops.cookie);
-}
-
 static void fail(struct call *c, enum reply_error error, const char *reason)
 {
 	reply_fail(&c->reply, error, "dry run: %s", reason);
@@ -164,7 +159,8 @@ static int submit(struct call *c, json_t *row, struct err *reterr)
 		c->target.tenant, "kind", d->resource ? "resource" : "attestation", "policy",
 		c->policy_id, "claims", claims, "now", (json_int_t)vault_now(v));
 	if (!v->config->as.rvps_address)
-		return pool_submit(v->pool, header, buf_slice(&d->candidate), now_ms(v), tried, c);
+		return pool_submit(
+			v->pool, header, buf_slice(&d->candidate), vault_now_ms(v), tried, c);
 	json_decref(c->work);
 	json_decref(c->values);
 	c->work = c->values = NULL;
@@ -196,7 +192,7 @@ static void next(struct call *c)
 	struct err e = {0};
 
 	while (!d->stopped && d->next < json_array_size(d->todo)) {
-		if (now_ms(v) >= d->until_ms) {
+		if (vault_now_ms(v) >= d->until_ms) {
 			d->stopped = true;
 			break;
 		}
@@ -275,7 +271,7 @@ void vault_dry_run(struct call *c, struct slice body)
 	r = c->dry ? vault_read_upload(c, body, &root, &e) : -ENOMEM;
 	if (r == 0) {
 		c->dry->resource = streq(c->policy_id, RESOURCE_POLICY_ID);
-		c->dry->until_ms = now_ms(v) + TIME_MS;
+		c->dry->until_ms = vault_now_ms(v) + TIME_MS;
 		c->dry->results = json_array();
 		c->dry->candidate = buf_init(STORE_POLICY_MAX);
 		buf_put_slice(&c->dry->candidate, buf_slice(&c->text));
@@ -291,6 +287,7 @@ void vault_dry_run(struct call *c, struct slice body)
 	}
 	header = json_pack("{s:s, s:s, s:s}", "op", "check", "tenant", c->target.tenant, "kind",
 		c->dry->resource ? "resource" : "attestation");
-	if (pool_submit(v->pool, header, buf_slice(&c->dry->candidate), now_ms(v), compiled, c) < 0)
+	if (pool_submit(v->pool, header, buf_slice(&c->dry->candidate), vault_now_ms(v), compiled,
+		    c) < 0)
 		fail(c, REPLY_UNAVAILABLE, "all verifiers are busy");
 }

@@ -35,8 +35,7 @@ static int submit(struct call *c, json_t *header, pool_done_fn done)
 		json_decref(header);
 		return r;
 	}
-	return pool_submit(
-		v->externals, header, buf_slice(&c->body), v->ops.now_ms(v->ops.cookie), done, c);
+	return pool_submit(v->externals, header, buf_slice(&c->body), vault_now_ms(v), done, c);
 }
 
 /* Return: false after answering. */

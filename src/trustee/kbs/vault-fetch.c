@@ -186,7 +186,7 @@ static int launch(struct fetch *f, const char *key)
 	int r = str_copy(flight->key, sizeof(flight->key), key);
 	if (r == 0)
 		r = pool_submit(v->fetchers, json_pack("{s:s}", "key", key), SLICE_EMPTY,
-			v->ops.now_ms(v->ops.cookie), arrived, flight);
+			vault_now_ms(v), arrived, flight);
 	if (r < 0)
 		flight->key[0] = 0;
 	return r;
@@ -243,8 +243,8 @@ static int submit(struct fetch *f, struct trial *t)
 	struct vault *v = f->vault;
 
 	/* The pool adds its number to what it gets. */
-	return pool_submit(v->pool, json_copy(t->header), buf_slice(&t->body),
-		v->ops.now_ms(v->ops.cookie), trial_done, t);
+	return pool_submit(
+		v->pool, json_copy(t->header), buf_slice(&t->body), vault_now_ms(v), trial_done, t);
 }
 
 static void finish(struct fetch *f, struct trial *t, int error, const json_t *result)
@@ -341,7 +341,7 @@ int vault_verify(struct call *c, json_t *header, struct slice body, pool_done_fn
 	}
 	/* What cannot be kept is judged with what is there. */
 	if (!f || f->trial_count >= TRIALS_MAX || body.size > TRIALS_BYTES_MAX - f->trial_bytes)
-		return pool_submit(v->pool, header, body, v->ops.now_ms(v->ops.cookie), done, c);
+		return pool_submit(v->pool, header, body, vault_now_ms(v), done, c);
 	struct trial *t = calloc(1, sizeof(*t));
 	if (!t || !header) {
 		free(t);

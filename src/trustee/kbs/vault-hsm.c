@@ -95,7 +95,7 @@ static void submit(struct call *c, const char *op, struct slice body, pool_done_
 	snprintf(label, sizeof(label), "%s%s%s%s", tenant[0] ? "tenants/" : "", tenant,
 		tenant[0] ? "/" : "", path);
 	if (pool_submit(v->hsms, json_pack("{s:s, s:s}", "op", op, "label", label), body,
-		    v->ops.now_ms(v->ops.cookie), done, c) < 0)
+		    vault_now_ms(v), done, c) < 0)
 		fail(c, -ETIMEDOUT, NULL);
 }
 

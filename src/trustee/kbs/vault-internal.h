@@ -134,6 +134,8 @@ struct call {
 	struct reply reply;
 };
 
+/** call_new() - from the front's message; NULL when there is no memory */
+struct call *call_new(struct vault *v, const json_t *header);
 void call_free(struct call *c);
 DEFINE_CLEANUP(struct call *, call_free);
 /* Health, metrics, keys, and what does not exist. */
@@ -153,6 +155,8 @@ static inline bool store_is_away(int error)
 void call_unavailable(struct call *c, int error, const struct err *e);
 
 int64_t vault_now(const struct vault *v);
+/** vault_now_ms() - monotonic */
+int64_t vault_now_ms(const struct vault *v);
 struct store_change vault_change(const struct call *c);
 /* Index into TEE tables; -1 for a name the service does not know. */
 int vault_tee_index(const char *name);

@@ -72,7 +72,7 @@ void vault_issue(struct call *c, const json_t *submods, const char *id, issued_f
 		r = token_digest(v->keys, buf_slice(&c->token), &digest);
 	if (r == 0)
 		r = pool_submit(v->signers, json_pack("{s:s}", "op", "sign"), digest_slice(&digest),
-			v->ops.now_ms(v->ops.cookie), signed_elsewhere, c);
+			vault_now_ms(v), signed_elsewhere, c);
 	if (r < 0)
 		done(c, r, &e);
 }

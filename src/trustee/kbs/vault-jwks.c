@@ -110,7 +110,7 @@ static void ask(struct slot *s, int64_t now)
 	s->tried_at = now;
 	s->flying = true;
 	if (pool_submit(v->groups[WORKER_FETCHER].pool, json_pack("{s:s}", "url", s->url),
-		    SLICE_EMPTY, v->ops.now_ms(v->ops.cookie), arrived, s) < 0)
+		    SLICE_EMPTY, vault_now_ms(v), arrived, s) < 0)
 		arrived(s, -EAGAIN, NULL);
 }
 

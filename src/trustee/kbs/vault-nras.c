@@ -16,8 +16,7 @@ int vault_nras_ask(struct vault *v, json_t *questions, pool_done_fn done, void *
 {
 	json_t *header = json_pack("{s:O}", "questions", questions);
 
-	return pool_submit(
-		v->fetchers, header, SLICE_EMPTY, v->ops.now_ms(v->ops.cookie), done, cookie);
+	return pool_submit(v->fetchers, header, SLICE_EMPTY, vault_now_ms(v), done, cookie);
 }
 
 int vault_nras_answer(const struct vault *v, json_t *header, int error, const json_t *result)

@@ -214,8 +214,7 @@ static void ask_policy(struct call *c, json_t *query)
 		"now", (json_int_t)vault_now(v));
 
 	v->counters[COUNT_POLICY_EVALUATIONS]++;
-	if (pool_submit(v->pool, header, SLICE_EMPTY, v->ops.now_ms(v->ops.cookie), authorize_done,
-		    c) < 0) {
+	if (pool_submit(v->pool, header, SLICE_EMPTY, vault_now_ms(v), authorize_done, c) < 0) {
 		reply_fail(&c->reply, REPLY_UNAVAILABLE, "all verifiers are busy");
 		call_answer(c);
 	}

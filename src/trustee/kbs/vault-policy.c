@@ -144,7 +144,6 @@ void vault_policy_set(struct call *c, struct slice body)
 	}
 	header = json_pack("{s:s, s:s}", "op", "check", "kind",
 		c->target.route == ROUTE_RESOURCE_POLICY_SET ? "resource" : "attestation");
-	if (pool_submit(v->pool, header, buf_slice(&c->text), v->ops.now_ms(v->ops.cookie), checked,
-		    c) < 0)
+	if (pool_submit(v->pool, header, buf_slice(&c->text), vault_now_ms(v), checked, c) < 0)
 		fail_upload(c, "all verifiers are busy");
 }

@@ -17,11 +17,6 @@
 #define ROUNDS_MAX 8  /* of names that only values reveal */
 #define NAMES_MAX 256 /* that are asked for before a policy does */
 
-static int64_t now_ms(const struct vault *v)
-{
-	return v->ops.now_ms(v->ops.cookie);
-}
-
 static const char *reason_of(int error, const json_t *result)
 {
 	const char *reason = wire_str(result, "reason");
@@ -110,7 +105,7 @@ void vault_remote_challenge(struct call *c)
 	json_t *header = json_pack(
 		"{s:s, s:s, s:s}", "op", "challenge", "tee", c->tee, "params", text ? text : "");
 
-	if (pool_submit(v->remotes, header, SLICE_EMPTY, now_ms(v), challenge_came, c) < 0)
+	if (pool_submit(v->remotes, header, SLICE_EMPTY, vault_now_ms(v), challenge_came, c) < 0)
 		challenge_came(c, -EAGAIN, NULL);
 }
 
@@ -135,7 +130,8 @@ static void prepared(void *cookie, int error, const json_t *result)
 	header =
 		json_pack("{s:s, s:s}", "op", v->config->as.mode == AS_INTEL ? "intel" : "evaluate",
 			"suffix", wire_str(outcome, "suffix"));
-	if (!text || pool_submit(v->remotes, header, slice_str(text), now_ms(v), token_came, c) < 0)
+	if (!text || pool_submit(v->remotes, header, slice_str(text), vault_now_ms(v), token_came,
+			     c) < 0)
 		vault_attest_refuse(c, "attestation service", "all connections are busy", NULL);
 }
 
@@ -154,7 +150,7 @@ int vault_remote_attest(struct call *c, json_t *header, struct slice body)
 	json_object_set_new(header, "must_match",
 		json_boolean(v->config->as.policy_ids.count > 0 &&
 			     !v->config->as.allow_unmatched_policy));
-	return pool_submit(v->pool, header, body, now_ms(v), prepared, c);
+	return pool_submit(v->pool, header, body, vault_now_ms(v), prepared, c);
 }
 
 /* --- reference values for policies that run here --- */
@@ -197,7 +193,7 @@ static int fetch(struct call *c, json_t *names)
 	struct vault *v = c->vault;
 	json_t *header = json_pack("{s:s, s:o}", "op", "values", "names", names);
 
-	return pool_submit(v->remotes, header, SLICE_EMPTY, now_ms(v), values_came, c);
+	return pool_submit(v->remotes, header, SLICE_EMPTY, vault_now_ms(v), values_came, c);
 }
 
 int vault_submit_evidence(struct call *c, json_t *header, struct slice body, pool_done_fn done)
@@ -268,7 +264,7 @@ bool vault_remote_policy(struct call *c)
 	b64_encode(&text, buf_slice(&c->text), B64_URL);
 	header = json_pack(
 		"{s:s, s:s, s:s}", "op", "policy", "id", c->policy_id, "policy", buf_str(&text));
-	if (pool_submit(v->remotes, header, SLICE_EMPTY, now_ms(v), policy_sent, c) < 0)
+	if (pool_submit(v->remotes, header, SLICE_EMPTY, vault_now_ms(v), policy_sent, c) < 0)
 		policy_sent(c, -EAGAIN, NULL);
 	return true;
 }
@@ -312,7 +308,7 @@ bool vault_remote_reference(struct call *c, bool set, struct slice body)
 		return false;
 	header = set ? json_pack("{s:s}", "op", "register")
 		     : json_pack("{s:s, s:[s]}", "op", "values", "names", c->target.tail);
-	if (pool_submit(v->remotes, header, body, now_ms(v), done, c) < 0)
+	if (pool_submit(v->remotes, header, body, vault_now_ms(v), done, c) < 0)
 		done(c, -EAGAIN, NULL);
 	return true;
 }

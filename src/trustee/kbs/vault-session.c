@@ -23,8 +23,7 @@ int vault_session_new(struct call *c, const char *id, const char *nonce, int64_t
 	int r;
 
 	if (!store_shared(v->store)) {
-		r = session_new(v->sessions, id, nonce, c->tee, v->ops.now_ms(v->ops.cookie),
-			vault_now(v), &s);
+		r = session_new(v->sessions, id, nonce, c->tee, vault_now_ms(v), vault_now(v), &s);
 		if (r < 0)
 			return r;
 		*ret_expires = s->expires_unix;
@@ -58,8 +57,7 @@ static int from_memory(struct call *c, struct guest_session *ret, struct session
 {
 	struct vault *v = c->vault;
 	int error = 0;
-	struct session *s =
-		session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
+	struct session *s = session_find(v->sessions, c->cookie, vault_now_ms(v), &error);
 
 	if (!s)
 		return error ? error : -ENOENT;
@@ -159,7 +157,7 @@ int vault_session_attested(struct call *c, const char *token)
 	if (store_shared(v->store))
 		return store_session_attested(
 			v->store, c->cookie, c->body_digest.bytes, token, NULL);
-	s = session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
+	s = session_find(v->sessions, c->cookie, vault_now_ms(v), &error);
 	if (!s)
 		return -ENOENT;
 	r = session_attested(v->sessions, s, token);
@@ -179,7 +177,7 @@ void vault_session_drop(struct call *c)
 		(void)!store_session_remove(v->store, c->cookie, NULL);
 		return;
 	}
-	s = session_find(v->sessions, c->cookie, v->ops.now_ms(v->ops.cookie), &error);
+	s = session_find(v->sessions, c->cookie, vault_now_ms(v), &error);
 	if (s)
 		session_remove(v->sessions, s);
 }
@@ -189,7 +187,7 @@ void vault_session_tick(struct vault *v)
 	uint64_t pending = 0, attested = 0;
 
 	if (!store_shared(v->store)) {
-		session_expire(v->sessions, v->ops.now_ms(v->ops.cookie));
+		session_expire(v->sessions, vault_now_ms(v));
 		return;
 	}
 	(void)!store_session_expire(v->store, vault_now(v), NULL);
