@@ -77,25 +77,33 @@ static bool same_signed_parts(const struct azure *a, const struct azure *b, bool
 	       memcmp(a->pcrs, b->pcrs, sizeof(a->pcrs)) == 0;
 }
 
-/* All but the text around certificates, and what follows the quote, is as it was. */
-static bool same_quote(const struct azure_mutant *m)
+/* Why the altered quote may be accepted: all that is signed is as it was. */
+static const char *same_quote(const struct azure_mutant *m)
 {
-	cleanup_with(buf_done) struct buf quote = buf_init(SGX_QUOTE_SIZE_MAX), was = buf_init(0),
-					  now = buf_init(0);
-	struct sgx_quote a, b;
+	cleanup_with(buf_done) struct buf altered = buf_init(SGX_QUOTE_SIZE_MAX),
+					  was_certs = buf_init(0), certs = buf_init(0);
+	const size_t head = 2 + 4; /* type and size of the certification data */
+	struct sgx_quote q, was;
 
-	if (azure_bytes(m->request.evidence, "td_quote", false, &quote, NULL) < 0 ||
-		sgx_quote_parse(buf_slice(&quote), &a, NULL) < 0 ||
-		sgx_quote_parse(buf_slice(&m->quote), &b, NULL) < 0 ||
-		a.cert_data.size != b.cert_data.size || quote.size != m->quote.size)
-		return false;
-	mutate_ders(a.cert_data, &now);
-	mutate_ders(b.cert_data, &was);
-	size_t from = (size_t)(a.cert_data.data - quote.data), end = quote.size - a.trailing;
-	size_t behind = from + a.cert_data.size;
-	return now.size > 0 && slice_eq(buf_slice(&now), buf_slice(&was)) &&
-	       memcmp(quote.data, m->quote.data, from) == 0 &&
-	       memcmp(quote.data + behind, m->quote.data + behind, end - behind) == 0;
+	if (azure_bytes(m->request.evidence, "td_quote", false, &altered, NULL) < 0 ||
+		sgx_quote_parse(buf_slice(&altered), &q, NULL) < 0 ||
+		sgx_quote_parse(buf_slice(&m->quote), &was, NULL) < 0)
+		return NULL;
+	size_t from = (size_t)(was.cert_data.data - m->quote.data);
+	size_t behind = from + was.cert_data.size, end = m->quote.size - was.trailing;
+	if (from != (size_t)(q.cert_data.data - altered.data) ||
+		was.cert_data.size != q.cert_data.size || altered.size < end ||
+		memcmp(altered.data, m->quote.data, from - head) != 0 ||
+		memcmp(altered.data + behind, m->quote.data + behind, end - behind) != 0)
+		return NULL;
+	/* Then the chain is the collateral's. */
+	if (q.cert_data_type != SGX_CERT_PCK_CHAIN)
+		return "what names the PCK certificate of a quote that does not carry it";
+	mutate_ders(q.cert_data, &certs);
+	mutate_ders(was.cert_data, &was_certs);
+	return certs.size > 0 && slice_eq(buf_slice(&certs), buf_slice(&was_certs))
+		       ? "text around the certificates in a quote's PEM chain, or padding behind a quote"
+		       : NULL;
 }
 
 static const char *azure_explain(void *ctx, const char *path, const json_t *value)
@@ -107,9 +115,7 @@ static const char *azure_explain(void *ctx, const char *path, const json_t *valu
 		!same_signed_parts(&now, &m->was, m->tdx))
 		return NULL;
 	if (m->tdx && str_starts(path, ".td_quote"))
-		return same_quote(m) ? "text around the certificates in a quote's PEM chain, or "
-				       "padding behind a quote"
-				     : NULL;
+		return same_quote(m);
 	if (!str_starts(path, ".hcl_report") && !str_starts(path, ".report"))
 		return NULL;
 	return m->tdx ? "an HCL report beside its variable data: the TDX quote stands for the rest"

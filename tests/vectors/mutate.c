@@ -173,8 +173,11 @@ static int flip_members(struct walk *w, json_t *value)
 		}
 	}
 	json_array_foreach (value, i, member) {
-		if (r == 0)
+		if (r == 0) {
+			snprintf(w->path + end, PATH_SIZE - end, "[%zu]", i);
 			r = flip_value(w, member);
+			w->path[end] = 0;
+		}
 	}
 	return r;
 }
