@@ -1,65 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "oci/tar.h"
-
 #include "base/parse.h"
 #include "base/rd.h"
 #include "base/str.h"
+#include "oci/tar_internal.h"
 
-enum state {
-	STATE_HEADER,	/* collecting a header block */
-	STATE_META,	/* collecting an extended header's body */
-	STATE_SKIP,	/* dropping the body of a global header */
-	STATE_DATA,	/* passing file data on */
-	STATE_PADDING,	/* dropping what fills the last block */
-	STATE_TRAILING, /* after the end marker: only zeros may follow */
-};
-
-/* What extended headers say about the entry that follows them. */
-struct overrides {
-	struct buf path, link;
-	bool has_path, has_link, has_size, has_uid, has_gid, has_mtime;
-	uint64_t size, uid, gid;
-	int64_t mtime_s;
-	uint32_t mtime_ns;
-	struct buf xattr_bytes; /* name NUL value, one after the other */
-	size_t xattr_count;
-	struct {
-		size_t name, value, value_size;
-	} xattr_at[TAR_XATTR_COUNT_MAX];
-};
-
-struct tar_reader {
-	const struct tar_sink *sink;
-	void *user;
-	enum state state;
-	uint8_t block[TAR_BLOCK_SIZE];
-	size_t block_used;
-	unsigned zero_blocks;
-	uint64_t left;	   /* bytes of the current body still to come */
-	size_t padding;	   /* bytes that fill its last block */
-	uint64_t offset;   /* bytes consumed so far, for errors */
-	uint8_t meta_type; /* 'x', 'L', 'K' */
-	bool meta_pending; /* an extended header waits for its entry */
-	struct buf meta;
-	struct overrides over;
-	struct tar_xattr xattrs[TAR_XATTR_COUNT_MAX];
-	char path[TAR_PATH_MAX + 1], link[TAR_PATH_MAX + 1];
-};
-
-static int fail(const struct tar_reader *r, int code, const char *what, struct err *reterr)
+int tar_fail(const struct tar_reader *r, int code, const char *what, struct err *reterr)
 {
 	return err_at(reterr, code, (size_t)r->offset, "tar", "tar: %s (at byte %llu)", what,
 		(unsigned long long)r->offset);
 }
 
-static void overrides_reset(struct overrides *o)
+static void overrides_reset(struct tar_overrides *o)
 {
 	struct buf path = o->path, link = o->link, xattrs = o->xattr_bytes;
 
 	buf_clear(&path);
 	buf_clear(&link);
 	buf_clear(&xattrs);
-	*o = (struct overrides){.path = path, .link = link, .xattr_bytes = xattrs};
+	*o = (struct tar_overrides){.path = path, .link = link, .xattr_bytes = xattrs};
 }
 
 struct tar_reader *tar_reader_new(const struct tar_sink *sink, void *user)
@@ -148,125 +106,6 @@ static struct slice text_field(const uint8_t *field, size_t size)
 	return slice_of(field, nul ? (size_t)(nul - field) : size);
 }
 
-/* Decimal seconds with an optional sign and fraction. */
-static int parse_time(struct slice s, int64_t *ret_s, uint32_t *ret_ns)
-{
-	const uint8_t *dot = s.size ? memchr(s.data, '.', s.size) : NULL;
-	struct slice whole = dot ? slice_of(s.data, (size_t)(dot - s.data)) : s;
-	uint32_t ns = 0, scale = 100000000;
-	int64_t sec;
-
-	int r = parse_i64(whole, INT64_MIN / 2, INT64_MAX / 2, &sec);
-	if (r < 0)
-		return r;
-	for (const uint8_t *p = dot ? dot + 1 : NULL; p && p < s.data + s.size; p++) {
-		if (*p < '0' || *p > '9')
-			return -EINVAL;
-		ns += (uint32_t)(*p - '0') * scale;
-		scale /= 10;
-	}
-	if (whole.data[0] == '-' && ns) {
-		sec--;
-		ns = 1000000000 - ns;
-	}
-	*ret_s = sec;
-	*ret_ns = ns;
-	return 0;
-}
-
-static int add_xattr(
-	struct tar_reader *r, struct slice name, struct slice value, struct err *reterr)
-{
-	struct overrides *o = &r->over;
-
-	if (name.size == 0 || name.size > 255 || memchr(name.data, 0, name.size))
-		return fail(r, -EBADMSG, "bad name of an extended attribute", reterr);
-	if (o->xattr_count == TAR_XATTR_COUNT_MAX)
-		return fail(r, -E2BIG, "too many extended attributes", reterr);
-	o->xattr_at[o->xattr_count].name = o->xattr_bytes.size;
-	buf_put_slice(&o->xattr_bytes, name);
-	buf_put_u8(&o->xattr_bytes, 0);
-	o->xattr_at[o->xattr_count].value = o->xattr_bytes.size;
-	o->xattr_at[o->xattr_count].value_size = value.size;
-	o->xattr_count++;
-	buf_put_slice(&o->xattr_bytes, value);
-	return buf_error(&o->xattr_bytes);
-}
-
-static int set_text(
-	struct tar_reader *r, struct buf *dst, bool *has, struct slice v, struct err *reterr)
-{
-	if (v.size == 0 || memchr(v.data, 0, v.size))
-		return fail(r, -EBADMSG, "bad name in an extended header", reterr);
-	if (v.size > TAR_PATH_MAX)
-		return fail(r, -E2BIG, "a name is longer than 4095 bytes", reterr);
-	buf_clear(dst);
-	buf_put_slice(dst, v);
-	*has = true;
-	return buf_error(dst);
-}
-
-static int pax_record(
-	struct tar_reader *r, struct slice key, struct slice value, struct err *reterr)
-{
-	static const char xattr_prefix[] = "SCHILY.xattr.";
-	struct overrides *o = &r->over;
-	int rc = 0;
-
-	if (slice_eq_str(key, "path"))
-		return set_text(r, &o->path, &o->has_path, value, reterr);
-	if (slice_eq_str(key, "linkpath"))
-		return set_text(r, &o->link, &o->has_link, value, reterr);
-	if (slice_starts(key, slice_str(xattr_prefix)))
-		return add_xattr(
-			r, slice_cut(key, sizeof(xattr_prefix) - 1, SIZE_MAX), value, reterr);
-	if (slice_starts(key, SLICE_LIT("GNU.sparse.")))
-		return fail(r, -EOPNOTSUPP, "sparse entries are refused", reterr);
-	if (slice_eq_str(key, "size")) {
-		rc = parse_u64(value, 0, TAR_FILE_MAX, &o->size);
-		o->has_size = true;
-	} else if (slice_eq_str(key, "uid")) {
-		rc = parse_u64(value, 0, UINT32_MAX - 1, &o->uid);
-		o->has_uid = true;
-	} else if (slice_eq_str(key, "gid")) {
-		rc = parse_u64(value, 0, UINT32_MAX - 1, &o->gid);
-		o->has_gid = true;
-	} else if (slice_eq_str(key, "mtime")) {
-		rc = parse_time(value, &o->mtime_s, &o->mtime_ns);
-		o->has_mtime = true;
-	}
-	if (rc < 0)
-		return fail(r, rc == -ERANGE ? -E2BIG : -EBADMSG,
-			"bad number in an extended header", reterr);
-	return 0;
-}
-
-/* Records are "LENGTH KEY=VALUE\n", where LENGTH counts the whole record. */
-static int pax_parse(struct tar_reader *r, struct slice body, struct err *reterr)
-{
-	while (body.size > 0) {
-		const uint8_t *blank = memchr(body.data, ' ', MIN(body.size, (size_t)8));
-		uint32_t size;
-		if (!blank)
-			return fail(r, -EBADMSG, "bad extended header record", reterr);
-		size_t digits = (size_t)(blank - body.data);
-		if (parse_u32(slice_of(body.data, digits), 0, TAR_META_MAX, &size) < 0 ||
-			size < digits + 3 || size > body.size || body.data[size - 1] != '\n')
-			return fail(r, -EBADMSG, "bad extended header record", reterr);
-		struct slice rec = slice_of(body.data + digits + 1, size - digits - 2);
-		const uint8_t *eq = memchr(rec.data, '=', rec.size);
-		if (!eq)
-			return fail(r, -EBADMSG, "extended header record without '='", reterr);
-		size_t key_size = (size_t)(eq - rec.data);
-		int rc = pax_record(r, slice_of(rec.data, key_size),
-			slice_cut(rec, key_size + 1, SIZE_MAX), reterr);
-		if (rc < 0)
-			return rc;
-		body = slice_cut(body, size, SIZE_MAX);
-	}
-	return 0;
-}
-
 static int meta_done(struct tar_reader *r, struct err *reterr)
 {
 	struct slice body = buf_slice(&r->meta);
@@ -276,16 +115,16 @@ static int meta_done(struct tar_reader *r, struct err *reterr)
 		return rc;
 	r->meta_pending = true;
 	if (r->meta_type == 'x')
-		return pax_parse(r, body, reterr);
+		return tar_pax_parse(r, body, reterr);
 	body = text_field(body.data ? body.data : (const uint8_t *)"", body.size);
 	if (r->meta_type == 'L')
-		return set_text(r, &r->over.path, &r->over.has_path, body, reterr);
-	return set_text(r, &r->over.link, &r->over.has_link, body, reterr);
+		return tar_set_text(r, &r->over.path, &r->over.has_path, body, reterr);
+	return tar_set_text(r, &r->over.link, &r->over.has_link, body, reterr);
 }
 
 static int read_path(struct tar_reader *r, const uint8_t *h, struct err *reterr)
 {
-	const struct overrides *o = &r->over;
+	const struct tar_overrides *o = &r->over;
 	struct slice name = text_field(h, 100), prefix = SLICE_EMPTY;
 
 	if (memcmp(h + 257,
@@ -297,33 +136,33 @@ static int read_path(struct tar_reader *r, const uint8_t *h, struct err *reterr)
 		name = buf_slice(&o->path);
 	if (o->has_path || prefix.size == 0) {
 		if (str_copy_slice(r->path, sizeof(r->path), name) < 0)
-			return fail(r, -E2BIG, "a name is longer than 4095 bytes", reterr);
+			return tar_fail(r, -E2BIG, "a name is longer than 4095 bytes", reterr);
 	} else {
 		snprintf(r->path, sizeof(r->path), "%.*s/%.*s", SLICE_ARG(prefix), SLICE_ARG(name));
 	}
 	struct slice link = o->has_link ? buf_slice(&o->link) : text_field(h + 157, 100);
 	if (str_copy_slice(r->link, sizeof(r->link), link) < 0)
-		return fail(r, -E2BIG, "a link target is longer than 4095 bytes", reterr);
+		return tar_fail(r, -E2BIG, "a link target is longer than 4095 bytes", reterr);
 	if (r->path[0] == 0)
-		return fail(r, -EBADMSG, "an entry has no name", reterr);
+		return tar_fail(r, -EBADMSG, "an entry has no name", reterr);
 	return 0;
 }
 
 static int read_numbers(
 	struct tar_reader *r, const uint8_t *h, struct tar_entry *e, struct err *reterr)
 {
-	const struct overrides *o = &r->over;
+	const struct tar_overrides *o = &r->over;
 	uint64_t mode, uid = o->uid, gid = o->gid, mtime = 0, major = 0, minor = 0;
 
 	if (number(h + 100, 8, &mode) < 0 || (!o->has_uid && number(h + 108, 8, &uid) < 0) ||
 		(!o->has_gid && number(h + 116, 8, &gid) < 0) ||
 		(!o->has_mtime && number(h + 136, 12, &mtime) < 0) ||
 		number(h + 329, 8, &major) < 0 || number(h + 337, 8, &minor) < 0)
-		return fail(r, -EBADMSG, "bad number in a header", reterr);
+		return tar_fail(r, -EBADMSG, "bad number in a header", reterr);
 	/* (uid_t)-1 means "leave as it is" to chown, so it is no owner. */
 	if (uid >= UINT32_MAX || gid >= UINT32_MAX || major > 0xfff || minor > 0xfffff ||
 		mtime > INT64_MAX / 2)
-		return fail(r, -E2BIG, "a number in a header is out of range", reterr);
+		return tar_fail(r, -E2BIG, "a number in a header is out of range", reterr);
 	e->mode = (uint32_t)(mode & 07777);
 	e->uid = (uint32_t)uid;
 	e->gid = (uint32_t)gid;
@@ -363,13 +202,13 @@ static int read_type(struct tar_reader *r, uint8_t flag, enum tar_type *ret, str
 		*ret = TAR_FIFO;
 		return 0;
 	case 'S':
-		return fail(r, -EOPNOTSUPP, "sparse entries are refused", reterr);
+		return tar_fail(r, -EOPNOTSUPP, "sparse entries are refused", reterr);
 	default:
-		return fail(r, -EOPNOTSUPP, "unknown entry type", reterr);
+		return tar_fail(r, -EOPNOTSUPP, "unknown entry type", reterr);
 	}
 }
 
-static void set_body(struct tar_reader *r, enum state state, uint64_t size)
+static void set_body(struct tar_reader *r, enum tar_state state, uint64_t size)
 {
 	r->state = state;
 	r->left = size;
@@ -389,7 +228,7 @@ static int start_entry(struct tar_reader *r, const uint8_t *h, uint64_t size, st
 {
 	struct tar_xattr *xattrs = r->xattrs;
 	struct tar_entry e = {.path = r->path, .link = r->link, .xattrs = xattrs};
-	const struct overrides *o = &r->over;
+	const struct tar_overrides *o = &r->over;
 
 	int rc = read_path(r, h, reterr);
 	if (rc == 0)
@@ -401,9 +240,9 @@ static int start_entry(struct tar_reader *r, const uint8_t *h, uint64_t size, st
 	if (o->has_size)
 		size = o->size;
 	if (e.type != TAR_FILE && size != 0)
-		return fail(r, -EBADMSG, "only files may have data", reterr);
+		return tar_fail(r, -EBADMSG, "only files may have data", reterr);
 	if ((e.type == TAR_HARDLINK || e.type == TAR_SYMLINK) && r->link[0] == 0)
-		return fail(r, -EBADMSG, "a link has no target", reterr);
+		return tar_fail(r, -EBADMSG, "a link has no target", reterr);
 	e.size = size;
 	e.xattr_count = o->xattr_count;
 	for (size_t i = 0; i < o->xattr_count; i++) {
@@ -415,10 +254,10 @@ static int start_entry(struct tar_reader *r, const uint8_t *h, uint64_t size, st
 	if (rc < 0)
 		return rc;
 	if (size == 0) {
-		r->state = STATE_HEADER;
+		r->state = TAR_STATE_HEADER;
 		return finish_entry(r, reterr);
 	}
-	set_body(r, STATE_DATA, size);
+	set_body(r, TAR_STATE_DATA, size);
 	return 0;
 }
 
@@ -430,32 +269,32 @@ static int header_done(struct tar_reader *r, struct err *reterr)
 	r->block_used = 0;
 	if (all_zero(h, TAR_BLOCK_SIZE)) {
 		if (++r->zero_blocks == 2)
-			r->state = STATE_TRAILING;
+			r->state = TAR_STATE_TRAILING;
 		return 0;
 	}
 	if (r->zero_blocks)
-		return fail(r, -EBADMSG, "an entry follows a zero block", reterr);
+		return tar_fail(r, -EBADMSG, "an entry follows a zero block", reterr);
 	if (!checksum_ok(h))
-		return fail(r, -EBADMSG, "the header checksum is wrong", reterr);
+		return tar_fail(r, -EBADMSG, "the header checksum is wrong", reterr);
 	if (number(h + 124, 12, &size) < 0)
-		return fail(r, -EBADMSG, "bad size in a header", reterr);
+		return tar_fail(r, -EBADMSG, "bad size in a header", reterr);
 	if (size > TAR_FILE_MAX)
-		return fail(r, -E2BIG, "an entry claims more than 1 TiB", reterr);
+		return tar_fail(r, -E2BIG, "an entry claims more than 1 TiB", reterr);
 	if (h[156] == 'x' || h[156] == 'L' || h[156] == 'K') {
 		if (size == 0 || size > TAR_META_MAX)
-			return fail(r, -E2BIG, "bad size of an extended header", reterr);
+			return tar_fail(r, -E2BIG, "bad size of an extended header", reterr);
 		buf_clear(&r->meta);
 		r->meta_type = h[156];
-		set_body(r, STATE_META, size);
+		set_body(r, TAR_STATE_META, size);
 		return 0;
 	}
 	if (h[156] ==
 		'g') { /* Defaults for all entries; no layer reader in the field applies them. */
 		if (size > TAR_META_MAX)
-			return fail(r, -E2BIG, "bad size of a global header", reterr);
-		set_body(r, STATE_SKIP, size);
+			return tar_fail(r, -E2BIG, "bad size of a global header", reterr);
+		set_body(r, TAR_STATE_SKIP, size);
 		if (size == 0)
-			r->state = STATE_HEADER;
+			r->state = TAR_STATE_HEADER;
 		return 0;
 	}
 	return start_entry(r, h, size, reterr);
@@ -464,12 +303,12 @@ static int header_done(struct tar_reader *r, struct err *reterr)
 /* The body is complete: what comes next depends on whose body it was. */
 static int body_done(struct tar_reader *r, struct err *reterr)
 {
-	enum state was = r->state;
+	enum tar_state was = r->state;
 
-	r->state = r->padding ? STATE_PADDING : STATE_HEADER;
-	if (was == STATE_META)
+	r->state = r->padding ? TAR_STATE_PADDING : TAR_STATE_HEADER;
+	if (was == TAR_STATE_META)
 		return meta_done(r, reterr);
-	if (was == STATE_DATA)
+	if (was == TAR_STATE_DATA)
 		return finish_entry(r, reterr);
 	return 0;
 }
@@ -479,9 +318,9 @@ static int feed_body(struct tar_reader *r, struct slice *data, struct err *reter
 	struct slice piece = slice_cut(*data, 0, (size_t)MIN(r->left, (uint64_t)SIZE_MAX));
 	int rc = 0;
 
-	if (r->state == STATE_DATA)
+	if (r->state == TAR_STATE_DATA)
 		rc = r->sink->data(r->user, piece, reterr);
-	else if (r->state == STATE_META)
+	else if (r->state == TAR_STATE_META)
 		buf_put_slice(&r->meta, piece);
 	if (rc < 0)
 		return rc;
@@ -496,28 +335,28 @@ static int feed_once(struct tar_reader *r, struct slice *data, struct err *reter
 	size_t n;
 
 	switch (r->state) {
-	case STATE_HEADER:
+	case TAR_STATE_HEADER:
 		n = MIN(data->size, TAR_BLOCK_SIZE - r->block_used);
 		memcpy(r->block + r->block_used, data->data, n);
 		r->block_used += n;
 		*data = slice_cut(*data, n, SIZE_MAX);
 		r->offset += n;
 		return r->block_used == TAR_BLOCK_SIZE ? header_done(r, reterr) : 0;
-	case STATE_META:
-	case STATE_SKIP:
-	case STATE_DATA:
+	case TAR_STATE_META:
+	case TAR_STATE_SKIP:
+	case TAR_STATE_DATA:
 		return feed_body(r, data, reterr);
-	case STATE_PADDING:
+	case TAR_STATE_PADDING:
 		n = MIN(data->size, r->padding);
 		r->padding -= n;
 		*data = slice_cut(*data, n, SIZE_MAX);
 		r->offset += n;
 		if (r->padding == 0)
-			r->state = STATE_HEADER;
+			r->state = TAR_STATE_HEADER;
 		return 0;
-	case STATE_TRAILING:
+	case TAR_STATE_TRAILING:
 		if (!all_zero(data->data, data->size))
-			return fail(r, -EBADMSG, "data after the end of the archive", reterr);
+			return tar_fail(r, -EBADMSG, "data after the end of the archive", reterr);
 		r->offset += data->size;
 		*data = SLICE_EMPTY;
 		return 0;
@@ -538,10 +377,10 @@ int tar_reader_feed(struct tar_reader *r, struct slice data, struct err *reterr)
 int tar_reader_finish(struct tar_reader *r, struct err *reterr)
 {
 	/* Some writers drop the padding of the last file, none a part of a header or of data. */
-	bool between = r->state == STATE_TRAILING || r->state == STATE_PADDING ||
-		       (r->state == STATE_HEADER && r->block_used == 0);
+	bool between = r->state == TAR_STATE_TRAILING || r->state == TAR_STATE_PADDING ||
+		       (r->state == TAR_STATE_HEADER && r->block_used == 0);
 
 	if (!between || r->meta_pending)
-		return fail(r, -ENODATA, "the archive ends inside an entry", reterr);
+		return tar_fail(r, -ENODATA, "the archive ends inside an entry", reterr);
 	return 0;
 }

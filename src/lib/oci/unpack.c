@@ -1,49 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "oci/unpack.h"
+#include "oci/unpack_internal.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "oci/own_set.h"
 
 #define WHITEOUT_PREFIX ".wh."
 #define WHITEOUT_META ".wh..wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
-
-/* A directory whose mode and time are set when its content is complete. */
-struct late_dir {
-	size_t path; /* offset in late_paths */
-	uint32_t mode;
-	uint32_t mtime_ns;
-	int64_t mtime_s;
-};
-
-struct unpacker {
-	int root_fd;
-	uint64_t root_ino;
-	struct unpack_options opt;
-	struct unpack_stats stats;
-	struct tar_reader *tar;
-	unsigned layer_count;
-	struct own_set *own; /* what this layer brought; NULL in the lowest layer */
-
-	int file_fd;	       /* the file being written, else -1 */
-	struct tar_entry file; /* borrowed from the reader while file_fd is open */
-	bool ignore_data;
-
-	/* The last parent directory, as most entries share it with their predecessor. */
-	char parent_path[TAR_PATH_MAX + 1];
-	int parent_fd;
-	uint64_t parent_ino;
-
-	struct buf late_paths, late_dirs;
-};
 
 static const struct unpack_options g_defaults = {
 	.total_max = UNPACK_TOTAL_MAX, .entry_max = UNPACK_ENTRY_MAX};
@@ -71,13 +40,6 @@ struct unpacker *unpack_new(int root_fd, const struct unpack_options *options)
 	return u;
 }
 
-static void forget_parent(struct unpacker *u)
-{
-	if (u->parent_fd >= 0)
-		close(u->parent_fd);
-	u->parent_fd = -1;
-}
-
 static void forget_file(struct unpacker *u)
 {
 	if (u->file_fd >= 0)
@@ -89,7 +51,7 @@ void unpack_free(struct unpacker *u)
 {
 	if (!u)
 		return;
-	forget_parent(u);
+	unpack_forget_parent(u);
 	forget_file(u);
 	tar_reader_free(u->tar);
 	own_set_free(u->own);
@@ -128,94 +90,6 @@ int unpack_clean_path(const char *path, char dst[TAR_PATH_MAX + 1])
 	return 0;
 }
 
-static int fail(int code, const char *path, const char *what, struct err *reterr)
-{
-	return err_set(reterr, code, "unpack: '%.300s': %s", path, what);
-}
-
-static int fail_os(int code, const char *path, const char *doing, struct err *reterr)
-{
-	return err_set(
-		reterr, code, "unpack: '%.300s': cannot %s: %s", path, doing, strerror(-code));
-}
-
-/* --- parents ---------------------------------------------------------------------------------- */
-
-static int note_own(struct unpacker *u, uint64_t parent_ino, const char *name)
-{
-	return u->own ? own_set_add(u->own, parent_ino, name) : 0;
-}
-
-static int fd_ino(int fd, uint64_t *ret)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	*ret = st.st_ino;
-	return 0;
-}
-
-/* Makes the missing components of @path (cleaned), each owned by root with mode 0755. */
-static int make_parents(struct unpacker *u, const char *path)
-{
-	char part[TAR_PATH_MAX + 1];
-	uint64_t ino = 0;
-
-	for (size_t i = 1; i <= strlen(path); i++) {
-		if (path[i] != '/' && path[i] != 0)
-			continue;
-		if (str_copy_slice(part, sizeof(part), slice_of(path, i)) < 0)
-			return -ENAMETOOLONG;
-		cleanup_fd int fd = path_open_in(u->root_fd, part, O_PATH | O_DIRECTORY, 0);
-		if (fd >= 0)
-			continue;
-		if (fd != -ENOENT)
-			return fd;
-		const char *name;
-		cleanup_fd int parent = path_open_parent_in(u->root_fd, part, false, &name);
-		if (parent < 0)
-			return parent;
-		if (mkdirat(parent, name, 0755) < 0)
-			return -errno;
-		int r = fd_ino(parent, &ino);
-		if (r == 0)
-			r = note_own(u, ino, name);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Opens the parent of cleaned @path through the cache; the fd stays the cache's. */
-static int open_parent(
-	struct unpacker *u, const char *path, const char **ret_name, struct err *reterr)
-{
-	const char *slash = strrchr(path, '/');
-	struct slice parent = slice_of(path, slash ? (size_t)(slash - path) : 0);
-
-	*ret_name = slash ? slash + 1 : path;
-	if (u->parent_fd >= 0 && slice_eq_str(parent, u->parent_path))
-		return 0;
-	forget_parent(u);
-	if (str_copy_slice(u->parent_path, sizeof(u->parent_path), parent) < 0)
-		return fail(-E2BIG, path, "the name is too long", reterr);
-	int fd = path_open_in(u->root_fd, u->parent_path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -ENOENT) {
-		int r = make_parents(u, u->parent_path);
-		if (r < 0)
-			return fail_os(r, path, "make its folders", reterr);
-		fd = path_open_in(u->root_fd, u->parent_path, O_RDONLY | O_DIRECTORY, 0);
-	}
-	if (fd < 0)
-		return fail_os(fd, path, "open its folder", reterr);
-	u->parent_fd = fd;
-	int r = fd_ino(fd, &u->parent_ino);
-	if (r == 0 && u->own)
-		r = own_set_touch(u->own, fd, u->root_ino);
-	return r < 0 ? fail_os(r, path, "examine its folder", reterr) : 0;
-}
-
 /* --- removal ---------------------------------------------------------------------------------- */
 
 /* Removing may take the cached parent away (through a link), so the cache starts anew. */
@@ -224,18 +98,18 @@ static int remove_entry(struct unpacker *u, const char *path, const char *name, 
 	cleanup_fd int parent = steal_fd(&u->parent_fd);
 	int r = path_remove_tree(parent, name);
 
-	return r < 0 ? fail_os(r, path, "remove what lower layers brought", reterr) : 0;
+	return r < 0 ? unpack_fail_os(r, path, "remove what lower layers brought", reterr) : 0;
 }
 
 static int whiteout(struct unpacker *u, const char *path, const char *name, struct err *reterr)
 {
 	u->stats.whiteout_count++;
 	if (name[0] == 0 || streq(name, ".") || streq(name, ".."))
-		return fail(-EBADMSG, path, "this whiteout names nothing", reterr);
+		return unpack_fail(-EBADMSG, path, "this whiteout names nothing", reterr);
 	if (!u->own) /* nothing is below the lowest layer */
 		return 0;
 	int r = own_set_hide(u->own, u->parent_fd, name);
-	return r < 0 ? fail_os(r, path, "hide what lower layers brought", reterr) : 0;
+	return r < 0 ? unpack_fail_os(r, path, "hide what lower layers brought", reterr) : 0;
 }
 
 static int opaque(struct unpacker *u, const char *path, struct err *reterr)
@@ -244,106 +118,7 @@ static int opaque(struct unpacker *u, const char *path, struct err *reterr)
 	if (!u->own)
 		return 0;
 	int r = own_set_hide_all(u->own, steal_fd(&u->parent_fd));
-	return r < 0 ? fail_os(r, path, "hide what lower layers brought", reterr) : 0;
-}
-
-/* --- metadata --------------------------------------------------------------------------------- */
-
-static int set_xattrs(struct unpacker *u, int fd, const struct tar_entry *e, struct err *reterr)
-{
-	for (size_t i = 0; i < e->xattr_count; i++) {
-		const struct tar_xattr *x = &e->xattrs[i];
-		bool needed = streq(x->name, "security.capability") ||
-			      str_starts(x->name, "system.posix_acl_");
-		if (!needed && !str_starts(x->name, "user.")) {
-			u->stats.xattr_dropped_count++;
-			continue;
-		}
-		if (fsetxattr(fd, x->name, x->value.data, x->value.size, 0) == 0)
-			continue;
-		if (needed || errno != EOPNOTSUPP)
-			return err_set(reterr, -errno,
-				"unpack: '%.300s': cannot set attribute '%.64s': %s", e->path,
-				x->name, strerror(errno));
-		u->stats.xattr_dropped_count++;
-	}
-	return 0;
-}
-
-static void entry_times(const struct tar_entry *e, struct timespec ts[2])
-{
-	ts[0] = (struct timespec){.tv_sec = e->mtime_s, .tv_nsec = e->mtime_ns};
-	ts[1] = ts[0];
-}
-
-/* Owner first: chown(2) clears set-user-ID bits and capabilities. */
-static int set_metadata(struct unpacker *u, int fd, const struct tar_entry *e, struct err *reterr)
-{
-	struct timespec ts[2];
-
-	if (!u->opt.no_owner && fchown(fd, e->uid, e->gid) < 0)
-		return fail_os(-errno, e->path, "set its owner", reterr);
-	int r = set_xattrs(u, fd, e, reterr);
-	if (r < 0)
-		return r;
-	if (e->type == TAR_DIR)
-		return 0; /* the rest comes late */
-	if (fchmod(fd, e->mode) < 0)
-		return fail_os(-errno, e->path, "set its mode", reterr);
-	entry_times(e, ts);
-	if (futimens(fd, ts) < 0)
-		return fail_os(-errno, e->path, "set its time", reterr);
-	return 0;
-}
-
-static int set_metadata_at(
-	struct unpacker *u, const char *name, const struct tar_entry *e, struct err *reterr)
-{
-	struct timespec ts[2];
-	int dir = u->parent_fd;
-
-	if (!u->opt.no_owner && fchownat(dir, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_os(-errno, e->path, "set its owner", reterr);
-	if (e->type != TAR_SYMLINK && fchmodat(dir, name, e->mode, 0) < 0)
-		return fail_os(-errno, e->path, "set its mode", reterr);
-	entry_times(e, ts);
-	if (utimensat(dir, name, ts, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_os(-errno, e->path, "set its time", reterr);
-	return 0;
-}
-
-static int remember_dir(struct unpacker *u, const char *path, const struct tar_entry *e)
-{
-	struct late_dir d = {.path = u->late_paths.size,
-		.mode = e->mode,
-		.mtime_s = e->mtime_s,
-		.mtime_ns = e->mtime_ns};
-
-	buf_put(&u->late_paths, path, strlen(path) + 1);
-	buf_put(&u->late_dirs, &d, sizeof(d));
-	return buf_error(&u->late_paths) < 0 ? buf_error(&u->late_paths) : buf_error(&u->late_dirs);
-}
-
-/* Children before parents, so that a caller without privileges can still enter. */
-static int finish_dirs(struct unpacker *u, struct err *reterr)
-{
-	for (size_t i = u->late_dirs.size / sizeof(struct late_dir); i > 0; i--) {
-		struct late_dir d;
-		memcpy(&d, u->late_dirs.data + (i - 1) * sizeof(d), sizeof(d));
-		const char *path = (const char *)u->late_paths.data + d.path;
-		struct timespec ts[2] = {{d.mtime_s, d.mtime_ns}, {d.mtime_s, d.mtime_ns}};
-		cleanup_fd int fd =
-			path_open_in(u->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
-			continue; /* a later entry took its place */
-		if (fd < 0)
-			return fail_os(fd, path, "open the folder again", reterr);
-		if (fchmod(fd, d.mode) < 0 || futimens(fd, ts) < 0)
-			return fail_os(-errno, path, "set mode and time", reterr);
-	}
-	buf_clear(&u->late_paths);
-	buf_clear(&u->late_dirs);
-	return 0;
+	return r < 0 ? unpack_fail_os(r, path, "hide what lower layers brought", reterr) : 0;
 }
 
 /* --- making entries --------------------------------------------------------------------------- */
@@ -379,10 +154,10 @@ static int enter_dir(struct unpacker *u, const char *path, const char *name,
 		openat(u->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return fail_os(-errno, path, "open the folder", reterr);
-	int r = set_metadata(u, fd, e, reterr);
+		return unpack_fail_os(-errno, path, "open the folder", reterr);
+	int r = unpack_set_metadata(u, fd, e, reterr);
 	if (r == 0)
-		r = remember_dir(u, path, e);
+		r = unpack_remember_dir(u, path, e);
 	return r;
 }
 
@@ -401,17 +176,17 @@ static int make_entry(struct unpacker *u, const char *path, const char *name,
 			r = remove_entry(u, path, name, reterr);
 			if (r < 0)
 				return r;
-			r = open_parent(u, path, &name, reterr);
+			r = unpack_open_parent(u, path, &name, reterr);
 			if (r < 0)
 				return r;
 			r = create(u, name, e);
 		}
 	}
 	if (r < 0)
-		return fail_os(r, path, "create it", reterr);
-	r = note_own(u, u->parent_ino, name);
+		return unpack_fail_os(r, path, "create it", reterr);
+	r = unpack_note_own(u, u->parent_ino, name);
 	if (r < 0)
-		return fail_os(r, path, "remember it", reterr);
+		return unpack_fail_os(r, path, "remember it", reterr);
 	if (e->type == TAR_DIR)
 		return enter_dir(u, path, name, e, reterr);
 	if (e->type == TAR_FILE) {
@@ -419,7 +194,7 @@ static int make_entry(struct unpacker *u, const char *path, const char *name,
 				 it */
 		return 0;
 	}
-	return set_metadata_at(u, name, e, reterr);
+	return unpack_set_metadata_at(u, name, e, reterr);
 }
 
 static bool same_inode(int dir_a, const char *a, int dir_b, const char *b)
@@ -439,16 +214,16 @@ static int make_hardlink(struct unpacker *u, const char *path, const char *name,
 
 	int r = unpack_clean_path(e->link, target);
 	if (r < 0 || !target[0])
-		return fail(r < 0 ? r : -EACCES, path, "the link's target is outside the image",
-			reterr);
+		return unpack_fail(r < 0 ? r : -EACCES, path,
+			"the link's target is outside the image", reterr);
 	cleanup_fd int dir = path_open_parent_in(u->root_fd, target, false, &target_name);
 	if (dir < 0)
-		return fail_os(dir, path, "find the link's target", reterr);
+		return unpack_fail_os(dir, path, "find the link's target", reterr);
 	r = linkat(dir, target_name, u->parent_fd, name, 0) < 0 ? -errno : 0;
 	if (r == -EEXIST && !same_inode(dir, target_name, u->parent_fd, name)) {
 		r = remove_entry(u, path, name, reterr);
 		if (r == 0)
-			r = open_parent(u, path, &name, reterr);
+			r = unpack_open_parent(u, path, &name, reterr);
 		if (r < 0)
 			return r;
 		r = linkat(dir, target_name, u->parent_fd, name, 0) < 0 ? -errno : 0;
@@ -456,9 +231,9 @@ static int make_hardlink(struct unpacker *u, const char *path, const char *name,
 		r = 0;
 	}
 	if (r < 0)
-		return fail_os(r, path, "link it", reterr);
-	r = note_own(u, u->parent_ino, name);
-	return r < 0 ? fail_os(r, path, "remember it", reterr) : 0;
+		return unpack_fail_os(r, path, "link it", reterr);
+	r = unpack_note_own(u, u->parent_ino, name);
+	return r < 0 ? unpack_fail_os(r, path, "remember it", reterr) : 0;
 }
 
 static bool device_is_runtimes(uint32_t major, uint32_t minor)
@@ -489,18 +264,18 @@ static int device(struct unpacker *u, const char *path, const char *name, const 
 static int root_entry(struct unpacker *u, const struct tar_entry *e, struct err *reterr)
 {
 	if (e->type != TAR_DIR)
-		return fail(-EBADMSG, e->path, "the root must be a folder", reterr);
+		return unpack_fail(-EBADMSG, e->path, "the root must be a folder", reterr);
 	cleanup_fd int fd = openat(u->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_os(-errno, e->path, "open the root", reterr);
-	int r = set_metadata(u, fd, e, reterr);
-	return r < 0 ? r : remember_dir(u, "", e);
+		return unpack_fail_os(-errno, e->path, "open the root", reterr);
+	int r = unpack_set_metadata(u, fd, e, reterr);
+	return r < 0 ? r : unpack_remember_dir(u, "", e);
 }
 
 static int check_limits(struct unpacker *u, const struct tar_entry *e, struct err *reterr)
 {
 	if (++u->stats.entry_count > u->opt.entry_max)
-		return fail(-E2BIG, e->path, "the image has too many entries", reterr);
+		return unpack_fail(-E2BIG, e->path, "the image has too many entries", reterr);
 	if (e->size > u->opt.total_max - u->stats.file_size)
 		return err_set(reterr, -E2BIG,
 			"unpack: '%.300s' claims %llu bytes; the image may unpack to %llu bytes",
@@ -520,12 +295,12 @@ static int sink_entry(void *user, const struct tar_entry *e, struct err *reterr)
 		return r;
 	r = unpack_clean_path(e->path, path);
 	if (r < 0)
-		return fail(r, e->path,
+		return unpack_fail(r, e->path,
 			r == -EACCES ? "the name leaves the image" : "the name is too long",
 			reterr);
 	if (!path[0])
 		return root_entry(u, e, reterr);
-	r = open_parent(u, path, &name, reterr);
+	r = unpack_open_parent(u, path, &name, reterr);
 	if (r < 0)
 		return r;
 	if (str_starts(name, WHITEOUT_PREFIX)) {
@@ -560,7 +335,7 @@ static int sink_entry_end(void *user, struct err *reterr)
 
 	if (u->file_fd < 0)
 		return 0;
-	int r = set_metadata(u, u->file_fd, &u->file, reterr);
+	int r = unpack_set_metadata(u, u->file_fd, &u->file, reterr);
 	forget_file(u);
 	return r;
 }
@@ -570,7 +345,7 @@ int unpack_layer_begin(struct unpacker *u, struct err *reterr)
 	own_set_free(u->own);
 	u->own = NULL;
 	if (u->layer_count++ > 0) {
-		int r = fd_ino(u->root_fd, &u->root_ino);
+		int r = unpack_fd_ino(u->root_fd, &u->root_ino);
 		if (r < 0)
 			return err_set(reterr, r, "unpack: cannot examine the root");
 		u->own = own_set_new();
@@ -595,6 +370,6 @@ int unpack_layer_end(struct unpacker *u, struct err *reterr)
 	tar_reader_free(u->tar);
 	u->tar = NULL;
 	forget_file(u);
-	forget_parent(u);
-	return r < 0 ? r : finish_dirs(u, reterr);
+	unpack_forget_parent(u);
+	return r < 0 ? r : unpack_finish_dirs(u, reterr);
 }

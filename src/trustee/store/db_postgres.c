@@ -3,36 +3,20 @@
  * PostgreSQL through libpq's asynchronous calls, each with a deadline: a server that hangs, or a
  * network that swallows packets, costs at most the statement timeout and then counts as lost.
  */
-#include <arpa/inet.h>
 #include <poll.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
-#include "net/conn.h"
-#include "trustee/store/db_internal.h"
-#include "trustee/store/libpq.h"
+#include "trustee/store/db_postgres.h"
 
-#define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 5000
 #define SERVER_MARGIN_MS 500 /* the server gives up on a statement before we do */
 #define PARAMS_MAX 16
-#define ADDRESSES_MAX 4
 
 /* Object identifiers of the built-in types that parameters have. */
 enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25 };
 
-struct postgres {
-	struct db db;
-	const struct libpq *pq;
-	const struct db_postgres_options *o;
-	struct db_postgres_options options;
-	PGconn *conn;
-	bool transaction; /* between begin and its end, also when the connection broke */
-	uint64_t retry_at_ms;
-	uint32_t backoff_ms;
-};
 struct postgres_rows {
 	struct db_rows rows;
 	struct postgres *postgres;
@@ -48,153 +32,6 @@ static struct postgres *own(const struct db *db)
 static const struct postgres_rows *own_rows(const struct db_rows *rows)
 {
 	return (const struct postgres_rows *)(const void *)rows;
-}
-
-/* libpq ends its messages with a line break. */
-static int pg_error(struct postgres *p, int code, struct err *reterr)
-{
-	const char *text = p->conn ? p->pq->PQerrorMessage(p->conn) : "no connection";
-
-	return err_set(reterr, code, "PostgreSQL: %.*s", (int)MIN(strcspn(text, "\n"), 300), text);
-}
-
-static void disconnect(struct postgres *p)
-{
-	if (p->conn)
-		p->pq->PQfinish(p->conn);
-	p->conn = NULL;
-}
-
-static int lost(struct postgres *p, int code, struct err *reterr)
-{
-	struct err e = {0};
-
-	(void)pg_error(p, code, &e);
-	log_warn("store.connection.lost", LOG_STR("reason", err_text(&e, code)));
-	disconnect(p);
-	return err_set(reterr, code, "%s", err_text(&e, code));
-}
-
-/* Waits for the socket. Return: 0, -ETIMEDOUT, errno. */
-static int wait_socket(struct postgres *p, short events, uint64_t deadline)
-{
-	for (;;) {
-		struct pollfd fd = {.fd = p->pq->PQsocket(p->conn), .events = events};
-		uint64_t now = clock_mono_ms();
-		int n;
-
-		if (now >= deadline)
-			return -ETIMEDOUT;
-		n = poll(&fd, 1, (int)MIN(deadline - now, 60000));
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
-static void no_notice(void *cookie, const char *message)
-{
-}
-
-/* Name resolution without NSS, like every other client of husk. */
-static int resolve(struct postgres *p, char *dst, size_t size, uint64_t deadline, struct err *e)
-{
-	struct sockaddr_storage found[ADDRESSES_MAX];
-	int r = resolve_host(
-		p->o->host, (uint16_t)p->o->port, NULL, deadline, found, ADDRESSES_MAX, e);
-	const void *address;
-
-	if (r <= 0)
-		return r < 0 ? r : err_set(e, -EHOSTUNREACH, "no address of %s", p->o->host);
-	address = found[0].ss_family == AF_INET6
-			  ? (const void *)&((struct sockaddr_in6 *)&found[0])->sin6_addr
-			  : (const void *)&((struct sockaddr_in *)&found[0])->sin_addr;
-	return inet_ntop(found[0].ss_family, address, dst, (socklen_t)size) ? 0 : -errno;
-}
-
-static PGconn *start_connection(struct postgres *p, const char *address)
-{
-	const struct db_postgres_options *o = p->o;
-	char port[16], alive[16], options[96];
-	/* Optional members are empty: libpq takes that for "not given". */
-	const char *const names[] = {"host", "hostaddr", "port", "dbname", "user", "password",
-		"passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "gssencmode",
-		"application_name", "client_encoding", "tcp_user_timeout", "options", NULL};
-	const char *const values[] = {o->host, address, port, o->database, o->user,
-		o->password ? o->password : "", "/nonexistent", o->sslmode ? o->sslmode : "",
-		o->sslrootcert ? o->sslrootcert : "", o->sslcert ? o->sslcert : "",
-		o->sslkey ? o->sslkey : "", "disable", "husk-kbs", "UTF8", alive, options, NULL};
-
-	snprintf(port, sizeof(port), "%u", o->port);
-	snprintf(alive, sizeof(alive), "%u", o->statement_timeout_ms);
-	snprintf(options, sizeof(options),
-		"-c statement_timeout=%u -c lock_timeout=%u -c synchronous_commit=on",
-		o->statement_timeout_ms, o->statement_timeout_ms);
-	return p->pq->PQconnectStartParams(names, values, 0);
-}
-
-static int finish_connection(struct postgres *p, uint64_t deadline, struct err *reterr)
-{
-	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-
-	while (state != PGRES_POLLING_OK) {
-		int r;
-
-		if (state == PGRES_POLLING_FAILED || p->pq->PQstatus(p->conn) == CONNECTION_BAD)
-			return pg_error(p, -EAGAIN, reterr);
-		r = wait_socket(p, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-		if (r < 0)
-			return err_set(
-				reterr, -EAGAIN, "PostgreSQL at %s: %s", p->o->host, strerror(-r));
-		state = p->pq->PQconnectPoll(p->conn);
-	}
-	p->pq->PQsetNoticeProcessor(p->conn, no_notice, NULL);
-	return p->pq->PQsetnonblocking(p->conn, 1) == 0 ? 0 : -EAGAIN;
-}
-
-static int connect_now(struct postgres *p, struct err *reterr)
-{
-	uint64_t deadline = clock_mono_ms() + p->o->connect_timeout_ms;
-	char address[INET6_ADDRSTRLEN] = "";
-	int r = p->o->host[0] == '/' ? 0 : resolve(p, address, sizeof(address), deadline, reterr);
-
-	if (r < 0)
-		return r;
-	p->conn = start_connection(p, address);
-	if (!p->conn)
-		return -ENOMEM;
-	r = finish_connection(p, deadline, reterr);
-	if (r < 0)
-		disconnect(p);
-	return r;
-}
-
-/* One attempt when it is due; the wait doubles, so that a dead server is not hammered. */
-static int ensure_connection(struct postgres *p, struct err *reterr)
-{
-	struct err e = {0};
-	int r;
-
-	if (p->conn && p->pq->PQstatus(p->conn) == CONNECTION_OK)
-		return 0;
-	if (p->transaction)
-		return err_set(reterr, -EPIPE, "PostgreSQL: the connection was lost");
-	disconnect(p);
-	if (clock_mono_ms() < p->retry_at_ms)
-		return err_set(reterr, -EAGAIN, "PostgreSQL is not reachable; trying again soon");
-	r = connect_now(p, &e);
-	if (r == 0) {
-		if (p->backoff_ms)
-			log_info("store.connection.back", LOG_STR("host", p->o->host));
-		p->backoff_ms = 0;
-		return 0;
-	}
-	p->backoff_ms = p->backoff_ms ? MIN(p->backoff_ms * 2, BACKOFF_MAX_MS) : BACKOFF_MIN_MS;
-	p->retry_at_ms = clock_mono_ms() + p->backoff_ms;
-	log_warn("store.connection.failed", LOG_STR("reason", err_text(&e, r)),
-		LOG_U64("retry_ms", p->backoff_ms));
-	return err_set(reterr, -EAGAIN, "%s", err_text(&e, r));
 }
 
 static int code_of_state(const char *state)
@@ -229,12 +66,12 @@ static int collect(struct postgres *p, uint64_t deadline, PGresult **ret, struct
 	int r = 0, pending;
 
 	while ((pending = pq->PQflush(p->conn)) == 1 && r == 0)
-		r = wait_socket(p, POLLIN | POLLOUT, deadline);
+		r = postgres_wait(p, POLLIN | POLLOUT, deadline);
 	if (pending < 0)
 		r = -EPIPE;
 	while (r == 0) {
 		while (r == 0 && pq->PQisBusy(p->conn)) {
-			r = wait_socket(p, POLLIN, deadline);
+			r = postgres_wait(p, POLLIN, deadline);
 			if (r == 0 && pq->PQconsumeInput(p->conn) == 0)
 				r = -EPIPE;
 		}
@@ -253,7 +90,7 @@ static int collect(struct postgres *p, uint64_t deadline, PGresult **ret, struct
 	if (r < 0 || !last || pq->PQstatus(p->conn) == CONNECTION_BAD) {
 		if (last)
 			pq->PQclear(last);
-		return lost(p, r == -ETIMEDOUT ? r : -EPIPE, reterr);
+		return postgres_lost(p, r == -ETIMEDOUT ? r : -EPIPE, reterr);
 	}
 	*ret = last;
 	return 0;
@@ -281,12 +118,12 @@ static int postgres_exec(struct db *db, const char *sql, struct err *reterr)
 {
 	struct postgres *p = own(db);
 	PGresult *result = NULL;
-	int r = ensure_connection(p, reterr);
+	int r = postgres_connect(p, reterr);
 
 	if (r < 0)
 		return r;
 	if (p->pq->PQsendQuery(p->conn, sql) != 1)
-		return lost(p, -EPIPE, reterr);
+		return postgres_lost(p, -EPIPE, reterr);
 	r = collect(p, deadline_of(p), &result, reterr);
 	if (r < 0)
 		return r;
@@ -336,7 +173,7 @@ static int postgres_query(struct db *db, const char *sql, const struct db_value 
 {
 	struct postgres *p = own(db);
 	struct postgres_rows *rows;
-	int r = count > PARAMS_MAX ? -EINVAL : ensure_connection(p, reterr);
+	int r = count > PARAMS_MAX ? -EINVAL : postgres_connect(p, reterr);
 
 	if (r < 0)
 		return r;
@@ -345,7 +182,7 @@ static int postgres_query(struct db *db, const char *sql, const struct db_value 
 		return -ENOMEM;
 	*rows = (struct postgres_rows){.rows = {db->ops}, .postgres = p, .row = -1};
 	if (send_query(p, sql, params, count) != 1)
-		r = lost(p, -EPIPE, reterr);
+		r = postgres_lost(p, -EPIPE, reterr);
 	if (r == 0)
 		r = collect(p, deadline_of(p), &rows->result, reterr);
 	if (r == 0)
@@ -429,7 +266,7 @@ static void postgres_rollback(struct db *db)
 	struct postgres *p = own(db);
 
 	if (postgres_in_transaction(db) && postgres_exec(db, "ROLLBACK", NULL) < 0)
-		disconnect(p);
+		postgres_disconnect(p);
 	p->transaction = false;
 }
 
@@ -460,7 +297,7 @@ static int postgres_sync_fd(struct db *db)
 
 static void postgres_close(struct db *db)
 {
-	disconnect(own(db));
+	postgres_disconnect(own(db));
 	free(db);
 }
 
@@ -498,7 +335,7 @@ int db_postgres_open(const struct db_postgres_options *o, struct db **ret, struc
 	p->pq = pq;
 	p->options = *o;
 	p->o = &p->options;
-	r = ensure_connection(p, reterr);
+	r = postgres_connect(p, reterr);
 	if (r < 0) {
 		postgres_close(&p->db);
 		return r;
