@@ -86,7 +86,8 @@ static int on_close(nghttp2_session *h2, int32_t stream, uint32_t error, void *c
 		return 0;
 	}
 	if (k->status >= 0) {
-		grpc_client_end(k, (enum grpc_status)MIN(k->status, (int)GRPC_UNAUTHENTICATED), k->text);
+		grpc_client_end(
+			k, (enum grpc_status)MIN(k->status, (int)GRPC_UNAUTHENTICATED), k->text);
 	} else if (k->http_status != 0 && k->http_status != 200) {
 		snprintf(text, sizeof(text), "the server answers HTTP %d", k->http_status);
 		grpc_client_end(k, from_http(k->http_status), text);
