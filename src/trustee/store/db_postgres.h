@@ -14,6 +14,7 @@ struct postgres {
 	uint64_t retry_at_ms;
 	uint32_t backoff_ms;
 };
+
 /* Waits for the socket. Return: 0, -ETIMEDOUT, errno. */
 must_check int postgres_wait(struct postgres *p, short events, uint64_t deadline);
 /* One attempt when it is due. Return: 0, -EAGAIN, -EPIPE (it broke within a transaction). */
