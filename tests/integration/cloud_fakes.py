@@ -6,12 +6,8 @@ import base64
 import datetime
 import hashlib
 import hmac
-import http.server
 import json
 import re
-import ssl
-import subprocess
-import threading
 import time
 import urllib.parse
 
@@ -19,68 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
-
-def unb64url(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-class Identity:
-    """A certificate for localhost, and what clients trust."""
-
-    def __init__(self, folder):
-        self.cert, key = folder + "/cloud.crt", folder + "/cloud.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", self.cert,
-                        "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=DNS:localhost"], check=True, stderr=subprocess.DEVNULL)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(self.cert, key)
+import fake_http
+from services import unb64url
 
 
-class Fake:
-    """An HTTP server on loopback; `serve` gives (status, JSON or bytes[, headers])."""
-
-    def __init__(self, identity=None):
-        self.mode = "good"
-        self.hangs_up = False  # after each answer, without a word
-        self.requests = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def handle_any(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if outer.mode == "gone":
-                    self.close_connection = True
-                    return
-                outer.requests.append((self.command, self.path, dict(self.headers), body))
-                status, answer, *more = outer.misbehave() or outer.serve(
-                    self.command, self.path, self.headers, body)
-                data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                for name, value in (more[0] if more else {}).items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                try:
-                    self.wfile.write(data)
-                    self.close_connection = self.close_connection or outer.hangs_up
-                except OSError:  # it was too much for the client
-                    self.close_connection = True
-
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if identity:
-            self.server.socket = identity.context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        self.url = "http%s://%s:%d" % ("s" if identity else "", "localhost" if identity else
-                                       "127.0.0.1", self.port)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+class Cloud(fake_http.Fake):
+    """What any vendor's service may do wrong; `serve` does it right."""
 
     def misbehave(self):
         if self.mode == "busy":
@@ -95,14 +35,6 @@ class Fake:
             return 307, b"", {"Location": self.mode[1]}
         return None
 
-    def serve(self, method, path, headers, body):
-        raise NotImplementedError
-
-    def close(self):
-        self.mode = "gone"  # for connections that are open
-        self.server.shutdown()
-        self.server.server_close()
-
 
 def later(seconds):
     when = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
@@ -111,7 +43,7 @@ def later(seconds):
 
 # --- AWS ---
 
-class Aws(Fake):
+class Aws(Cloud):
     """Secrets Manager, and STS at /sts."""
     REGION = "eu-test-1"
 
@@ -203,7 +135,7 @@ class Aws(Fake):
                             "Expiration": time.time() + 3600}}}}
 
 
-class AwsMetadata(Fake):
+class AwsMetadata(Cloud):
     """The instance's metadata service, version 2 only, and a container's endpoint at /v2/credentials."""
 
     def __init__(self, access, secret, token, life=3600):
@@ -249,7 +181,7 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-class Gcp(Fake):
+class Gcp(Cloud):
     """Secret Manager, the token endpoint at /token, the metadata server's path."""
 
     def __init__(self, identity=None, public=None, key_id="key-1", email="husk@p.example"):
@@ -272,7 +204,7 @@ class Gcp(Fake):
         head, claims = json.loads(unb64url(head)), json.loads(unb64url(claims))
         assert head == {"alg": "RS256", "typ": "JWT", "kid": self.key_id}, head
         assert set(claims) == {"iss", "scope", "aud", "iat", "exp"}, claims
-        assert claims["iss"] == self.email and claims["aud"] == self.url + "/token"
+        assert claims["iss"] == self.email and claims["aud"] == self.url() + "/token"
         assert claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
         assert abs(claims["iat"] - time.time()) < 60 and claims["exp"] - claims["iat"] <= 3600
 
@@ -330,7 +262,7 @@ class Gcp(Fake):
 
 # --- Azure ---
 
-class Azure(Fake):
+class Azure(Cloud):
     """Key Vault, Entra ID's token endpoint, the metadata service's path."""
     TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"
 
@@ -361,7 +293,7 @@ class Azure(Fake):
         assert head["alg"] == "PS256" and head["typ"] == "JWT"
         assert unb64url(head["x5t#S256"]) == print_, head
         assert claims["iss"] == claims["sub"] == self.CLIENT
-        assert claims["aud"] == "%s/%s/oauth2/v2.0/token" % (self.url, self.TENANT), claims
+        assert claims["aud"] == "%s/%s/oauth2/v2.0/token" % (self.url(), self.TENANT), claims
         assert claims["nbf"] <= time.time() + 5 and claims["exp"] - claims["nbf"] <= 600
         assert claims["jti"] not in self.seen_jti
         self.seen_jti.add(claims["jti"])
@@ -445,7 +377,7 @@ def proto_bytes(number, value):
     return out + bytes([size]) + value
 
 
-class Aliyun(Fake):
+class Aliyun(Cloud):
     """The gateway of a KMS instance."""
 
     def __init__(self, identity, key_id, public):

@@ -21,56 +21,28 @@ try:
     from cryptography.hazmat.primitives.asymmetric import rsa
     import cloud_fakes
     import kbs_broker
+    from plugin_broker import (ALLOW, DENY, audit, by_role, guest_of, set_policy, start_edited)
+    from plugin_broker import resource_backend as plugin
 except ImportError:
     kbs_broker = None
 
+import fake_http
 import services
 
 SECRET = b"a secret of the owner \x00\xff"
 PATH = "/kbs/v0/resource/a/b/c"
-ALLOW = "package policy\nallow = true\n"
-DENY = "package policy\ndefault allow = false\n"
 ACCESS, KEY, SESSION = "AKIDHUSK", "aws/secret+key/that-nobody-logs", "session-token-that-nobody-logs"
 CLIENT_SECRET = "entra~secret that-nobody-logs"
 folder = tempfile.mkdtemp(prefix="husk-py-")
 
 
-def plugin(kind, **keys):
-    lines = ['storage_backend_type = "%s"' % kind]
-    lines += ["%s = %s" % (k, json.dumps(v)) for k, v in keys.items()]
-
-    def edit(text):
-        old = 'storage_backend_type = "kvstorage"\n'
-        assert old in text
-        return text.replace(old, "\n".join(lines) + "\n").replace(
-            'type = "coco_as_builtin"\n',
-            'type = "coco_as_builtin"\ninsecure_accept_sample = true\n')
-    return edit
-
-
-def start(edit, env=None, policy=ALLOW):
-    broker = kbs_broker.Broker(sys.argv[1], "")
-    broker.edit(edit)
-    broker.start(dict({"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}, **(env or {})))
-    set_policy(broker, policy)
-    return broker
-
-
-def set_policy(broker, text):
-    status, _, answer = kbs_broker.Client(broker, admin=True).call(
-        "POST", "/kbs/v0/resource-policy",
-        json.dumps({"policy": services.b64url(text.encode())}))
-    assert status == 200, answer
+def start(edit, env=None):
+    return start_edited(edit, env=dict({"PATH": os.environ["PATH"],
+                                        "AWS_EC2_METADATA_DISABLED": "true"}, **(env or {})))
 
 
 def admin_of(broker):
     return kbs_broker.Client(broker, admin=True)
-
-
-def guest_of(broker, prefix=""):
-    guest = kbs_broker.Client(broker, prefix=prefix)
-    assert guest.attest(), "not attested"
-    return guest
 
 
 def get(broker, guest, path=PATH):
@@ -99,7 +71,7 @@ def failures(broker, fake, guest, away=("busy", "broken")):
         fake.mode = mode
         status, _, answer = guest.call("GET", PATH)
         assert status == 503, (mode, status, answer)
-    for mode, text in (("html", ""), ("huge", "larger than"), (("redirect", elsewhere.url + "/"),
+    for mode, text in (("html", ""), ("huge", "larger than"), (("redirect", elsewhere.url() + "/"),
                                                                "redirect")):
         fake.mode = mode
         since = len(broker.log())
@@ -123,17 +95,15 @@ def failures(broker, fake, guest, away=("busy", "broken")):
 
 
 def actions(broker):
-    status, _, answer = admin_of(broker).call("GET", "/kbs/v0/admin/audit")
-    assert status == 200, answer
-    return [(e["action"], e["object"], e["detail"]) for e in json.loads(answer)]
+    return [(e["action"], e["object"], e["detail"]) for e in audit(broker)]
 
 
 # --- AWS ---
 
 def aws(keys=None):
-    identity = cloud_fakes.Identity(folder)
+    identity = fake_http.Identity(folder)
     fake = cloud_fakes.Aws(identity, keys or {ACCESS: (KEY, None)})
-    return fake, dict(region=fake.REGION, endpoint_url=fake.url, ca_certs=[identity.cert])
+    return fake, dict(region=fake.REGION, endpoint_url=fake.url(), ca_certs=[identity.cert])
 
 
 def test_aws():
@@ -224,7 +194,7 @@ def test_aws_chain():
     token = write("web-token", "eyJ.web.token\n")
     pod = write("pod-token", "pod-token")
     fake.web_token = "eyJ.web.token"
-    imds = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url}
+    imds = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url()}
     rows = [
         ("environment", {}, {"AWS_ACCESS_KEY_ID": ACCESS, "AWS_SECRET_ACCESS_KEY": KEY}),
         ("session", {}, {"AWS_ACCESS_KEY_ID": "ASIAX", "AWS_SECRET_ACCESS_KEY": KEY,
@@ -234,8 +204,8 @@ def test_aws_chain():
         ("profile", {"credentials_file": file, "profile": "other"}, {}),
         ("file by variable", {}, {"AWS_SHARED_CREDENTIALS_FILE": file, "AWS_PROFILE": "other"}),
         ("web identity", {}, {"AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ENDPOINT_URL_STS":
-                              fake.url + "/sts", "AWS_ROLE_ARN": "arn:aws:iam::1:role/husk"}),
-        ("container", {}, dict(imds, AWS_CONTAINER_CREDENTIALS_FULL_URI=metadata.url +
+                              fake.url() + "/sts", "AWS_ROLE_ARN": "arn:aws:iam::1:role/husk"}),
+        ("container", {}, dict(imds, AWS_CONTAINER_CREDENTIALS_FULL_URI=metadata.url() +
                                "/v2/credentials", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=pod)),
         ("instance", {}, imds),
     ]
@@ -259,7 +229,7 @@ def test_aws_renewal():
     fake, common = aws({"ASIAX": (KEY, SESSION)})
     fake.secrets["c"] = ("SecretString", "x")
     metadata = cloud_fakes.AwsMetadata("ASIAX", KEY, SESSION)
-    imds = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url}
+    imds = {"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url()}
     broker = start(plugin("Aws", connections=1, **common), imds)
     guest = guest_of(broker)
     for _ in range(3):
@@ -304,14 +274,14 @@ def test_aws_renewal():
 # --- Google ---
 
 def gcp():
-    identity = cloud_fakes.Identity(folder)
+    identity = fake_http.Identity(folder)
     key = rsa.generate_private_key(65537, 2048)
     fake = cloud_fakes.Gcp(identity, key.public_key())
     account = {"type": "service_account", "client_email": fake.email, "private_key_id": fake.key_id,
-               "token_uri": fake.url + "/token", "private_key": key.private_bytes(
+               "token_uri": fake.url() + "/token", "private_key": key.private_bytes(
                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                    serialization.NoEncryption()).decode()}
-    return fake, account, dict(project_id="my-project", endpoint_url=fake.url,
+    return fake, account, dict(project_id="my-project", endpoint_url=fake.url(),
                                ca_certs=[identity.cert])
 
 
@@ -403,10 +373,10 @@ def refused_start(edit, text):
 # --- Azure ---
 
 def azure():
-    identity = cloud_fakes.Identity(folder)
+    identity = fake_http.Identity(folder)
     fake = cloud_fakes.Azure(identity)
-    client = dict(tenant_id=fake.TENANT, client_id=fake.CLIENT, authority_url=fake.url)
-    return fake, client, dict(vault_url=fake.url, ca_certs=[identity.cert])
+    client = dict(tenant_id=fake.TENANT, client_id=fake.CLIENT, authority_url=fake.url())
+    return fake, client, dict(vault_url=fake.url(), ca_certs=[identity.cert])
 
 
 def test_azure():
@@ -458,7 +428,7 @@ def test_azure_identities():
     fake.federated = "first-federated"
     broker = start(plugin("Azure", connections=1, **common),
                    {"AZURE_TENANT_ID": fake.TENANT, "AZURE_CLIENT_ID": fake.CLIENT,
-                    "AZURE_AUTHORITY_HOST": fake.url + "/", "AZURE_FEDERATED_TOKEN_FILE": token})
+                    "AZURE_AUTHORITY_HOST": fake.url() + "/", "AZURE_FEDERATED_TOKEN_FILE": token})
     guest = guest_of(broker)
     assert get(broker, guest) == b"x"
     fake.tokens, fake.federated = set(), "second-federated"
@@ -469,7 +439,7 @@ def test_azure_identities():
     broker.remove()
     metadata = cloud_fakes.Azure()
     metadata.tokens = fake.tokens
-    broker = start(plugin("azure", **common), {"AZURE_POD_IDENTITY_AUTHORITY_HOST": metadata.url})
+    broker = start(plugin("azure", **common), {"AZURE_POD_IDENTITY_AUTHORITY_HOST": metadata.url()})
     assert get(broker, guest_of(broker)) == b"x"
     broker.remove()
     metadata.close()
@@ -480,7 +450,7 @@ def test_azure_identities():
 
 def test_aliyun():
     """A client key in PKCS#12 as the vendor hands it out; read only; refusals."""
-    identity = cloud_fakes.Identity(folder)
+    identity = fake_http.Identity(folder)
     key, cert, p12 = folder + "/ali.key", folder + "/ali.crt", folder + "/ali.p12"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
                     cert, "-days", "2", "-subj", "/CN=client"], check=True, stderr=subprocess.DEVNULL)
@@ -493,7 +463,7 @@ def test_aliyun():
     with open(identity.cert, encoding="ascii") as f:
         pem = f.read()
     fake = cloud_fakes.Aliyun(identity, "KAAP.1234", public)
-    common = dict(kms_instance_id="kst-test", endpoint_url=fake.url, cert_pem=pem)
+    common = dict(kms_instance_id="kst-test", endpoint_url=fake.url(), cert_pem=pem)
     fake.secrets["c"] = "by hand \u00e4".encode() * 40
     broker = start(plugin("Aliyun", client_key=json.dumps(client), password="swordfish", **common))
     guest = guest_of(broker)
@@ -507,7 +477,7 @@ def test_aliyun():
     # From files; the password as the vendor's file has it.
     fake = cloud_fakes.Aliyun(identity, "KAAP.1234", public)
     fake.secrets["c"] = b"x"
-    common["endpoint_url"] = fake.url
+    common["endpoint_url"] = fake.url()
     path = write("clientKey.json", json.dumps(client))
     password = write("password.json", json.dumps({"ClientKeyPassword": "swordfish"}))
     broker = start(plugin("aliyun", client_key="file://" + path, password="file://" + password,
@@ -532,24 +502,11 @@ def test_credentials_are_the_backends():
     fake, common = aws()
     broker = start(plugin("Aws", connections=2, access_key_id=ACCESS, secret_access_key=KEY, **common),
                    {"AWS_SESSION_TOKEN": SESSION, "OTHER_SECRET": "x"})
-    roles = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/stat" % pid, encoding="ascii", errors="replace") as f:
-                if f.read().rpartition(")")[2].split()[1] != str(broker.process.pid):
-                    continue
-            with open("/proc/%s/cmdline" % pid, encoding="ascii") as f:
-                role = f.read().split("\0")[2]
-            with open("/proc/%s/fd/3" % pid, "rb") as f:
-                config = f.read()
-            with open("/proc/%s/environ" % pid, "rb") as f:
-                environ = f.read()
-            assert b"OTHER_SECRET" not in environ and b"PATH=" not in environ
-            roles.setdefault(role, []).append((KEY.encode() in config, SESSION.encode() in environ))
-        except PermissionError:
-            services.skip("processes that are not dumpable are readable by root only")
-        except FileNotFoundError:
-            continue
+
+    def look(config, environ):
+        assert b"OTHER_SECRET" not in environ and b"PATH=" not in environ
+        return KEY.encode() in config, SESSION.encode() in environ
+    roles = by_role(broker, look)
     no = (False, False)
     assert roles == {"vault": [no], "front": [no], "verifier": [no], "backend": [(True, True)] * 2}, \
         roles

@@ -5,16 +5,12 @@ vouch for them, when they are no key sets, or before they came.
 
 usage: kbs-jwks.py HUSK-KBS
 """
-import http.server
 import json
 import os
 import shutil
 import signal
-import ssl
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 try:
@@ -23,19 +19,13 @@ try:
 except ImportError:
     ec = None
 
+import fake_http
 import services
 from services import b64url
 
 WAIT_S = 30
 folder = tempfile.mkdtemp(prefix="husk-py-")
-
-
-def make_certificate(name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
-                    "-addext", "subjectAltName=DNS:localhost", "-keyout",
-                    "%s/%s.key" % (folder, name), "-out", "%s/%s.crt" % (folder, name)],
-                   check=True, stderr=subprocess.DEVNULL)
+identities = {}
 
 
 def jwk_of(key, **more):
@@ -44,46 +34,19 @@ def jwk_of(key, **more):
                  "y": b64url(n.y.to_bytes(32, "big"))}, **more)
 
 
-class Issuer:
+class Issuer(fake_http.Fake):
     """Signs tokens; publishes whatever @pages has by path: (status, headers, body)."""
 
-    def __init__(self, certificate="issuer", port=0):
+    def __init__(self, identity="issuer", port=0):
         self.pages = {}
-        self.requests = []
-        outer = self
+        super().__init__(identities[identity], port)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *args):
-                pass
-
-            def do_GET(self):
-                outer.requests.append(self.path)
-                status, headers, body = outer.pages.get(self.path, (404, {}, b"nothing here"))
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain("%s/%s.crt" % (folder, certificate),
-                                "%s/%s.key" % (folder, certificate))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def url(self, path):
-        return "https://localhost:%d%s" % (self.port, path)
+    def serve(self, method, path, headers, body):
+        status, more, page = self.pages.get(path, (404, {}, b"nothing here"))
+        return status, page, more
 
     def publish(self, path, *keys):
         self.pages[path] = (200, {}, json.dumps({"keys": list(keys)}).encode())
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Signer:
@@ -269,8 +232,8 @@ def main():
     if ec is None:
         services.skip("python3-cryptography is not installed")
     for name in ("issuer", "other"):
-        make_certificate(name)
-    code = services.run([v for k, v in globals().items() if k.startswith("test_")])
+        identities[name] = fake_http.Identity(folder, name)
+    code = services.run_together([v for k, v in globals().items() if k.startswith("test_")])
     shutil.rmtree(folder)
     return code
 

@@ -14,7 +14,8 @@ try:
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     import kbs_broker
-    from plugin_broker import ALLOW, actions, guest_of, metric, refused, set_policy, start
+    from plugin_broker import (ALLOW, actions, by_role, guest_of, metric, refused, set_policy,
+                               start)
 except ImportError:
     kbs_broker = None
 
@@ -205,20 +206,7 @@ def test_pin_is_the_hsms():
     """Of all processes only the one that has the module has the PIN."""
     hsm = token_files.Token()
     broker = start(section(hsm, connections=2, pin="PIN-of-the-token-42"))
-    roles = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/stat" % pid) as f:
-                if f.read().rpartition(")")[2].split()[1] != str(broker.process.pid):
-                    continue
-            with open("/proc/%s/cmdline" % pid) as f:
-                role = f.read().split("\0")[2]
-            with open("/proc/%s/fd/3" % pid, "rb") as f:
-                roles.setdefault(role, []).append(b"PIN-of-the-token-42" in f.read())
-        except PermissionError:
-            services.skip("processes that are not dumpable are readable by root only")
-        except FileNotFoundError:
-            continue
+    roles = by_role(broker, lambda config, _: b"PIN-of-the-token-42" in config)
     assert roles == {"vault": [False], "front": [False], "verifier": [False],
                      "hsm": [True] * 2}, roles
     broker.remove()

@@ -8,14 +8,12 @@ usage: kbs-remote.py HUSK-KBS HUSK-AS HUSK-RVPS HUSK
 """
 import base64
 import concurrent.futures
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
@@ -26,6 +24,7 @@ try:
 except ImportError:
     grpc = None
 
+import fake_http
 import services
 from services import b64url, canonical
 
@@ -338,36 +337,13 @@ def test_passport():
         kbs.close()
 
 
-class Intel:
+class Intel(fake_http.Fake):
     """What Intel documents of its attestation interface: POST /appraisal/v2/attest with x-api-key."""
 
     def __init__(self):
         self.key = rsa.generate_private_key(65537, 3072)
         self.other = rsa.generate_private_key(65537, 3072)
-        self.mode = "good"
-        self.requests = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.requests.append((self.path, dict(self.headers), body))
-                status, answer = outer.answer(self.path, self.headers, body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
 
     def token(self, claims, key):
         text = b64url(json.dumps({"alg": "PS384", "kid": "intel-1", "typ": "JWT"}).encode())
@@ -375,7 +351,10 @@ class Intel:
         return text + "." + b64url(key.sign(text.encode(), padding.PSS(
             padding.MGF1(hashes.SHA384()), hashes.SHA384().digest_size), hashes.SHA384()))
 
-    def answer(self, path, headers, body):
+    def serve(self, method, path, headers, body):
+        body = json.loads(body)
+        if method != "POST":
+            return 405, {}
         if headers["x-api-key"] != "the-key":
             return 401, {"error": "bad API key"}
         if self.mode == "refuse":
@@ -399,16 +378,17 @@ class Intel:
 def test_intel_trust_authority():
     intel = Intel()
     kbs = make_kbs(
-        'type = "intel_ta"\nbase_url = "http://127.0.0.1:%d"\napi_key = "the-key"\n'
+        'type = "intel_ta"\nbase_url = "%s"\napi_key = "the-key"\n'
         'certs_file = "%s"\npolicy_ids = ["p1", "p2"]' % (
-            intel.port, intel.key_set(folder + "/intel.json")))
+            intel.url(), intel.key_set(folder + "/intel.json")))
     guest = Guest(kbs, "tdx")
     assert guest.auth()["extra-params"] == {"selected-hash-algorithm": "sha512"}
     assert Guest(kbs, "sgx").auth()["extra-params"] == {"selected-hash-algorithm": "sha256"}
     quote = base64.b64encode(b"a quote").decode()
     status, answer = guest.attest({"quote": quote, "cc_eventlog": "bG9n"})
     assert status == 200, (answer, last_verdict(kbs))
-    path, headers, body = intel.requests[-1]
+    _, path, headers, body = intel.requests[-1]
+    body = json.loads(body)
     assert path == "/appraisal/v2/attest"
     assert headers["Accept"] == headers["Content-Type"] == "application/json"
     assert body["policy_ids"] == ["p1", "p2"] and body["policy_must_match"] is True
@@ -423,7 +403,8 @@ def test_intel_trust_authority():
     status, answer = guest.attest({"version": "1", "hcl_report": b64url(azure), "td_quote": b64url(
         b"a quote")})
     assert status == 200, (answer, last_verdict(kbs))
-    path, _, body = intel.requests[-1]
+    _, path, _, body = intel.requests[-1]
+    body = json.loads(body)
     assert path == "/appraisal/v2/attest/azure"
     assert base64.b64decode(body["tdx"]["runtime_data"]) == variable
     assert base64.b64decode(body["tdx"]["user_data"]) == canonical(guest.runtime())
@@ -450,7 +431,7 @@ def test_intel_trust_authority():
     assert status == 401, answer
     assert set_policy(kbs, "default_cpu", AFFIRM)[0] == 401
     kbs.close()
-    intel.server.shutdown()
+    intel.close()
 
 
 def hcl_report(variable):

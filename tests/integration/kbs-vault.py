@@ -5,79 +5,39 @@ API, by TLS; who sees the token; what happens when Vault refuses, is sealed, lie
 
 usage: kbs-vault.py HUSK-KBS
 """
-import http.server
 import json
-import os
 import re
 import shutil
 import signal
-import ssl
-import subprocess
 import sys
 import tempfile
-import threading
 
 try:
     import cryptography  # noqa: F401, kbs_broker needs it
     import kbs_broker
+    from plugin_broker import (DENY, audit, by_role, guest_of, resource_backend, set_policy,
+                               start_edited)
 except ImportError:
     kbs_broker = None
 
+import fake_http
 import services
 
 TOKEN = "hvs.the-token-of-vault"
 SECRET = b"a secret of the owner \x00\xff"
 PATH = "/kbs/v0/resource/a/b/c"
-ALLOW = "package policy\nallow = true\n"
-DENY = "package policy\ndefault allow = false\n"
 folder = tempfile.mkdtemp(prefix="husk-py-")
 
 
-class Vault:
+class Vault(fake_http.Fake):
     """The key-value engine at MOUNT: /v1/MOUNT/PATH, or /v1/MOUNT/{data,metadata}/PATH."""
 
-    def __init__(self, version, mount, tls=None):
+    def __init__(self, version, mount, identity=None):
         self.version, self.mount = version, mount
         self.secrets = {}  # path: list of versions
-        self.mode = "good"
-        self.requests = []
-        outer = self
+        super().__init__(identity)
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *args):
-                pass
-
-            def serve(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if outer.mode == "gone":
-                    self.close_connection = True
-                    return
-                outer.requests.append((self.command, self.path))
-                status, answer = outer.answer(self.command, self.path, self.headers, body)
-                data = b"" if answer is None else answer if isinstance(
-                    answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                if status != 204:
-                    self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = do_DELETE = serve
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.mode = "gone"  # for connections that are open
-        self.server.shutdown()
-        self.server.server_close()
-
-    def answer(self, method, path, headers, body):
+    def serve(self, method, path, headers, body):
         if headers["Authorization"] != "Bearer " + TOKEN or headers["X-Vault-Request"] != "true":
             return 403, {"errors": ["permission denied"]}
         if self.mode == "sealed":
@@ -116,61 +76,19 @@ class Vault:
         return 405, {"errors": ["unsupported operation"]}
 
 
-def plugin(url, extra="", token=TOKEN):
-    def edit(text):
-        old = 'storage_backend_type = "kvstorage"\n'
-        assert old in text
-        return text.replace(old, 'storage_backend_type = "Vault"\nvault_url = "%s"\ntoken = "%s"\n%s'
-                            % (url, token, extra)).replace(
-            'type = "coco_as_builtin"\n',
-            'type = "coco_as_builtin"\ninsecure_accept_sample = true\n')
-    return edit
+def plugin(url, token=TOKEN, **keys):
+    return resource_backend("Vault", vault_url=url, token=token, **keys)
 
 
-def start(edit, policy=ALLOW):
-    broker = kbs_broker.Broker(sys.argv[1], "")
-    broker.edit(edit)
-    broker.start()
-    set_policy(broker, policy)
-    return broker
-
-
-def set_policy(broker, text):
-    status, _, answer = kbs_broker.Client(broker, admin=True).call(
-        "POST", "/kbs/v0/resource-policy",
-        json.dumps({"policy": services.b64url(text.encode())}))
-    assert status == 200, answer
-
-
-def guest_of(broker, prefix=""):
-    guest = kbs_broker.Client(broker, prefix=prefix)
-    assert guest.attest(), "not attested"
-    return guest
-
-
-def actions(broker):
-    status, _, answer = kbs_broker.Client(broker, admin=True).call("GET", "/kbs/v0/admin/audit")
-    assert status == 200, answer
-    return [(e["action"], e["object"]) for e in json.loads(answer)]
-
-
-def certificate():
-    cert, key = folder + "/vault.crt", folder + "/vault.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-                   check=True, stderr=subprocess.DEVNULL)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return cert, context
+def entries(broker):
+    return [(e["action"], e["object"]) for e in audit(broker)]
 
 
 def test_version_1():
     """By TLS, as Trustee's: mount, member "data", bytes or a string."""
-    cert, tls = certificate()
-    vault = Vault(1, "kv/team", tls)
-    url = "https://localhost:%d" % vault.port
-    broker = start(plugin(url, 'mount_path = "kv/team"\nca_certs = ["%s"]\n' % cert))
+    identity = fake_http.Identity(folder)
+    vault = Vault(1, "kv/team", identity)
+    broker = start_edited(plugin(vault.url(), mount_path="kv/team", ca_certs=[identity.cert]))
     admin = kbs_broker.Client(broker, admin=True)
     status, headers, answer = admin.call("POST", PATH, SECRET)
     assert status == 200 and "ETag" not in headers, answer
@@ -192,18 +110,18 @@ def test_version_1():
     assert b"Vault" not in answer
     for entry in (("resource.set", "a/b/c"), ("resource.release", "a/b/c"),
                   ("resource.delete", "a/b/c")):
-        assert entry in actions(broker), entry
+        assert entry in entries(broker), entry
     status, _, answer = admin.call("GET", "/kbs/v0/admin/resources")
     assert status == 404 and b"Vault" in answer, answer
     broker.remove()
     # Nobody is trusted that the roots do not certify; and no request gets there.
     count = len(vault.requests)
-    broker = start(plugin(url, 'mount_path = "kv/team"\n'))
+    broker = start_edited(plugin(vault.url(), mount_path="kv/team"))
     status, _, answer = kbs_broker.Client(broker, admin=True).call("POST", PATH, SECRET)
     assert status == 401 and b"certificate" in answer, (answer, broker.log()[-2000:])
     assert len(vault.requests) == count
     broker.remove()
-    broker = start(plugin(url, 'mount_path = "kv/team"\nverify_ssl = false\n'))
+    broker = start_edited(plugin(vault.url(), mount_path="kv/team", verify_ssl=False))
     assert kbs_broker.Client(broker, admin=True).call("POST", PATH, SECRET)[0] == 200
     assert "option=verify_ssl" in broker.log()
     broker.remove()
@@ -213,8 +131,7 @@ def test_version_1():
 def test_version_2():
     """Versions and conditions are Vault's; tenants and a prefix have folders of their own."""
     vault = Vault(2, "secret")
-    broker = start(plugin("http://127.0.0.1:%d" % vault.port,
-                          'kv_version = 2\nprefix = "husk/x"\n'))
+    broker = start_edited(plugin(vault.url(), kv_version=2, prefix="husk/x"))
     admin = kbs_broker.Client(broker, admin=True)
     status, headers, answer = admin.call("POST", PATH, b"one", If_None_Match="*")
     assert status == 200 and headers["ETag"] == '"1"', answer
@@ -256,7 +173,7 @@ def test_version_2():
 def test_failures():
     """Refusals, each with its reason for the log and the admin, none with the token."""
     vault = Vault(2, "secret")
-    broker = start(plugin("http://127.0.0.1:%d" % vault.port, "kv_version = 2\n"))
+    broker = start_edited(plugin(vault.url(), kv_version=2))
     admin = kbs_broker.Client(broker, admin=True)
     assert admin.call("POST", PATH, SECRET)[0] == 200
     guest = guest_of(broker)
@@ -274,7 +191,7 @@ def test_failures():
     assert TOKEN not in broker.log() and SECRET.decode("latin-1")[:20] not in broker.log()
     broker.remove()
     vault = Vault(2, "secret")
-    broker = start(plugin("http://127.0.0.1:%d" % vault.port, "kv_version = 2\n", "hvs.wrong"))
+    broker = start_edited(plugin(vault.url(), "hvs.wrong", kv_version=2))
     status, _, answer = kbs_broker.Client(broker, admin=True).call("POST", PATH, SECRET)
     assert status == 401 and b"permission denied" in answer, answer
     broker.remove()
@@ -284,21 +201,8 @@ def test_failures():
 def test_token_is_the_backends():
     """Each process's configuration is readable by root and by itself; only backends' has the token."""
     vault = Vault(1, "secret")
-    broker = start(plugin("http://127.0.0.1:%d" % vault.port, "connections = 3\n"))
-    roles = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open("/proc/%s/stat" % pid) as f:
-                if f.read().rpartition(")")[2].split()[1] != str(broker.process.pid):
-                    continue
-            with open("/proc/%s/cmdline" % pid) as f:
-                role = f.read().split("\0")[2]
-            with open("/proc/%s/fd/3" % pid, "rb") as f:
-                roles.setdefault(role, []).append(TOKEN.encode() in f.read())
-        except PermissionError:
-            services.skip("processes that are not dumpable are readable by root only")
-        except FileNotFoundError:
-            continue
+    broker = start_edited(plugin(vault.url(), connections=3))
+    roles = by_role(broker, lambda config, _: TOKEN.encode() in config)
     assert roles == {"vault": [False], "front": [False], "verifier": [False],
                      "backend": [True] * 3}, roles
     broker.remove()
@@ -308,7 +212,7 @@ def test_token_is_the_backends():
 def test_reload():
     """Another Vault takes a restart, and says so; everything else is read again."""
     vault = Vault(1, "secret")
-    broker = start(plugin("http://127.0.0.1:%d" % vault.port))
+    broker = start_edited(plugin(vault.url()))
     admin = kbs_broker.Client(broker, admin=True)
     broker.process.send_signal(signal.SIGHUP)
     broker.wait_log("kbs.reload ")
