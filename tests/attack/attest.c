@@ -15,7 +15,7 @@
 #include "base/enc.h"
 #include "base/fd.h"
 #include "base/str.h"
-#include "support/kbs_client.h"
+#include "support/kbs_steps.h"
 #include "support/swtpm.h"
 
 #define AK_HANDLE 0x81010002u
@@ -256,23 +256,11 @@ static void test_nonce_reuse(void **state)
 	kbs_client_done(&c);
 }
 
-static void admin_post(const char *path, const char *body)
-{
-	struct kbs_client c;
-
-	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "POST", path, slice_str(body)), 0);
-	if (c.status != 200)
-		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
-	kbs_client_done(&c);
-}
-
 /* The honest TPM's key and registers become the reference values, and the shipped policy rules. */
 static void register_honest(void)
 {
 	static const unsigned pcrs[] = {0, 8, 9};
-	cleanup_with(buf_done) struct buf values = buf_init(0), body = buf_init(0),
-					  policy = buf_init(0);
+	cleanup_with(buf_done) struct buf values = buf_init(0), policy = buf_init(0);
 	cleanup(free_ptr) char *ak = swtpm_ak_public(&g_tpm, AK_HANDLE);
 
 	buf_printf(&values, "{\"trusted_aks\":[\"%s\"]", ak);
@@ -284,17 +272,10 @@ static void register_honest(void)
 		buf_put_str(&values, "\"]");
 	}
 	buf_put_str(&values, "}");
-	buf_put_str(&body, "{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"");
-	b64_encode(&body, buf_slice(&values), B64_STD);
-	buf_put_str(&body, "\"}");
-	admin_post("/kbs/v0/reference-value", buf_str(&body));
+	kbs_admin_reference(&g_server, buf_str(&values));
 	assert_int_equal(file_read(g_policy, (size_t)1 << 20, &policy, NULL), 0);
-	buf_clear(&body);
-	buf_put_str(&body, "{\"policy\":\"");
-	b64_encode(&body, buf_slice(&policy), B64_URL);
-	buf_put_str(&body, "\"}");
-	admin_post("/kbs/v0/resource-policy", buf_str(&body));
-	admin_post("/kbs/v0/resource/default/key/1", "secret");
+	kbs_admin_policy(&g_server, NULL, buf_slice(&policy), 200);
+	kbs_admin_secret(&g_server, "secret");
 }
 
 /* Who attests with @t and then asks for the key. */

@@ -18,30 +18,25 @@
 #include "base/str.h"
 #include "fmt/json.h"
 #include "support/dcap_sim.h"
-#include "support/kbs_client.h"
+#include "support/kbs_steps.h"
 #include "support/vendor_sim.h"
 
 #define GUESTS 8
 
 static const char *g_program;
 static struct dcap_sim *g_sim;
-static struct pkey *g_key;
-static json_t *g_tee_key;
+static struct kbs_guest g_guest;
 
 static int set_up(void **state)
 {
 	g_sim = dcap_sim_new(&(struct dcap_sim_options){.now = clock_unix_s()});
-	if (!g_sim || pkey_generate(KEY_P256, 0, &g_key) < 0)
-		return -1;
-	g_tee_key = kbs_tee_key(g_key);
-	return 0;
+	return g_sim && kbs_guest_new(&g_guest, KEY_P256) == 0 ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	dcap_sim_free(g_sim);
-	pkey_free(g_key);
-	json_decref(g_tee_key);
+	kbs_guest_done(&g_guest);
 	return 0;
 }
 
@@ -67,14 +62,10 @@ static int attest(const struct kbs_server *s)
 	char nonce[64];
 
 	assert_int_equal(kbs_server_client(s, false, &c), 0);
-	assert_int_equal(kbs_client_auth(&c, "tdx", nonce), 0);
-	assert_int_equal(kbs_binding(nonce, g_tee_key, "", binding), 0);
+	kbs_guest_begin(&g_guest, &c, "tdx", nonce, binding);
 	r.report_data = slice_of(binding, sizeof(binding));
-	char *message = kbs_attestation(nonce, g_tee_key, dcap_sim_evidence(g_sim, &r), NULL);
-	assert_non_null(message);
-	assert_int_equal(kbs_client_request(&c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
+	kbs_guest_send(&g_guest, &c, nonce, dcap_sim_evidence(g_sim, &r), NULL);
 	int status = c.status;
-	free(message);
 	kbs_client_done(&c);
 	return status;
 }
@@ -90,11 +81,8 @@ static void publish(struct vendor_sim *vendor)
 /* What an admin sees: each item with its kind and date, none of the content. */
 static void check_list(const struct kbs_server *s)
 {
-	struct kbs_client c;
+	cleanup(json_decref) json_t *list = kbs_admin_get(s, "/kbs/v0/admin/collateral");
 
-	assert_int_equal(kbs_server_client(s, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "GET", "/kbs/v0/admin/collateral", SLICE_EMPTY), 0);
-	cleanup(json_decref) json_t *list = kbs_client_json(&c);
 	assert_int_equal(json_array_size(list), 6); /* with two issuer chains */
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *row = json_array_get(list, i);
@@ -102,7 +90,6 @@ static void check_list(const struct kbs_server *s)
 		assert_non_null(json_object_get(row, "until"));
 		assert_null(json_object_get(row, "item"));
 	}
-	kbs_client_done(&c);
 }
 
 /* Guests that come at once share one request for each item; then nothing is asked any more. */
@@ -146,7 +133,6 @@ static void test_absent(void **state)
 	static const struct vendor_page nothing[] = {{NULL}};
 	struct vendor_sim vendor = {0};
 	struct kbs_server s = {0};
-	struct kbs_client c;
 
 	assert_int_equal(vendor_sim_start(&vendor, nothing), 0);
 	start_broker(&s, &vendor);
@@ -155,17 +141,15 @@ static void test_absent(void **state)
 	assert_true(asked >= 1 && asked <= 4);
 	assert_int_equal(attest(&s), 401);
 	assert_int_equal(*vendor.requests, asked);
-	assert_int_equal(kbs_server_client(&s, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "GET", "/kbs/v0/admin/verdicts", SLICE_EMPTY), 0);
-	cleanup(json_decref) json_t *list = kbs_client_json(&c);
+	cleanup(json_decref) json_t *list = kbs_admin_get(&s, "/kbs/v0/admin/verdicts");
 	const char *id = json_string_value(json_object_get(json_array_get(list, 0), "id"));
 	char path[128];
 	assert_non_null(id);
 	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%s", id);
-	assert_int_equal(kbs_client_request(&c, "GET", path, SLICE_EMPTY), 0);
-	if (!strstr(buf_str(&c.answer), "among the collateral"))
-		fail_msg("%s", buf_str(&c.answer));
-	kbs_client_done(&c);
+	cleanup(json_decref) json_t *why = kbs_admin_get(&s, path);
+	const char *reason = json_string_value(json_object_get(why, "reason"));
+	if (!reason || !strstr(reason, "among the collateral"))
+		fail_msg("reason is: %s", reason);
 	assert_int_equal(kbs_server_stop(&s), 0);
 	kbs_server_remove(&s);
 	vendor_sim_stop(&vendor);

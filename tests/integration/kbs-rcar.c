@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "crypto/jose.h"
 #include "fmt/json.h"
-#include "support/kbs_client.h"
+#include "support/kbs_steps.h"
 #include "support/swtpm.h"
 #include "trustee/as/as.h"
 
@@ -27,17 +27,12 @@
 
 static const char *g_program, *g_vtpm_policy;
 static struct kbs_server g_server;
-static struct pkey *g_key;
-static json_t *g_tee_key;
+static struct kbs_guest g_guest;
 
 static void set_up_key(enum key_type type)
 {
-	pkey_free(g_key);
-	json_decref(g_tee_key);
-	g_key = NULL;
-	assert_int_equal(pkey_generate(type, type == KEY_RSA ? 2048 : 0, &g_key), 0);
-	g_tee_key = kbs_tee_key(g_key);
-	assert_non_null(g_tee_key);
+	kbs_guest_done(&g_guest);
+	assert_int_equal(kbs_guest_new(&g_guest, type), 0);
 }
 
 static int start_server(void **state)
@@ -51,58 +46,8 @@ static int stop_server(void **state)
 	int code = kbs_server_stop(&g_server);
 
 	kbs_server_remove(&g_server);
-	pkey_free(g_key);
-	json_decref(g_tee_key);
+	kbs_guest_done(&g_guest);
 	return code;
-}
-
-static void admin_post(const char *path, const char *body, int want_status)
-{
-	struct kbs_client c;
-
-	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "POST", path, slice_str(body)), 0);
-	if (c.status != want_status)
-		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
-	kbs_client_done(&c);
-}
-
-static json_t *admin_get(const char *path)
-{
-	struct kbs_client c;
-	json_t *answer;
-
-	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "GET", path, SLICE_EMPTY), 0);
-	if (c.status != 200)
-		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
-	answer = kbs_client_json(&c);
-	assert_non_null(answer);
-	kbs_client_done(&c);
-	return answer;
-}
-
-static void set_policy(const char *id, struct slice text, int want_status)
-{
-	cleanup_with(buf_done) struct buf body = buf_init(0);
-
-	buf_put_str(&body, "{\"policy_id\":\"");
-	buf_put_str(&body, id ? id : "");
-	buf_put_str(&body, "\",\"policy\":\"");
-	b64_encode(&body, text, B64_URL);
-	buf_put_str(&body, "\"}");
-	admin_post(id ? "/kbs/v0/attestation-policy" : "/kbs/v0/resource-policy", buf_str(&body),
-		want_status);
-}
-
-static void set_reference(const char *json)
-{
-	cleanup_with(buf_done) struct buf body = buf_init(0);
-
-	buf_put_str(&body, "{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"");
-	b64_encode(&body, slice_str(json), B64_STD);
-	buf_put_str(&body, "\"}");
-	admin_post("/kbs/v0/reference-value", buf_str(&body), 200);
 }
 
 /* The explanation behind the id in the last answer's detail. */
@@ -114,7 +59,7 @@ static json_t *why(const struct kbs_client *c)
 	if (!at)
 		fail_msg("no id in: %s", buf_str(&c->answer));
 	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%.32s", at + 4);
-	return admin_get(path);
+	return kbs_admin_get(&g_server, path);
 }
 
 static void assert_why(const struct kbs_client *c, const char *stage, const char *reason_part)
@@ -146,8 +91,7 @@ static void attest_sample(struct kbs_client *c)
 	char nonce[64];
 
 	assert_int_equal(kbs_client_auth(c, "sample", nonce), 0);
-	attest_with(c,
-		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+	kbs_guest_send(&g_guest, c, nonce, kbs_sample_evidence(nonce, g_guest.tee_key, ""), NULL);
 }
 
 static json_t *token_claims(const struct kbs_client *c)
@@ -191,19 +135,7 @@ static void assert_status(const struct kbs_client *c, const char *want)
 
 static void assert_released(struct kbs_client *c)
 {
-	cleanup_with(secret_done) struct secret plain = {0};
-	json_t *jwe;
-	struct err e = {0};
-
-	assert_int_equal(
-		kbs_client_request(c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
-	if (c->status != 200)
-		fail_msg("%d %s", c->status, buf_str(&c->answer));
-	jwe = kbs_client_json(c);
-	if (jwe_decrypt(g_key, jwe, &plain, &e) < 0)
-		fail_msg("%s: %s", e.text, buf_str(&c->answer));
-	assert_true(slice_eq_str(secret_slice(&plain), SECRET));
-	json_decref(jwe);
+	assert_int_equal(kbs_guest_read(&g_guest, c, SECRET), 200);
 }
 
 /* --- the table of bad requests ------------------------------------------------------------ */
@@ -328,7 +260,7 @@ static void check_only_of_sample(const char *id)
 {
 	char path[96];
 	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%.32s", id ? id : "");
-	cleanup(json_decref) json_t *record = admin_get(path);
+	cleanup(json_decref) json_t *record = kbs_admin_get(&g_server, path);
 	const json_t *findings = json_object_get(record, "findings");
 
 	assert_int_equal(json_array_size(findings), 1);
@@ -342,7 +274,7 @@ static void test_default_policy_denies_sample(void **state)
 	struct kbs_client c;
 	json_t *record;
 
-	admin_post("/kbs/v0/resource/default/key/1", SECRET, 200);
+	kbs_admin_post(&g_server, "/kbs/v0/resource/default/key/1", SECRET, 200);
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	attest_sample(&c);
 	assert_status(&c, "contraindicated");
@@ -370,8 +302,8 @@ static void test_replay(void **state)
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	assert_int_equal(kbs_server_client(&g_server, false, &other), 0);
 	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
-	message =
-		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL);
+	message = kbs_attestation(
+		nonce, g_guest.tee_key, kbs_sample_evidence(nonce, g_guest.tee_key, ""), NULL);
 	copy = strdup(message);
 	attest_with(&c, message);
 	assert_int_equal(c.status, 200);
@@ -381,14 +313,14 @@ static void test_replay(void **state)
 	assert_error(&other, 401, "AttestationError");
 	assert_why(&other, "nonce", "replayed");
 	/* That session's nonce is used up, even for a right answer. */
-	attest_with(&other, kbs_attestation(second, g_tee_key,
-				    kbs_sample_evidence(second, g_tee_key, ""), NULL));
+	kbs_guest_send(
+		&g_guest, &other, second, kbs_sample_evidence(second, g_guest.tee_key, ""), NULL);
 	assert_error(&other, 401, "AttestationError");
 	assert_why(&other, "session", "used already");
 	/* A repeated request of the same session gets its answer again; a different one does not. */
 	attest_with(&c, copy);
 	assert_int_equal(c.status, 200);
-	forged = kbs_attestation(nonce, g_tee_key, json_object(), NULL);
+	forged = kbs_attestation(nonce, g_guest.tee_key, json_object(), NULL);
 	attest_with(&c, forged);
 	assert_error(&c, 401, "AttestationError");
 	assert_why(&c, "session", "used already");
@@ -414,18 +346,16 @@ static void test_evidence_is_bound(void **state)
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	/* Evidence made for another key. */
 	assert_int_equal(kbs_client_auth(&c, "sample", nonce), 0);
-	attest_with(
-		&c, kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, other, ""), NULL));
+	kbs_guest_send(&g_guest, &c, nonce, kbs_sample_evidence(nonce, other, ""), NULL);
 	assert_error(&c, 401, "AttestationError");
 	assert_why(&c, "evidence", "");
 	/* Evidence of another TEE than the handshake named. */
 	assert_int_equal(kbs_client_auth(&c, "tpm", nonce), 0);
-	attest_with(&c,
-		kbs_attestation(nonce, g_tee_key, kbs_sample_evidence(nonce, g_tee_key, ""), NULL));
+	kbs_guest_send(&g_guest, &c, nonce, kbs_sample_evidence(nonce, g_guest.tee_key, ""), NULL);
 	assert_error(&c, 401, "AttestationError");
 	/* A TEE that cannot be verified here. */
 	assert_int_equal(kbs_client_auth(&c, "sev", nonce), 0);
-	attest_with(&c, kbs_attestation(nonce, g_tee_key, json_object(), NULL));
+	kbs_guest_send(&g_guest, &c, nonce, json_object(), NULL);
 	assert_error(&c, 401, "AttestationError");
 	assert_why(&c, "evidence", "cannot verify");
 	json_decref(other);
@@ -434,15 +364,17 @@ static void test_evidence_is_bound(void **state)
 
 static void test_policies_are_checked(void **state)
 {
-	set_policy(NULL, SLICE_LIT("package policy\nallow = tr ue\n"), 401);
-	set_policy(NULL, SLICE_LIT("package other\nallow = true\n"), 401);
-	set_policy(NULL, SLICE_EMPTY, 401);
-	set_policy("default_cpu", SLICE_LIT("package policy\nallow = true\n"), 401);
-	set_policy("../escape", SLICE_LIT("package policy\ntrust_claims = {}\n"), 401);
-	admin_post("/kbs/v0/resource-policy", "{\"policy\":\"%%\"}", 401);
-	admin_post("/kbs/v0/resource-policy", "{}", 401);
-	admin_post("/kbs/v0/reference-value", "{}", 401);
-	admin_post("/kbs/v0/resource/only/two", "x", 401);
+	kbs_admin_policy(&g_server, NULL, SLICE_LIT("package policy\nallow = tr ue\n"), 401);
+	kbs_admin_policy(&g_server, NULL, SLICE_LIT("package other\nallow = true\n"), 401);
+	kbs_admin_policy(&g_server, NULL, SLICE_EMPTY, 401);
+	kbs_admin_policy(
+		&g_server, "default_cpu", SLICE_LIT("package policy\nallow = true\n"), 401);
+	kbs_admin_policy(
+		&g_server, "../escape", SLICE_LIT("package policy\ntrust_claims = {}\n"), 401);
+	kbs_admin_post(&g_server, "/kbs/v0/resource-policy", "{\"policy\":\"%%\"}", 401);
+	kbs_admin_post(&g_server, "/kbs/v0/resource-policy", "{}", 401);
+	kbs_admin_post(&g_server, "/kbs/v0/reference-value", "{}", 401);
+	kbs_admin_post(&g_server, "/kbs/v0/resource/only/two", "x", 401);
 }
 
 static void test_sample_when_switched_on(void **state)
@@ -453,19 +385,20 @@ static void test_sample_when_switched_on(void **state)
 
 	buf_put_slice(&policy, as_default_policy("default_cpu"));
 	buf_put_slice(&policy, as_default_policy("insecure_sample"));
-	set_policy("default_cpu", buf_slice(&policy), 200);
+	kbs_admin_policy(&g_server, "default_cpu", buf_slice(&policy), 200);
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	attest_sample(&c);
 	assert_status(&c, "contraindicated"); /* no reference value yet */
-	set_reference("{\"launch_digest\":[\"abcde\"],\"svn\":[\"1\"],\"major_version\":1,"
-		      "\"minimum_minor_version\":1}");
+	kbs_admin_reference(&g_server,
+		"{\"launch_digest\":[\"abcde\"],\"svn\":[\"1\"],\"major_version\":1,"
+		"\"minimum_minor_version\":1}");
 	attest_sample(&c);
 	assert_status(&c, "affirming");
 	/* The default resource policy still refuses it. */
 	assert_int_equal(
 		kbs_client_request(&c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
 	assert_error(&c, 401, "PolicyDeny");
-	set_policy(NULL, SLICE_LIT("package policy\nallow = true\n"), 200);
+	kbs_admin_policy(&g_server, NULL, SLICE_LIT("package policy\nallow = true\n"), 200);
 	for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
 		set_up_key(types[i]);
 		attest_sample(&c);
@@ -518,10 +451,10 @@ static void attest_tpm(struct kbs_client *c, struct swtpm *t, const char *init_d
 	struct err e = {0};
 
 	assert_int_equal(kbs_client_auth(c, "tpm", nonce), 0);
-	assert_int_equal(kbs_binding(nonce, g_tee_key, "", report), 0);
+	assert_int_equal(kbs_binding(nonce, g_guest.tee_key, "", report), 0);
 	if (swtpm_evidence(t, AK_HANDLE, slice_of(report, sizeof(report)), &text, &e) < 0)
 		fail_msg("%s", e.text);
-	attest_with(c, kbs_attestation(nonce, g_tee_key, json_loads(text, 0, NULL), init_data));
+	kbs_guest_send(&g_guest, c, nonce, json_loads(text, 0, NULL), init_data);
 	free(text);
 }
 
@@ -541,7 +474,7 @@ static void register_tpm(struct swtpm *t)
 		buf_put_str(&text, "\"]");
 	}
 	buf_put_str(&text, "}");
-	set_reference(buf_str(&text));
+	kbs_admin_reference(&g_server, buf_str(&text));
 }
 
 static void extend(struct swtpm *t, unsigned pcr, struct slice in)
@@ -570,13 +503,13 @@ static const json_t *finding_about(const json_t *record, const char *reference)
 
 static json_t *last_verdict(void)
 {
-	json_t *list = admin_get("/kbs/v0/admin/verdicts?limit=1");
+	json_t *list = kbs_admin_get(&g_server, "/kbs/v0/admin/verdicts?limit=1");
 	char path[96];
 
 	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%s",
 		json_string_value(json_object_get(json_array_get(list, 0), "id")));
 	json_decref(list);
-	return admin_get(path);
+	return kbs_admin_get(&g_server, path);
 }
 
 static void test_tpm(void **state)
@@ -598,7 +531,7 @@ static void test_tpm(void **state)
 	extend(&t, 8, SLICE_LIT(INIT_DATA));
 	extend(&t, 9, SLICE_LIT("kernel"));
 	assert_int_equal(file_read(g_vtpm_policy, (size_t)1 << 20, &policy, NULL), 0);
-	set_policy(NULL, buf_slice(&policy), 200);
+	kbs_admin_policy(&g_server, NULL, buf_slice(&policy), 200);
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 
 	/* Nothing is registered: authentic, but of an unknown key. */
@@ -645,18 +578,18 @@ static void test_other_endpoints(void **state)
 	struct kbs_client c;
 	json_t *list;
 
-	list = admin_get("/kbs/v0/admin/resources");
+	list = kbs_admin_get(&g_server, "/kbs/v0/admin/resources");
 	assert_int_equal(json_array_size(list), 1);
 	json_decref(list);
-	list = admin_get("/kbs/v0/admin/policies/resource-policy?version=1");
+	list = kbs_admin_get(&g_server, "/kbs/v0/admin/policies/resource-policy?version=1");
 	assert_non_null(strstr(json_string_value(json_object_get(list, "policy")), "affirmed"));
 	json_decref(list);
-	list = admin_get("/kbs/v0/resource-policy");
+	list = kbs_admin_get(&g_server, "/kbs/v0/resource-policy");
 	assert_string_equal(json_string_value(json_array_get(list, 0)), "resource-policy");
 	json_decref(list);
-	json_decref(admin_get("/kbs/v0/admin/audit"));
-	json_decref(admin_get("/kbs/v0/admin/reference-values"));
-	json_decref(admin_get("/.well-known/jwks.json"));
+	json_decref(kbs_admin_get(&g_server, "/kbs/v0/admin/audit"));
+	json_decref(kbs_admin_get(&g_server, "/kbs/v0/admin/reference-values"));
+	json_decref(kbs_admin_get(&g_server, "/.well-known/jwks.json"));
 	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
 	assert_int_equal(kbs_client_request(&c, "GET", "/metrics", SLICE_EMPTY), 0);
 	assert_int_equal(c.status, 200);

@@ -23,7 +23,7 @@
 #include "fmt/jcs.h"
 #include "fmt/json.h"
 #include "net/grpc_client.h"
-#include "support/kbs_client.h"
+#include "support/kbs_steps.h"
 #include "support/se_sim.h"
 #include "support/se_sim_pki.h"
 #include "trustee/proto/proto.h"
@@ -34,8 +34,7 @@ static const char *g_program, *g_as_program;
 static struct kbs_server g_server, g_as;
 static struct se_sim *g_sim;
 static struct se_sim_pki g_pki;
-static struct pkey *g_key;
-static json_t *g_tee_key;
+static struct kbs_guest g_guest;
 static char g_collateral[] = "/tmp/husk-collateral-XXXXXX", g_rsa[] = "/tmp/husk-se-key-XXXXXX";
 
 /* A boot header with the simulated image's tags. */
@@ -56,10 +55,9 @@ static void put_header(struct buf *out)
 
 static int write_files(void)
 {
-	cleanup_with(buf_done) struct buf header = buf_init(0), text = buf_init(0),
-					  pem = buf_init_secret(0);
+	cleanup_with(buf_done) struct buf header = buf_init(0), pem = buf_init_secret(0);
 	cleanup(json_decref) json_t *items = json_object();
-	cleanup_fd int file = mkstemp(g_collateral), key = mkstemp(g_rsa);
+	cleanup_fd int key = mkstemp(g_rsa);
 
 	put_header(&header);
 	if (json_set_b64(items, "ibm/se/header", buf_slice(&header), B64_STD) < 0 ||
@@ -68,9 +66,7 @@ static int write_files(void)
 		json_set_b64(items, "ibm/se/crls", buf_slice(&g_pki.crls), B64_STD) < 0 ||
 		pkey_to_pem_private(se_sim_wrapping_key(g_sim), &pem) < 0)
 		return -1;
-	cleanup(json_decref) json_t *doc = json_pack("{s:O}", "items", items);
-	if (file < 0 || key < 0 || json_write(doc, &text) < 0 ||
-		fd_write_full(file, text.data, text.size) < 0)
+	if (key < 0 || kbs_file(g_collateral, json_pack("{s:O}", "items", items)) < 0)
 		return -1;
 	return fd_write_full(key, pem.data, pem.size);
 }
@@ -88,9 +84,8 @@ static int start(void **state)
 
 	g_sim = se_sim_new();
 	if (!g_sim || se_sim_pki(se_sim_host_key(g_sim), clock_unix_s(), &g_pki) < 0 ||
-		write_files() < 0 || pkey_generate(KEY_P256, 0, &g_key) < 0)
+		write_files() < 0 || kbs_guest_new(&g_guest, KEY_P256) < 0)
 		return -1;
-	g_tee_key = kbs_tee_key(g_key);
 	hex_str(digest_slice(&g_pki.root), root, sizeof(root));
 	snprintf(append, sizeof(append),
 		"auth_rate = 0\ncollateral = \"%s\"\nse_key = \"%s\"\ninsecure_ibm_root = "
@@ -111,32 +106,16 @@ static int stop(void **state)
 	unlink(g_rsa);
 	se_sim_free(g_sim);
 	se_sim_pki_done(&g_pki);
-	pkey_free(g_key);
-	json_decref(g_tee_key);
+	kbs_guest_done(&g_guest);
 	return code ? code : as_code;
-}
-
-static void admin_post(const struct kbs_server *s, const char *path, const char *body)
-{
-	struct kbs_client c;
-	assert_int_equal(kbs_server_client(s, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "POST", path, slice_str(body)), 0);
-	if (c.status != 200)
-		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
-	kbs_client_done(&c);
 }
 
 static void refer_tag(const struct kbs_server *s)
 {
-	cleanup_with(buf_done) struct buf body = buf_init(0), text = buf_init(0);
 	char hex[33];
 
-	buf_printf(
-		&text, "{\"se_tag\":[\"%s\"]}", hex_str(se_sim_tags(g_sim).tag, hex, sizeof(hex)));
-	buf_put_str(&body, "{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"");
-	b64_encode(&body, buf_slice(&text), B64_STD);
-	buf_put_str(&body, "\"}");
-	admin_post(s, "/kbs/v0/reference-value", buf_str(&body));
+	kbs_admin_references(s,
+		json_pack("{s:[s]}", "se_tag", hex_str(se_sim_tags(g_sim).tag, hex, sizeof(hex))));
 }
 
 /* Report data as guests of 0.4.0 make it for Secure Execution. */
@@ -154,8 +133,8 @@ static void bind_sha512(const json_t *runtime, uint8_t ret[64])
 static json_t *runtime_data(const char *nonce, bool primary)
 {
 	return primary ? json_pack("{s:s, s:s, s:O}", "additional-evidence", "", "nonce", nonce,
-				 "tee-pubkey", g_tee_key)
-		       : json_pack("{s:s, s:O}", "nonce", nonce, "tee-pubkey", g_tee_key);
+				 "tee-pubkey", g_guest.tee_key)
+		       : json_pack("{s:s, s:O}", "nonce", nonce, "tee-pubkey", g_guest.tee_key);
 }
 
 /* What the guest of @challenge sends as evidence, bound to @runtime. */
@@ -201,17 +180,12 @@ static void attest(struct kbs_client *c)
 
 	assert_non_null(nonce);
 	runtime = runtime_data(nonce, true);
-	char *message = kbs_attestation(nonce, g_tee_key, answer_challenge(nonce, runtime), NULL);
-	assert_non_null(message);
-	assert_int_equal(kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
-	free(message);
+	kbs_guest_send(&g_guest, c, nonce, answer_challenge(nonce, runtime), NULL);
 }
 
 static int read_resource(struct kbs_client *c)
 {
-	assert_int_equal(
-		kbs_client_request(c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
-	return c->status;
+	return kbs_guest_read(&g_guest, c, SECRET);
 }
 
 /* The secret opens to the image that is known, and to no other. */
@@ -219,7 +193,7 @@ static void check_release(const struct kbs_server *s)
 {
 	struct kbs_client c;
 
-	admin_post(s, "/kbs/v0/resource/default/key/1", SECRET);
+	kbs_admin_secret(s, SECRET);
 	assert_int_equal(kbs_server_client(s, false, &c), 0);
 	/* Authentic, but an unknown image. */
 	attest(&c);
@@ -263,9 +237,7 @@ static void test_foreign_nonce(void **state)
 	const char *old = json_string_value(json_object_get(first, "nonce"));
 	cleanup(json_decref) json_t *runtime = runtime_data(old, true);
 	assert_string_not_equal(old, json_string_value(json_object_get(second, "nonce")));
-	char *message = kbs_attestation(old, g_tee_key, answer_challenge(old, runtime), NULL);
-	assert_int_equal(kbs_client_request(&c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
-	free(message);
+	kbs_guest_send(&g_guest, &c, old, answer_challenge(old, runtime), NULL);
 	assert_int_equal(c.status, 401);
 	kbs_client_done(&c);
 }

@@ -14,41 +14,26 @@
 
 #include "base/clock.h"
 #include "base/enc.h"
-#include "base/fd.h"
 #include "base/str.h"
-#include "crypto/jose.h"
-#include "fmt/json.h"
 #include "support/snp_sim.h"
-#include "support/kbs_client.h"
+#include "support/kbs_steps.h"
 
 #define SECRET "a secret for an encrypted guest"
 
 static const char *g_program;
 static struct kbs_server g_server;
 static struct snp_sim *g_sim;
-static struct pkey *g_key;
-static json_t *g_tee_key;
+static struct kbs_guest g_guest;
 static char g_collateral[] = "/tmp/husk-collateral-XXXXXX";
-
-static int write_collateral(void)
-{
-	cleanup(json_decref) json_t *doc = snp_sim_publish_text(g_sim);
-	cleanup_with(buf_done) struct buf text = buf_init(0);
-	cleanup_fd int fd = mkstemp(g_collateral);
-
-	if (fd < 0 || !doc || json_write(doc, &text) < 0)
-		return -1;
-	return fd_write_full(fd, text.data, text.size);
-}
 
 static int start(void **state)
 {
 	char root[65], append[512];
 
 	g_sim = snp_sim_new(&(struct snp_sim_options){.now = clock_unix_s()});
-	if (!g_sim || write_collateral() < 0 || pkey_generate(KEY_P256, 0, &g_key) < 0)
+	if (!g_sim || kbs_file(g_collateral, snp_sim_publish_text(g_sim)) < 0 ||
+		kbs_guest_new(&g_guest, KEY_P256) < 0)
 		return -1;
-	g_tee_key = kbs_tee_key(g_key);
 	hex_str(digest_slice(snp_sim_root(g_sim)), root, sizeof(root));
 	snprintf(append, sizeof(append),
 		"auth_rate = 0\ncollateral = \"%s\"\ninsecure_amd_root = \"%s\"\n", g_collateral,
@@ -62,31 +47,8 @@ static int stop(void **state)
 	kbs_server_remove(&g_server);
 	unlink(g_collateral);
 	snp_sim_free(g_sim);
-	pkey_free(g_key);
-	json_decref(g_tee_key);
+	kbs_guest_done(&g_guest);
 	return code;
-}
-
-static void admin_post(const char *path, const char *body)
-{
-	struct kbs_client c;
-	assert_int_equal(kbs_server_client(&g_server, true, &c), 0);
-	assert_int_equal(kbs_client_request(&c, "POST", path, slice_str(body)), 0);
-	if (c.status != 200)
-		fail_msg("%s: %d %s", path, c.status, buf_str(&c.answer));
-	kbs_client_done(&c);
-}
-
-static void set_references(json_t *values)
-{
-	cleanup_with(buf_done) struct buf body = buf_init(0), text = buf_init(0);
-	assert_non_null(values);
-	assert_int_equal(json_write(values, &text), 0);
-	json_decref(values);
-	buf_put_str(&body, "{\"version\":\"0.1.0\",\"type\":\"sample\",\"payload\":\"");
-	b64_encode(&body, buf_slice(&text), B64_STD);
-	buf_put_str(&body, "\"}");
-	admin_post("/kbs/v0/reference-value", buf_str(&body));
 }
 
 static void attest(struct kbs_client *c, const char *tee, struct snp_sim_report *r, bool stale)
@@ -94,31 +56,16 @@ static void attest(struct kbs_client *c, const char *tee, struct snp_sim_report 
 	char nonce[64];
 	uint8_t binding[48];
 
-	assert_int_equal(kbs_client_auth(c, tee, nonce), 0);
-	assert_int_equal(kbs_binding(nonce, g_tee_key, "", binding), 0);
+	kbs_guest_begin(&g_guest, c, tee, nonce, binding);
 	if (stale)
 		binding[0] ^= 1;
 	r->report_data = slice_of(binding, sizeof(binding));
-	char *message = kbs_attestation(nonce, g_tee_key, snp_sim_evidence(g_sim, r), NULL);
-	assert_non_null(message);
-	assert_int_equal(kbs_client_request(c, "POST", "/kbs/v0/attest", slice_str(message)), 0);
-	free(message);
+	kbs_guest_send(&g_guest, c, nonce, snp_sim_evidence(g_sim, r), NULL);
 }
 
 static int read_resource(struct kbs_client *c)
 {
-	struct err e = {0};
-
-	assert_int_equal(
-		kbs_client_request(c, "GET", "/kbs/v0/resource/default/key/1", SLICE_EMPTY), 0);
-	if (c->status == 200) {
-		cleanup(json_decref) json_t *jwe = kbs_client_json(c);
-		cleanup_with(secret_done) struct secret plain = {0};
-		if (jwe_decrypt(g_key, jwe, &plain, &e) < 0)
-			fail_msg("%s", e.text);
-		assert_true(slice_eq_str(secret_slice(&plain), SECRET));
-	}
-	return c->status;
+	return kbs_guest_read(&g_guest, c, SECRET);
 }
 
 static json_t *references(const uint8_t measurement[48])
@@ -137,13 +84,13 @@ static void test_snp(void **state)
 		.policy = 0x30000, .measurement = slice_of(measurement, sizeof(measurement))};
 	struct kbs_client c;
 
-	admin_post("/kbs/v0/resource/default/key/1", SECRET);
+	kbs_admin_secret(&g_server, SECRET);
 	assert_int_equal(kbs_server_client(&g_server, false, &c), 0);
 	/* Authentic, but unknown: a token that opens nothing. */
 	attest(&c, "snp", &r, false);
 	assert_int_equal(c.status, 200);
 	assert_int_equal(read_resource(&c), 401);
-	set_references(references(measurement));
+	kbs_admin_references(&g_server, references(measurement));
 	attest(&c, "snp", &r, false);
 	assert_int_equal(c.status, 200);
 	assert_int_equal(read_resource(&c), 200);
