@@ -414,7 +414,12 @@ def test_tenants(broker):
                                  ({"role": "acme-admin"}, "", 401),
                                  ({"role": "acme-admin"}, "/tenants/other", 401),
                                  ({"role": "admin", "tenant": "acme"}, "/tenants/acme", 200),
-                                 ({"role": "admin", "tenant": "acme"}, "", 401)):
+                                 ({"role": "admin", "tenant": "acme"}, "", 401),
+                                 ({"role": "admin", "tenant": 5}, "", 401),
+                                 ({"role": "admin", "tenant": None}, "", 401),
+                                 ({"role": "admin", "nbf": 1}, "", 200),
+                                 ({"role": "admin", "nbf": 4000000000}, "", 401),
+                                 ({"role": "admin", "nbf": "1"}, "", 401)):
         c = Client(broker, prefix=prefix)
         c.bearer = make_admin_token(broker, dict(claims, iss=issuer, aud=issuer))
         expect("%s at %s" % (claims, prefix), c.call("GET", "/kbs/v0/admin/resources")[0], want)

@@ -186,9 +186,12 @@ static bool audience_matches(const json_t *aud, const char *want)
 static bool claims_good(const struct config_provider *p, const json_t *claims, int64_t now)
 {
 	const json_t *exp = json_object_get(claims, "exp");
+	const json_t *nbf = json_object_get(claims, "nbf");
 	const char *iss = json_string_value(json_object_get(claims, "iss"));
 
 	if (!json_is_integer(exp) || json_integer_value(exp) < now - LEEWAY_S)
+		return false;
+	if (nbf && (!json_is_integer(nbf) || json_integer_value(nbf) > now + LEEWAY_S))
 		return false;
 	if (p->issuer && !streq_null(iss, p->issuer))
 		return false;
@@ -234,7 +237,8 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 {
 	cleanup_with(jws_done) struct jws jws = {0};
 	enum admin_verdict verdict = ADMIN_DENY;
-	const char *claimed, *bound;
+	const json_t *bound;
+	const char *claimed;
 	json_t *claims;
 
 	if (token.size == 0) {
@@ -246,12 +250,12 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 	claims = json_loadb(
 		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
 	claimed = json_string_value(json_object_get(claims, "role"));
-	bound = json_string_value(json_object_get(claims, "tenant"));
+	bound = json_object_get(claims, "tenant");
 	if (!token_good(a, &jws, claims, now))
 		(void)err_set(reterr, -EACCES, "Cannot verify token with any of the issuers");
 	else if (!claimed || str_copy(role, ADMIN_ROLE_SIZE, claimed) < 0)
 		(void)err_set(reterr, -EACCES, "the token has no usable claim role");
-	else if (bound && !streq(bound, tenant))
+	else if (bound && !streq_null(json_string_value(bound), tenant))
 		(void)err_set(reterr, -EACCES, "the token is bound to another tenant");
 	else
 		verdict = check_acls(a, role, target, tenant, reterr);
