@@ -375,6 +375,24 @@ def issuer_of(broker):
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]
 
 
+def test_uploads(broker):
+    """Kinds and types as in Trustee's answers, and a policy that appraises nothing."""
+    admin, guest = Client(broker, admin=True), Client(broker)
+    for text, want in ((b"package policy\nallow if if\n", b"PolicyEngineError"), (b"", b"PolicyEngineError"),
+                       (b"package policy\nx = 1\n", b"PolicyEngineError"),
+                       (b"\xff\xfe", b"ParsePolicyError")):
+        status, _, body = admin.call("POST", "/kbs/v0/resource-policy",
+                                     json.dumps({"policy": b64url(text)}))
+        expect("%r: %s" % (text, body), (status, b"/errors/" + want in body), (401, True))
+    before = json.loads(admin.call("GET", "/kbs/v0/admin/policies/default_cpu")[2])["policy"]
+    for text, want in (('package policy\ntrust_claims := {"hardware": 2}\n', True),
+                       ("package policy\ntrust_claims := {}\n", False), (before, True)):
+        status, headers, body = admin.call("POST", "/kbs/v0/attestation-policy", json.dumps({
+            "policy_id": "default_cpu", "policy": b64url(text.encode())}))
+        expect(text, (status, headers["Content-Type"], body), (200, None, b""))
+        expect(text, guest.attest() is not None, want)
+
+
 def test_tenants(broker):
     admin = Client(broker, admin=True)
     expect("unknown", Client(broker, prefix="/tenants/acme").call("POST", "/kbs/v0/auth", json.dumps(
@@ -652,7 +670,7 @@ def test_request_rate(program, husk):
 
 def main():
     program, husk = sys.argv[1:3]
-    tests = [test_versions, test_claims, test_dry_run, test_claims_cli, test_request_ids, test_endpoints, test_kbs_client, test_tenants, test_audit]
+    tests = [test_versions, test_claims, test_dry_run, test_claims_cli, test_request_ids, test_endpoints, test_kbs_client, test_uploads, test_tenants, test_audit]
     broker = sample_broker(program, husk, "resource_versions = 2\n")
     broker.kill(signal.SIGTERM)
     broker.edit(lambda t: t + '\n[[admin.authorization.regex_acl.acls]]\nrole = "acme-admin"\n'

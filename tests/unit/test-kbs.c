@@ -815,7 +815,7 @@ static void test_vector(void **state)
 		{"{\"executables\":3,\"hardware\":2}", 0, EAR_AFFIRMING},
 		{"{\"executables\":3,\"hardware\":32}", 0, EAR_WARNING},
 		{"{\"executables\":3,\"hardware\":97}", 0, EAR_CONTRAINDICATED},
-		{"{}", 0, EAR_NONE},
+		{"{}", -EBADMSG, EAR_NONE},
 		{"{\"hardware\":258}", -EBADMSG, EAR_NONE},
 		{"{\"hardware\":\"2\"}", -EBADMSG, EAR_NONE},
 		{"{\"hardware\":2.0}", -EBADMSG, EAR_NONE},

@@ -41,6 +41,9 @@ int ear_vector_check(const json_t *vector, enum ear_tier *ret_worst, struct err 
 
 	if (!json_is_object(vector))
 		return err_set(reterr, -EBADMSG, "trust_claims is not an object");
+	/* Upstream's rule, too: a policy that says nothing has appraised nothing. */
+	if (json_object_size(vector) == 0)
+		return err_set(reterr, -EBADMSG, "trust_claims has no claim");
 	json_object_foreach ((json_t *)(uintptr_t)vector, name, value) {
 		json_int_t v = json_integer_value(value);
 

@@ -44,10 +44,15 @@ int vault_install_defaults(struct vault *v, const char *tenant, struct err *rete
 	return r;
 }
 
-static void fail_upload(struct call *c, const char *reason)
+/* Upstream's kinds: a message that holds no policy does not parse, a policy that is none is the
+ * engine's affair. */
+static void fail_upload(struct call *c, enum reply_error kind, const char *reason)
 {
 	if (c->target.route == ROUTE_RESOURCE_POLICY_SET)
-		reply_fail(&c->reply, REPLY_PARSE_POLICY, "Failed to parse policy: %s", reason);
+		reply_fail(&c->reply, kind, "%s: %s",
+			kind == REPLY_PARSE_POLICY ? "Failed to parse policy"
+						   : "Policy engine error",
+			reason);
 	else
 		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
 			"Attestation error: Set Attestation Policy failed: %s", reason);
@@ -61,20 +66,21 @@ static void checked(void *cookie, int error, const json_t *result)
 	struct err e = {0};
 
 	if (error < 0) {
-		fail_upload(c, error == -EPIPE ? "the verifier crashed on this policy"
-			       : wire_str(result, "reason")[0] ? wire_str(result, "reason")
-							       : err_text(NULL, error));
+		fail_upload(c, REPLY_POLICY_ENGINE,
+			error == -EPIPE			? "the verifier crashed on this policy"
+			: wire_str(result, "reason")[0] ? wire_str(result, "reason")
+							: err_text(NULL, error));
 		return;
 	}
 	if (!json_is_true(json_object_get(result, "good"))) {
-		fail_upload(c, wire_str(result, "reason"));
+		fail_upload(c, REPLY_POLICY_ENGINE, wire_str(result, "reason"));
 		return;
 	}
 	if (vault_remote_policy(c))
 		return;
 	error = store_policy_set(c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
 	if (error < 0 && !store_is_away(error)) {
-		fail_upload(c, err_text(&e, error));
+		fail_upload(c, REPLY_POLICY_ENGINE, err_text(&e, error));
 		return;
 	}
 	/* When this fails it is stored, and guests are refused until the verifiers have it. */
@@ -86,8 +92,7 @@ static void checked(void *cookie, int error, const json_t *result)
 	}
 	log_info("kbs.policy.set", LOG_STR("policy", c->policy_id), LOG_STR("role", c->role),
 		LOG_STR("peer", c->peer));
-	c->reply.type = REPLY_JSON;
-	call_answer(c);
+	call_answer(c); /* an empty body, of no type */
 }
 
 static bool policy_id_valid(const char *id)
@@ -121,6 +126,8 @@ int vault_read_upload(struct call *c, struct slice body, json_t **ret_root, stru
 	else if (b64_decode_any(&c->text, slice_str(text)) < 0)
 		r = err_set(reterr, -EBADMSG, "policy is not base64url text of at most %zu bytes",
 			STORE_POLICY_MAX);
+	else if (!utf8_valid(buf_slice(&c->text)))
+		r = err_set(reterr, -EBADMSG, "policy is not UTF-8 text");
 	if (r == 0) {
 		c->policy_id = id ? strdup(id) : NULL;
 		r = c->policy_id ? 0 : -ENOMEM;
@@ -139,11 +146,11 @@ void vault_policy_set(struct call *c, struct slice body)
 	int r = vault_read_upload(c, body, NULL, &e);
 
 	if (r < 0) {
-		fail_upload(c, err_text(&e, r));
+		fail_upload(c, REPLY_PARSE_POLICY, err_text(&e, r));
 		return;
 	}
 	header = json_pack("{s:s, s:s}", "op", "check", "kind",
 		c->target.route == ROUTE_RESOURCE_POLICY_SET ? "resource" : "attestation");
 	if (pool_submit(v->pool, header, buf_slice(&c->text), vault_now_ms(v), checked, c) < 0)
-		fail_upload(c, "all verifiers are busy");
+		fail_upload(c, REPLY_POLICY_ENGINE, "all verifiers are busy");
 }

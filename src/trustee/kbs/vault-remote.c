@@ -241,8 +241,6 @@ static void policy_sent(void *cookie, int error, const json_t *result)
 		reply_fail(&c->reply, REPLY_ATTESTATION_ERROR,
 			"Attestation error: Set Attestation Policy failed: %s",
 			reason_of(error, result));
-	else
-		c->reply.type = REPLY_JSON;
 	call_answer(c);
 }
 
