@@ -3,19 +3,20 @@
 # The same load on husk's key broker and on another one beside it, Trustee's `kbs` with its built-in
 # attestation service: handshakes with a resource over TLS, sample evidence, on loopback. Both get
 # their turn in each round; medians and ratios are printed. It builds nothing.
-# usage: PEER_KBS=PATH bench/kbs-peer.sh [ROUNDS]      (3; HUSK_BUILD: the build folder; SECONDS_EACH: 5;
-#        CLIENTS: 4)
+# usage: KBS_PEER=PATH bench/kbs-peer.sh [ROUNDS]      (3; HUSK_BUILD: the build folder; SECONDS_EACH: 5;
+#        CLIENTS: "1 64 1000"). docs/compatibility.md says how Trustee's `kbs` is built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-build=${HUSK_BUILD:-build} rounds=${1:-3} seconds=${SECONDS_EACH:-5} clients=${CLIENTS:-4}
-if [ -z "${PEER_KBS:-}" ]; then
-	echo "kbs-peer: PEER_KBS does not name Trustee's kbs: skipped"
+build=${HUSK_BUILD:-build} rounds=${1:-3} seconds=${SECONDS_EACH:-5} clients=${CLIENTS:-1 64 1000}
+if [ -z "${KBS_PEER:-}" ]; then
+	echo "kbs-peer: KBS_PEER does not name Trustee's kbs: skipped"
 	exit 77
 fi
-peer=$(realpath "$PEER_KBS") load=$build/bench/rcar-load kbs=$build/src/trustee/kbs/husk-kbs
+peer=$(realpath "$KBS_PEER") load=$build/bench/rcar-load kbs=$build/src/trustee/kbs/husk-kbs
 for program in "$peer" "$load" "$kbs"; do
 	[ -x "$program" ] || { echo "kbs-peer: $program is no program"; exit 1; }
 done
+ulimit -n "$(ulimit -Hn)" # both need a descriptor for each client
 dir=$(mktemp -d)
 peer_pid=
 cleanup() { [ -n "$peer_pid" ] && kill "$peer_pid" 2>/dev/null && wait "$peer_pid"; rm -rf "$dir"; }
@@ -69,7 +70,7 @@ start_peer() {
 		peer_config $port >"$dir/peer.toml"
 		# A group of its own, whose processor time and memory are counted.
 		set -m
-		RUST_LOG=warn "$peer" -c "$dir/peer.toml" >"$dir/peer.log" 2>&1 &
+		RUST_LOG=warn RUST_BACKTRACE=0 "$peer" -c "$dir/peer.toml" >"$dir/peer.log" 2>&1 &
 		peer_pid=$!
 		set +m
 		for _ in $(seq 100); do
@@ -83,13 +84,18 @@ start_peer() {
 	exit 1
 }
 start_peer
-common=(--clients "$clients" --seconds "$seconds" --json)
 for _ in $(seq "$rounds"); do
-	for fresh in "" --fresh; do
-		"$load" "$kbs" "${common[@]}" $fresh >>"$dir/husk" || { echo "kbs-peer: husk fails"; exit 1; }
-		"$load" --url "https://127.0.0.1:$port" --ca "$dir/kbs/tls.crt" --group "$peer_pid" \
-			--admin-token "$dir/kbs/admin-token" "${common[@]}" $fresh >>"$dir/peer" ||
-			{ tail -5 "$dir/peer.log"; echo "kbs-peer: the peer fails"; exit 1; }
+	for count in $clients; do
+		for fresh in "" --fresh; do
+			common=(--clients "$count" --seconds "$seconds" --json $fresh)
+			"$load" "$kbs" "${common[@]}" >>"$dir/husk" ||
+				{ echo "kbs-peer: husk fails with $count clients"; exit 1; }
+			# What fails at the peer is a line of the table, not the end.
+			"$load" --url "https://127.0.0.1:$port" --ca "$dir/kbs/tls.crt" --group "$peer_pid" \
+				--admin-token "$dir/kbs/admin-token" "${common[@]}" >"$dir/one" || [ -s "$dir/one" ] ||
+				{ tail -5 "$dir/peer.log"; echo "kbs-peer: the peer fails with $count clients"; exit 1; }
+			cat "$dir/one" >>"$dir/peer"
+		done
 	done
 done
 python3 - "$dir/husk" "$dir/peer" <<'END_OF_TABLE'
@@ -103,20 +109,22 @@ def load(path):
         return [json.loads(line) for line in f]
 
 
-def median(results, fresh, name):
-    return statistics.median(r[name] for r in results if r["fresh"] == fresh)
+def median(results, key, name):
+    return statistics.median(r[name] for r in results if (r["clients"], r["fresh"]) == key)
 
 
 husk, peer = load(sys.argv[1]), load(sys.argv[2])
-print("%d clients, %d rounds, medians" % (husk[0]["clients"], len(husk) // 2))
-for fresh in (False, True):
-    print("\n%-36s %10s %10s %14s" % ("a connection for each handshake" if fresh else
-                                      "connections kept alive", "husk", "peer", "husk to peer"))
+keys = sorted({(r["clients"], r["fresh"]) for r in husk})
+print("%d rounds, medians" % (len(husk) // len(keys)))
+for key in keys:
+    print("\n%-36s %10s %10s %14s" % ("%d clients, %s" % (
+        key[0], "a connection for each" if key[1] else "kept alive"), "husk", "peer", "husk to peer"))
     for name, what in (("rounds_per_s", "handshakes with a resource/s"),
                        ("round_p50_ms", "p50, ms"), ("round_p99_ms", "p99, ms"),
                        ("kbs_cpu_us_per_round", "broker's processors, us each"),
-                       ("kbs_pss_kib", "broker's memory, KiB (PSS)")):
-        ours, theirs = median(husk, fresh, name), median(peer, fresh, name)
+                       ("kbs_pss_kib", "broker's memory, KiB (PSS)"),
+                       ("failed", "failed handshakes")):
+        ours, theirs = median(husk, key, name), median(peer, key, name)
         ratio = "%.2f" % (ours / theirs) if theirs else "-"
         print("%-36s %10g %10g %14s" % (what, ours, theirs, ratio))
 END_OF_TABLE
