@@ -7,14 +7,12 @@
  */
 #include "trustee/kbs/backend.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/enc.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
-#include "net/ipc.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 
@@ -28,61 +26,36 @@ static int get(struct backend *b, const json_t *header, json_t *answer, int64_t 
 	return r < 0 ? r : json_set_b64(answer, "value", buf_slice(&value), B64_STD);
 }
 
-static int serve_one(struct backend *b, struct slice in, struct buf *out)
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
+	struct err *reterr)
 {
-	cleanup(json_decref) json_t *header = NULL, *answer = json_object();
-	struct slice body;
-	struct err e = {0};
+	struct backend *b = w->cookie;
+	const char *op = wire_str(header, "op"), *path = wire_str(header, "path");
 	int64_t version = 0;
-	const char *op, *path;
-	int r = answer ? wire_unpack(in, &header, &body) : -ENOMEM;
+	int r = -EOPNOTSUPP;
 
-	if (r < 0)
-		return r;
-	op = wire_str(header, "op");
-	path = wire_str(header, "path");
 	if (streq(op, "get"))
-		r = get(b, header, answer, &version, &e);
+		r = get(b, header, answer, &version, reterr);
 	else if (streq(op, "put"))
-		r = b->ops->put(b, path, body, wire_int(header, "cas"), &version, &e);
+		r = b->ops->put(b, path, body, wire_int(header, "cas"), &version, reterr);
 	else if (streq(op, "delete"))
-		r = b->ops->remove(b, path, &e);
-	else
-		r = -EOPNOTSUPP;
-	json_object_set(answer, "work", json_object_get(header, "work"));
-	json_object_set_new(answer, "error", json_integer(r));
+		r = b->ops->remove(b, path, reterr);
 	json_object_set_new(answer, "version", json_integer(version));
-	if (r < 0)
-		json_object_set_new(answer, "reason", json_string(err_text(&e, r)));
-	buf_clear(out);
-	r = wire_pack(out, answer, SLICE_EMPTY);
-	return r < 0 ? r : ipc_write(ROLE_FD_LINK, buf_slice(out));
+	return r;
 }
 
 int role_backend(const struct kbs_config *c)
 {
-	struct buf in = buf_init_secret(IPC_MESSAGE_MAX), out = buf_init_secret(IPC_MESSAGE_MAX);
 	struct backend *b = calloc(1, sizeof(*b));
+	struct role_work work = {.name = "backend", .serve = serve, .cookie = b};
 	struct err e = {0};
-	int r = b ? 0 : -ENOMEM;
+	int r = b ? backend_open(b, c, &e) : -ENOMEM;
 
-	signal(SIGPIPE, SIG_IGN);
-	if (r == 0)
-		r = backend_open(b, c, &e);
 	if (r == 0)
 		r = role_confine_network(c, "backend", b->files, b->file_count, &e);
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(b, buf_slice(&in), &out);
-	}
+	r = role_work(&work, r, &e);
 	if (b)
 		backend_close(b);
 	free(b);
-	buf_done(&out);
-	buf_done(&in);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("backend.stopped", LOG_STR("reason", err_text(&e, r)));
-	return 1;
+	return r;
 }

@@ -5,15 +5,13 @@
  * request at hand and the supervisor starts another.
  */
 #include <event2/event.h>
-#include <signal.h>
 
 #include "base/enc.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
 #include "net/grpc_client.h"
-#include "net/ipc.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 #include "trustee/proto/proto.h"
@@ -27,7 +25,6 @@ struct external {
 	const struct kbs_config *config;
 	struct event_base *base;
 	struct grpc_client *clients[CONFIG_EXTERNAL_MAX];
-	struct buf out;
 };
 
 /* One of the three calls, all with the same message. */
@@ -98,9 +95,10 @@ static int find(const struct kbs_config *c, const char *name, size_t *ret, struc
 }
 
 /* "auth": who must ask; "handle": the request itself, of a guest with how its answer travels. */
-static int serve(struct external *x, const json_t *header, struct slice body, json_t *answer,
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
 	struct err *reterr)
 {
+	struct external *x = w->cookie;
 	cleanup_with(buf_done) struct buf message = buf_init_secret(WIRE_BODY_MAX);
 	const char *op = wire_str(header, "op");
 	size_t index = 0;
@@ -118,25 +116,6 @@ static int serve(struct external *x, const json_t *header, struct slice body, js
 	if (json_is_true(json_object_get(header, "guest")))
 		r = ask_encryption(x, index, buf_slice(&message), answer, reterr);
 	return r < 0 ? r : handle(x, index, buf_slice(&message), answer, reterr);
-}
-
-static int serve_one(struct external *x, struct slice in)
-{
-	cleanup(json_decref) json_t *header = NULL, *answer = json_object();
-	struct slice body;
-	struct err e = {0};
-	int r = answer ? wire_unpack(in, &header, &body) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	r = serve(x, header, body, answer, &e);
-	json_object_set(answer, "work", json_object_get(header, "work"));
-	json_object_set_new(answer, "error", json_integer(r));
-	if (r < 0)
-		json_object_set_new(answer, "reason", json_string(err_text(&e, r)));
-	buf_clear(&x->out);
-	r = wire_pack(&x->out, answer, SLICE_EMPTY);
-	return r < 0 ? r : ipc_write(ROLE_FD_LINK, buf_slice(&x->out));
 }
 
 static int set_up(struct external *x, struct err *reterr)
@@ -166,24 +145,14 @@ static int set_up(struct external *x, struct err *reterr)
 
 int role_external(const struct kbs_config *c)
 {
-	struct external x = {.config = c, .out = buf_init_secret(IPC_MESSAGE_MAX)};
-	struct buf in = buf_init_secret(IPC_MESSAGE_MAX);
+	struct external x = {.config = c};
+	struct role_work work = {.name = "external", .serve = serve, .cookie = &x};
 	struct err e = {0};
-	int r;
+	int r = role_work(&work, set_up(&x, &e), &e);
 
-	signal(SIGPIPE, SIG_IGN);
-	r = set_up(&x, &e);
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(&x, buf_slice(&in));
-	}
 	for (size_t i = 0; i < CONFIG_EXTERNAL_MAX; i++)
 		grpc_client_free(x.clients[i]);
-	buf_done(&x.out);
-	buf_done(&in);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("external.stopped", LOG_STR("reason", err_text(&e, r)));
-	return 1;
+	if (x.base)
+		event_base_free(x.base);
+	return r;
 }

@@ -7,14 +7,13 @@
  */
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "collateral/nras.h"
 #include "collateral/source.h"
 #include "evidence/nvidia_nras.h"
 #include "fmt/json.h"
-#include "net/ipc.h"
 #include "trustee/kbs/key-set.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 
@@ -30,7 +29,6 @@ struct fetcher {
 	struct collateral_sources sources;
 	const char *nras_url; /* NULL: NVIDIA's */
 	bool nras;
-	struct buf out;
 };
 
 /* One question; the answer goes to a verifier as the text that it is. */
@@ -96,31 +94,20 @@ static int serve_keys(struct fetcher *f, const char *url, json_t *answer, struct
 	return r < 0 ? r : json_set_str(answer, "text", text);
 }
 
-/* {"work", "error", "reason", "retry_after_s"}, or "document" with the items, "text" of a key set,
- * or "nras". */
-static int serve_one(struct fetcher *f, struct slice message)
+/* Answers: "document" with the items and "retry_after_s", "text" of a key set, or "nras". */
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
+	struct err *reterr)
 {
-	cleanup(json_decref) json_t *header = NULL, *answer = json_object(), *nras = NULL;
-	struct err e = {0};
-	struct slice body;
-	int r = answer ? wire_unpack(message, &header, &body) : -ENOMEM;
-
-	if (r < 0)
-		return r;
+	struct fetcher *f = w->cookie;
 	const json_t *questions = json_object_get(header, "questions");
 	const char *url = wire_str(header, "url");
-	int error = questions ? serve_nras(f, questions, &nras, &e)
-		    : *url    ? serve_keys(f, url, answer, &e)
-			      : fetch(f, wire_str(header, "key"), answer, &e);
-	json_object_set(answer, "work", json_object_get(header, "work"));
-	json_object_set_new(answer, "error", json_integer(error));
-	if (error < 0)
-		json_object_set_new(answer, "reason", json_string(err_text(&e, error)));
-	if (nras)
-		json_object_set(answer, "nras", nras);
-	buf_clear(&f->out);
-	r = wire_pack(&f->out, answer, SLICE_EMPTY);
-	return r == 0 ? ipc_write(ROLE_FD_LINK, buf_slice(&f->out)) : r;
+	json_t *nras = NULL;
+
+	if (!questions)
+		return *url ? serve_keys(f, url, answer, reterr)
+			    : fetch(f, wire_str(header, "key"), answer, reterr);
+	int r = serve_nras(f, questions, &nras, reterr);
+	return r < 0 ? r : json_set_take(answer, "nras", nras);
 }
 
 /* @roots: PEM file; NULL: the system's. */
@@ -153,24 +140,13 @@ int role_fetcher(const struct kbs_config *c)
 		.sources = {c->collateral.intel_pcs_url, c->collateral.intel_root_crl_url,
 			c->collateral.amd_kds_url, c->collateral.nvidia_rim_url},
 		.nras_url = c->as.nras_url,
-		.nras = c->as.nvidia_remote,
-		.out = buf_init(IPC_MESSAGE_MAX)};
-	cleanup_with(buf_done) struct buf in = buf_init(MESSAGE_MAX);
+		.nras = c->as.nvidia_remote};
+	struct role_work work = {
+		.name = "fetcher", .call_max = MESSAGE_MAX, .serve = serve, .cookie = &f};
 	struct err e = {0};
-	int r = start(&f, c, &e);
+	int r = role_work(&work, start(&f, c, &e), &e);
 
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(&f, buf_slice(&in));
-		if (f.out.capacity > (1u << 20))
-			buf_done(&f.out);
-	}
 	http_client_free(f.http);
 	http_client_free(f.keys);
-	buf_done(&f.out);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("fetcher.stopped", LOG_STR("reason", err_text(&e, r)));
-	return 1;
+	return r;
 }

@@ -193,7 +193,6 @@ int front_run(struct front_core *f)
 	struct err e = {0};
 	int r;
 
-	signal(SIGPIPE, SIG_IGN);
 	r = start(f, &e);
 	if (r == 0)
 		r = role_ready();

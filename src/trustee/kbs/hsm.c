@@ -5,7 +5,6 @@
  * module that does not come back ends the process, the request at hand fails, and the supervisor starts
  * another.
  */
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/enc.h"
@@ -13,10 +12,10 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
-#include "net/ipc.h"
 #include "net/sandbox.h"
 #include "trustee/hsm/p11.h"
 #include "trustee/kbs/hsm.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 
@@ -25,7 +24,6 @@
 struct hsm {
 	const struct kbs_config *config;
 	struct p11 *token;
-	struct buf out;
 };
 
 int hsm_environment(const struct config_module *m, struct err *reterr)
@@ -107,7 +105,7 @@ static int unwrap(struct hsm *h, struct slice in, struct buf *out, struct err *r
 			       in, out, reterr);
 }
 
-static int serve(
+static int do_call(
 	struct hsm *h, const json_t *header, struct slice body, struct buf *out, struct err *reterr)
 {
 	const char *op = wire_str(header, "op"), *label = wire_str(header, "label");
@@ -125,36 +123,17 @@ static int serve(
 	return -EOPNOTSUPP;
 }
 
-int hsm_answer(
-	struct buf *out, const json_t *header, int error, const struct err *e, struct slice value)
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
+	struct err *reterr)
 {
-	cleanup(json_decref) json_t *answer = json_object();
-
-	json_object_set(answer, "work", json_object_get(header, "work"));
-	if (error == 0)
-		error = json_set_b64(answer, "value", value, B64_STD);
-	json_object_set_new(answer, "error", json_integer(error));
-	if (error < 0)
-		json_object_set_new(answer, "reason", json_string(err_text(e, error)));
-	buf_clear(out);
-	error = wire_pack(out, answer, SLICE_EMPTY);
-	return error < 0 ? error : ipc_write(ROLE_FD_LINK, buf_slice(out));
-}
-
-static int serve_one(struct hsm *h, struct slice in)
-{
-	cleanup(json_decref) json_t *header = NULL;
+	struct hsm *h = w->cookie;
 	cleanup_with(buf_done) struct buf value = buf_init_secret(P11_VALUE_MAX);
-	struct slice body;
-	struct err e = {0};
-	int r = wire_unpack(in, &header, &body);
+	int r;
 
-	if (r < 0)
-		return r;
 	alarm(h->config->pkcs11.module.timeout_s);
-	r = serve(h, header, body, &value, &e);
+	r = do_call(h, header, body, &value, reterr);
 	alarm(0);
-	return hsm_answer(&h->out, header, r, &e, buf_slice(&value));
+	return r < 0 ? r : json_set_b64(answer, "value", buf_slice(&value), B64_STD);
 }
 
 static int start(struct hsm *h, struct err *reterr)
@@ -186,29 +165,14 @@ static int start(struct hsm *h, struct err *reterr)
 
 int role_hsm(const struct kbs_config *c)
 {
-	struct hsm h = {.config = c, .out = buf_init_secret(IPC_MESSAGE_MAX)};
-	struct buf in = buf_init_secret(IPC_MESSAGE_MAX);
+	struct hsm h = {.config = c};
+	struct role_work work = {.name = "hsm", .serve = serve, .cookie = &h};
 	struct err e = {0};
-	int r;
+	int r = start(&h, &e), code = role_work(&work, r, &e);
 
-	signal(SIGPIPE, SIG_IGN);
-	r = start(&h, &e);
-	if (r < 0) {
-		log_error("hsm.stopped", LOG_STR("reason", err_text(&e, r)));
-		/* The supervisor starts another at once, which would fail in the same way. */
+	/* The supervisor starts another at once, which would fail in the same way. */
+	if (r < 0)
 		sleep(START_RETRY_S);
-		return 1;
-	}
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(&h, buf_slice(&in));
-	}
 	p11_free(h.token);
-	buf_done(&h.out);
-	buf_done(&in);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("hsm.stopped", LOG_STR("reason", err_text(NULL, r)));
-	return 1;
+	return code;
 }

@@ -15,6 +15,3 @@ must_check int hsm_read_pin(const char *path, struct buf *out, struct err *reter
 /** hsm_confine() - enter the sandbox, with what the module needs */
 must_check int hsm_confine(const struct kbs_config *c, const char *role,
 	const struct config_module *m, struct err *reterr);
-/** hsm_answer() - send the answer to @header: @value, or why there is none */
-must_check int hsm_answer(
-	struct buf *out, const json_t *header, int error, const struct err *e, struct slice value);

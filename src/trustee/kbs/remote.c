@@ -5,16 +5,14 @@
  * the call at hand and the supervisor starts another.
  */
 #include <event2/event.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
 #include "net/grpc_client.h"
 #include "net/http_client.h"
 #include "net/ipc.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 #include "trustee/proto/proto.h"
@@ -32,7 +30,6 @@ struct remote {
 	struct grpc_client *as;	  /* NULL unless attestation is by gRPC */
 	struct grpc_client *rvps; /* NULL: through @as */
 	struct http_client *http; /* NULL unless attestation is Intel's */
-	struct buf out;
 };
 
 static int evaluate(struct remote *m, struct slice body, json_t *answer, struct err *reterr)
@@ -191,38 +188,25 @@ static int register_value(struct remote *m, struct slice body, struct err *reter
 		buf_slice(&message), CALL_MS, &reply, reterr);
 }
 
-static int serve_one(struct remote *m, struct slice in)
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
+	struct err *reterr)
 {
-	cleanup(json_decref) json_t *header = NULL, *answer = json_object();
-	struct slice body;
-	struct err e = {0};
-	const char *op;
-	int r = wire_unpack(in, &header, &body);
+	struct remote *m = w->cookie;
+	const char *op = wire_str(header, "op");
 
-	if (r < 0)
-		return r;
-	op = wire_str(header, "op");
 	if (streq(op, "evaluate") && m->as)
-		r = evaluate(m, body, answer, &e);
-	else if (streq(op, "challenge") && m->as)
-		r = challenge(m, header, answer, &e);
-	else if (streq(op, "intel") && m->http)
-		r = intel(m, header, body, answer, &e);
-	else if (streq(op, "values") && rvps_of(m))
-		r = values(m, header, answer, &e);
-	else if (streq(op, "policy") && m->as)
-		r = set_policy(m, header, &e);
-	else if (streq(op, "register") && rvps_of(m))
-		r = register_value(m, body, &e);
-	else
-		r = -EOPNOTSUPP;
-	json_object_set(answer, "work", json_object_get(header, "work"));
-	json_object_set_new(answer, "error", json_integer(r));
-	if (r < 0)
-		json_object_set_new(answer, "reason", json_string(err_text(&e, r)));
-	buf_clear(&m->out);
-	r = wire_pack(&m->out, answer, SLICE_EMPTY);
-	return r < 0 ? r : ipc_write(ROLE_FD_LINK, buf_slice(&m->out));
+		return evaluate(m, body, answer, reterr);
+	if (streq(op, "challenge") && m->as)
+		return challenge(m, header, answer, reterr);
+	if (streq(op, "intel") && m->http)
+		return intel(m, header, body, answer, reterr);
+	if (streq(op, "values") && rvps_of(m))
+		return values(m, header, answer, reterr);
+	if (streq(op, "policy") && m->as)
+		return set_policy(m, header, reterr);
+	if (streq(op, "register") && rvps_of(m))
+		return register_value(m, body, reterr);
+	return -EOPNOTSUPP;
 }
 
 static int read_pem(const char *path, struct buf *out, struct err *reterr)
@@ -275,27 +259,18 @@ static int set_up(struct remote *m, struct err *reterr)
 
 int role_remote(const struct kbs_config *c)
 {
-	struct remote m = {.config = c, .out = buf_init_secret(WIRE_BODY_MAX)};
-	struct buf in = buf_init(IPC_MESSAGE_MAX);
+	struct remote m = {.config = c};
+	struct role_work work = {.name = "remote", .serve = serve, .cookie = &m};
 	struct err e = {0};
-	int r;
+	int r = set_up(&m, &e);
 
-	signal(SIGPIPE, SIG_IGN);
-	r = set_up(&m, &e);
 	if (r == 0)
 		r = role_confine_network(c, "remote", NULL, 0, &e);
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(&m, buf_slice(&in));
-	}
+	r = role_work(&work, r, &e);
 	grpc_client_free(m.as);
 	grpc_client_free(m.rvps);
 	http_client_free(m.http);
-	buf_done(&m.out);
-	buf_done(&in);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("remote.stopped", LOG_STR("reason", err_text(&e, r)));
-	return 1;
+	if (m.base)
+		event_base_free(m.base);
+	return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trustee/kbs/role.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -162,16 +163,17 @@ int role_main(const char *role)
 	static const struct {
 		const char *name;
 		int (*run)(const struct kbs_config *c);
+		bool outside; /* talks to programs that are not ours, which may go away */
 	} roles[] = {
-		{"front", role_front},
-		{"vault", role_vault},
-		{"verifier", role_verifier},
-		{"remote", role_remote},
-		{"fetcher", role_fetcher},
-		{"backend", role_backend},
-		{"external", role_external},
-		{"hsm", role_hsm},
-		{"signer", role_signer},
+		{"front", role_front, true},
+		{"vault", role_vault, false},
+		{"verifier", role_verifier, false},
+		{"remote", role_remote, true},
+		{"fetcher", role_fetcher, true},
+		{"backend", role_backend, true},
+		{"external", role_external, true},
+		{"hsm", role_hsm, true},
+		{"signer", role_signer, true},
 	};
 	cleanup_with(kbs_config_done) struct kbs_config config = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(CONFIG_FILE_MAX * 4);
@@ -192,6 +194,8 @@ int role_main(const char *role)
 	for (size_t i = 0; i < ARRAY_COUNT(roles); i++) {
 		if (streq(roles[i].name, role)) {
 			role_log(&config, role);
+			if (roles[i].outside)
+				signal(SIGPIPE, SIG_IGN);
 			return roles[i].run(&config);
 		}
 	}

@@ -4,18 +4,18 @@
  * and knows neither tokens nor guests. Which key that must be is pinned by signer.public_key_path; a
  * device that has another one is not used.
  */
-#include <signal.h>
 #include <unistd.h>
 
+#include "base/enc.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
-#include "net/ipc.h"
 #include "net/sandbox.h"
 #include "trustee/hsm/p11.h"
 #include "trustee/hsm/tpm_key.h"
 #include "trustee/kbs/hsm.h"
+#include "trustee/kbs/role-work.h"
 #include "trustee/kbs/role.h"
 #include "trustee/kbs/wire.h"
 
@@ -35,7 +35,6 @@ struct signer {
 	struct pkey *public; /* pinned */
 	struct device device;
 	bool known; /* the device was seen to have that key */
-	struct buf out;
 };
 
 static void device_done(struct device *d)
@@ -105,24 +104,20 @@ static int sign(struct signer *s, struct slice digest, struct buf *out, struct e
 		       : tpm_key_sign(s->device.tpm, digest, out, reterr);
 }
 
-static int serve_one(struct signer *s, struct slice in)
+static int serve(struct role_work *w, const json_t *header, struct slice body, json_t *answer,
+	struct err *reterr)
 {
-	cleanup(json_decref) json_t *header = NULL;
+	struct signer *s = w->cookie;
 	cleanup_with(buf_done) struct buf signature = buf_init(1024);
-	struct slice body;
-	struct err e = {0};
-	int r = wire_unpack(in, &header, &body), sent;
+	int r;
 
-	if (r < 0)
-		return r;
 	alarm(s->config->signer.module.timeout_s);
-	r = sign(s, body, &signature, &e);
+	r = sign(s, body, &signature, reterr);
 	alarm(0);
-	sent = hsm_answer(&s->out, header, r, &e, buf_slice(&signature));
 	/* A TPM that stopped answering is connected to again by another process. */
-	if (sent == 0 && r < 0 && s->device.tpm)
-		return err_set(NULL, r, "the TPM failed");
-	return sent;
+	if (r < 0 && s->device.tpm)
+		w->end = r;
+	return r < 0 ? r : json_set_b64(answer, "value", buf_slice(&signature), B64_STD);
 }
 
 static int start(struct signer *s, struct err *reterr)
@@ -151,32 +146,17 @@ static int start(struct signer *s, struct err *reterr)
 
 int role_signer(const struct kbs_config *c)
 {
-	struct signer s = {.config = c, .out = buf_init(IPC_MESSAGE_MAX)};
-	struct buf in = buf_init(IPC_MESSAGE_MAX);
+	struct signer s = {.config = c};
+	struct role_work work = {.name = "signer", .serve = serve, .cookie = &s};
 	struct err e = {0};
-	int r;
+	int r = start(&s, &e), code = role_work(&work, r, &e);
 
-	signal(SIGPIPE, SIG_IGN);
-	r = start(&s, &e);
-	if (r < 0) {
-		log_error("signer.stopped", LOG_STR("reason", err_text(&e, r)));
-		/* The supervisor starts another at once, which would fail in the same way. */
+	/* The supervisor starts another at once, which would fail in the same way. */
+	if (r < 0)
 		sleep(START_RETRY_S);
-		return 1;
-	}
-	while (r == 0) {
-		r = ipc_read(ROLE_FD_LINK, IPC_MESSAGE_MAX, &in);
-		if (r == 0)
-			r = serve_one(&s, buf_slice(&in));
-	}
 	device_done(&s.device);
 	pkey_free(s.public);
-	buf_done(&s.out);
-	buf_done(&in);
-	if (r == -ENODATA)
-		return 0; /* the vault is gone: the end of all */
-	log_error("signer.stopped", LOG_STR("reason", err_text(NULL, r)));
-	return 1;
+	return code;
 }
 
 int signer_print_public(const char *uri, struct err *reterr)
