@@ -76,7 +76,7 @@ start_registry() {
 	storage: {filesystem: {rootdirectory: $WORLD/registry}}
 	http: {addr: "127.0.0.1:$port"}
 	END
-	docker-registry serve "$WORLD/registry.yml" >"$WORLD/registry.log" 2>&1 &
+	setpriv --pdeathsig KILL docker-registry serve "$WORLD/registry.yml" >"$WORLD/registry.log" 2>&1 &
 	world_pids+=($!)
 	registry=127.0.0.1:$port guest_registry=$guest_host:$port
 	wait_port "$port" $! "$WORLD/registry.log"
@@ -87,7 +87,8 @@ start_kbs() {
 	kbs_port=$(free_port)
 	"$HUSK_BUILD/src/trustee/kbs/husk-kbs" init "$WORLD/kbs" --listen "127.0.0.1:$kbs_port" \
 		--host "$guest_host" >/dev/null || return
-	"$HUSK_BUILD/src/trustee/kbs/husk-kbs" -c "$WORLD/kbs/husk-kbs.toml" >"$WORLD/kbs.log" 2>&1 &
+	setpriv --pdeathsig KILL "$HUSK_BUILD/src/trustee/kbs/husk-kbs" -c "$WORLD/kbs/husk-kbs.toml" \
+		>"$WORLD/kbs.log" 2>&1 &
 	kbs_pid=$!
 	world_pids+=("$kbs_pid")
 	kbs_url=https://127.0.0.1:$kbs_port

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 
 try:
@@ -24,6 +23,7 @@ try:
 except ImportError:
     grpc = None
 
+import ending
 import services
 from services import b64url, unb64url
 
@@ -405,7 +405,7 @@ def test_large_and_late():
 
 def test_tls():
     """TLS, and clients that must show a certificate."""
-    folder = tempfile.mkdtemp(prefix="husk-py-")
+    folder = ending.folder("husk-py-")
 
     def openssl(*args):
         subprocess.run(("openssl",) + args, cwd=folder, check=True, stderr=subprocess.DEVNULL)
@@ -439,7 +439,7 @@ def test_tls():
 
 
 def test_configuration():
-    folder = tempfile.mkdtemp(prefix="husk-py-")
+    folder = ending.folder("husk-py-")
 
     def check(program, config, *args):
         with open(folder + "/c", "w") as f:
@@ -484,7 +484,7 @@ def test_configuration():
 
 def test_both_families():
     """[::] takes IPv4 too, for gRPC and for REST; [::1] does not."""
-    folder = tempfile.mkdtemp(prefix="husk-py-")
+    folder = ending.folder("husk-py-")
     with open(folder + "/c", "w") as f:
         json.dump({"husk": {"store": folder + "/s.db", "insecure_no_client_auth": True}}, f)
     for address, reached in (("[::]:0", ("127.0.0.1", "::1")), ("[::1]:0", ("::1",))):
@@ -527,7 +527,7 @@ def main():
     if grpc is None:
         services.skip("python3-grpcio, python3-protobuf or python3-cryptography is not installed")
     types = describe()
-    folder = tempfile.mkdtemp(prefix="husk-py-")
+    folder = ending.folder("husk-py-")
     as_ = start_as(folder)
     rvps = start_rvps(folder)
     with grpc.insecure_channel(

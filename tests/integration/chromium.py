@@ -6,7 +6,6 @@ import os
 import select
 import shutil
 import subprocess
-import tempfile
 import time
 
 import ending
@@ -21,7 +20,7 @@ class Browser:
     """`requests`, `problems`: addresses that the page asked for; what it logged, threw or was denied."""
 
     def __init__(self, program):
-        self.dir = tempfile.mkdtemp(prefix="husk-chromium-")
+        self.dir = ending.folder("husk-chromium-")
         to_read, self.out = os.pipe()
         self.inp, to_write = os.pipe()
         # The program reads from descriptor 3 and writes to 4; sh moves ours there.

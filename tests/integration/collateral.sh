@@ -46,7 +46,7 @@ END
 mkdir -p store/amd/milan/vcek www/vcek/v1/Milan
 crl 2 store/amd/milan/vcek/crl.der || { echo "openssl made no revocation list"; exit 1; }
 crl 30 www/vcek/v1/Milan/crl
-python3 -u -c '
+setpriv --pdeathsig KILL python3 -u -c '
 import functools, http.server, sys
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="www")
 server = http.server.HTTPServer(("127.0.0.1", 0), handler)

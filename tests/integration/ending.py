@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that end with the test, also when the test is killed."""
+"""Processes that end with the test, also when the test is killed; folders that go with it, also when it
+fails or is told to end."""
+import atexit
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -19,4 +24,30 @@ def start(command, signo=signal.SIGKILL, **options):
     """subprocess.Popen() whose process gets @signo when the thread that made it ends."""
     parent = os.getpid()
 
-    return subprocess.Popen(command, preexec_fn=lambda: bind(parent, signo), **options)
+    process = subprocess.Popen(command, preexec_fn=lambda: bind(parent, signo), **options)
+    atexit.register(end, process, parent)
+    return process
+
+
+def end(process, owner):
+    """Nothing of it writes any more when its folder is removed."""
+    if os.getpid() == owner and process.poll() is None:
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+
+
+def folder(prefix):
+    """A temporary folder, removed when this process ends by itself or by SIGTERM."""
+    path, owner = tempfile.mkdtemp(prefix=prefix), os.getpid()
+
+    def remove():
+        if os.getpid() == owner:
+            shutil.rmtree(path, ignore_errors=True)
+    atexit.register(remove)
+    return path
+
+
+# A test that takes too long gets this one first: what it opened is closed on the way out.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

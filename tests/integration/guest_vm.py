@@ -11,7 +11,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 
 import ending
@@ -38,7 +37,7 @@ def frame(kind, payload=b""):
 
 class Guest:
     def __init__(self, kernel, initrd, tpm=True, memory="384"):
-        self.dir = tempfile.mkdtemp(prefix="husk-guest-")
+        self.dir = ending.folder("husk-guest-")
         self.procs = []
         self.buffer = b""
         self.frames = []

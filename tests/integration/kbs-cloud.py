@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -26,6 +25,7 @@ try:
 except ImportError:
     kbs_broker = None
 
+import ending
 import fake_http
 import services
 
@@ -33,7 +33,7 @@ SECRET = b"a secret of the owner \x00\xff"
 PATH = "/kbs/v0/resource/a/b/c"
 ACCESS, KEY, SESSION = "AKIDHUSK", "aws/secret+key/that-nobody-logs", "session-token-that-nobody-logs"
 CLIENT_SECRET = "entra~secret that-nobody-logs"
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 
 
 def start(edit, env=None):

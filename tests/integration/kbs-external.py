@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -22,10 +21,11 @@ try:
 except ImportError:
     grpc = None
 
+import ending
 import services
 
 SECRET = b"what the program gives \x00\xff"
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 
 
 def make_types():

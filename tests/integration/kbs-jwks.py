@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 
 try:
@@ -19,12 +18,13 @@ try:
 except ImportError:
     ec = None
 
+import ending
 import fake_http
 import services
 from services import b64url
 
 WAIT_S = 30
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 identities = {}
 
 

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -19,11 +18,12 @@ try:
 except ImportError:
     kbs_broker = None
 
+import ending
 import services
 
 CREDENTIAL = "/kbs/v0/nebula-ca/credential"
 CA = "/kbs/v0/nebula-ca/ca"
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 
 
 def write(name, data):

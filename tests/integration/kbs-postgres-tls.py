@@ -9,16 +9,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import ending
 from kbs_broker import Broker, Client  # noqa: E402
 from postgres_server import Postgres  # noqa: E402
 import services  # noqa: E402
 
 HBA = "local all all trust\nhostssl all all 127.0.0.1/32 %s\nhostnossl all all 127.0.0.1/32 %s\n"
-folder = tempfile.mkdtemp(prefix="husk-pgtls-")
+folder = ending.folder("husk-pgtls-")
 os.chmod(folder, 0o755)
 postgres = None
 

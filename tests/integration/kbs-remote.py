@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 
@@ -24,6 +23,7 @@ try:
 except ImportError:
     grpc = None
 
+import ending
 import fake_http
 import services
 from services import b64url, canonical
@@ -42,7 +42,7 @@ import rego.v1
 default allow := false
 allow if input.submods.cpu0["ear.status"] == "affirming"
 """
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 
 
 def number(n, size):

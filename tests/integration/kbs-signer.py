@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -209,7 +208,7 @@ class Tpm:
     """A software TPM that two can use in turn: tpm2-tools, then the broker."""
 
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="husk-tpm-")
+        self.folder = ending.folder("husk-tpm-")
         sock = self.path("sock")
         self.process = ending.start([
             "swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.folder, "--server",

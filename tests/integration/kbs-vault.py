@@ -10,7 +10,6 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 
 try:
     import cryptography  # noqa: F401, kbs_broker needs it
@@ -20,13 +19,14 @@ try:
 except ImportError:
     kbs_broker = None
 
+import ending
 import fake_http
 import services
 
 TOKEN = "hvs.the-token-of-vault"
 SECRET = b"a secret of the owner \x00\xff"
 PATH = "/kbs/v0/resource/a/b/c"
-folder = tempfile.mkdtemp(prefix="husk-py-")
+folder = ending.folder("husk-py-")
 
 
 class Vault(fake_http.Fake):

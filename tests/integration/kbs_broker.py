@@ -10,7 +10,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import tempfile
 import time
 
 import ending
@@ -26,7 +25,7 @@ class Broker:
 
     def __init__(self, program, husk, append="", sections=""):
         self.program, self.husk = program, husk
-        self.dir = tempfile.mkdtemp(prefix="husk-kbs-")
+        self.dir = ending.folder("husk-kbs-")
         subprocess.run([program, "init", self.dir, "--listen", "127.0.0.1:0"], check=True,
                        stdout=subprocess.DEVNULL)
         self.config = os.path.join(self.dir, "husk-kbs.toml")

@@ -6,9 +6,9 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 
+import ending
 import services
 
 
@@ -20,13 +20,14 @@ class Postgres:
         if not found:
             services.skip("PostgreSQL is not installed")
         self.bin = found[-1]
-        self.dir = tempfile.mkdtemp(prefix="husk-pg-")
+        self.dir = ending.folder("husk-pg-")
         with socket.socket() as probe:  # a port that is free now
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.become = []
+        # setpriv does what binds a process to us behind the change of users, which would undo it.
+        self.become = ["setpriv", "--pdeathsig=INT"]
         if os.geteuid() == 0:
-            self.become = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+            self.become += ["--reuid=postgres", "--regid=postgres", "--clear-groups"]
             shutil.chown(self.dir, "postgres", "postgres")
         os.chmod(self.dir, 0o755)
         self.run("initdb", "-D", self.dir + "/data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
@@ -48,8 +49,7 @@ class Postgres:
             # Only processes die here, never the machine: what the kernel has is safe.
             with open(self.dir + "/log", "ab") as log:
                 self.process = subprocess.Popen(
-                    # setpriv does it behind the change of users, which would undo it.
-                    ["setpriv", "--pdeathsig=INT", *self.become[1:], self.bin + "/postgres",
+                    [*self.become, self.bin + "/postgres",
                      "-D", self.dir + "/data", "-k", self.dir,
                      "-c", "listen_addresses=127.0.0.1", "-p", str(self.port),
                      "-c", "shared_buffers=16MB", "-c", "fsync=off", *self.options],

@@ -14,7 +14,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 
 try:
@@ -22,6 +21,7 @@ try:
 except ImportError:
     grpc = None
 
+import ending
 import services
 from services import b64url, unb64url
 
@@ -48,7 +48,7 @@ class Served(services.Service):
     """A service whose clients need certificates, and what its clients have."""
 
     def __init__(self, program, options, config, ports=1):
-        self.home = tempfile.mkdtemp(prefix="husk-py-")
+        self.home = ending.folder("husk-py-")
         for name in ("server1", "server2"):
             make_pair(self.home, name, "subjectAltName=DNS:localhost")
         for name in ("client1", "client2"):
@@ -279,7 +279,7 @@ def test_rvps():
 
 def test_without_configuration():
     """What the command line names is read again, too."""
-    home = tempfile.mkdtemp(prefix="husk-py-")
+    home = ending.folder("husk-py-")
     for name in ("server1", "server2"):
         make_pair(home, name, "subjectAltName=DNS:localhost")
     for end in (".crt", ".key"):

@@ -12,7 +12,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
@@ -84,7 +83,7 @@ class Kbs(Service):
     """@extra: lines for [husk]; @edit: what else to do with the configuration's text."""
 
     def __init__(self, program, extra="", edit=None):
-        folder = tempfile.mkdtemp(prefix="husk-py-")
+        folder = ending.folder("husk-py-")
         subprocess.run([program, "init", folder, "--listen", "127.0.0.1:0"], check=True,
                        stdout=subprocess.DEVNULL)
         path = os.path.join(folder, "husk-kbs.toml")
@@ -154,17 +153,15 @@ def run(tests):
 
 
 def run_together(tests):
-    """The same side by side, each in a process of its own: for tests that mostly wait. Their ends are
-    this process's: with it they are killed, and what they started is killed with them."""
+    """The same side by side, each in a process of its own: for tests that mostly wait. They
+    end with this process, and what they started with them."""
     parent, pids = os.getpid(), []
     for test in tests:
         sys.stdout.flush()
         pids.append(os.fork())
         if pids[-1] == 0:
-            ending.bind(parent)
-            good = succeeds(test)
-            sys.stderr.flush()
-            os._exit(0 if good else 1)
+            ending.bind(parent, signal.SIGTERM)
+            sys.exit(0 if succeeds(test) else 1)
     failed = [os.waitpid(pid, 0)[1] == 0 for pid in pids].count(False)
     print("%d passed, %d failed" % (len(tests) - failed, failed))
     return 1 if failed else 0

@@ -3,7 +3,8 @@
 import os
 import shutil
 import subprocess
-import tempfile
+
+import ending
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "8472-pin-of-the-token"
@@ -15,7 +16,7 @@ def available():
 
 class Token:
     def __init__(self, label="husk"):
-        self.folder = tempfile.mkdtemp(prefix="husk-hsm-")
+        self.folder = ending.folder("husk-hsm-")
         self.label = label
         os.mkdir(self.path("tokens"))
         with open(self.path("softhsm2.conf"), "w") as f:

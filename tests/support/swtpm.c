@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -87,6 +88,7 @@ int swtpm_start(struct swtpm *ret)
 	if (ret->pid == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a broken test leaves nothing behind */
 		dup2(null, 1);
 		dup2(null, 2);
 		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server",

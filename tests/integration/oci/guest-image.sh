@@ -23,7 +23,7 @@ for _ in 1 2 3 4 5; do
 	storage: {filesystem: {rootdirectory: $dir/registry}}
 	http: {addr: "127.0.0.1:$port"}
 	END
-	docker-registry serve "$dir/registry.yml" >"$dir/registry.log" 2>&1 &
+	setpriv --pdeathsig KILL docker-registry serve "$dir/registry.yml" >"$dir/registry.log" 2>&1 &
 	registry_pid=$!
 	for _ in $(seq 50); do
 		if (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then registry=127.0.0.1:$port; break 2; fi
@@ -134,7 +134,7 @@ if command -v openssl >/dev/null; then
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout tls.key -out tls.crt -days 2 \
 		-subj /CN=registry -addext subjectAltName=IP:127.0.0.1,DNS:localhost 2>/dev/null
 	sed -i "s|^http:.*|http: {addr: \"127.0.0.1:$port\", tls: {certificate: $dir/tls.crt, key: $dir/tls.key}}|" registry.yml
-	docker-registry serve registry.yml >registry.log 2>&1 &
+	setpriv --pdeathsig KILL docker-registry serve registry.yml >registry.log 2>&1 &
 	registry_pid=$!
 	for _ in $(seq 50); do (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.1; done
 	{ sed '/registry_config/,$d' cdh.toml; printf 'extra_root_certificates = ["""\n%s\n"""]\n' "$(cat tls.crt)"; } >tls.toml

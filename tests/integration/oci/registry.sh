@@ -45,7 +45,7 @@ start_registry() {
 		storage: {filesystem: {rootdirectory: $dir/registry}, delete: {enabled: true}}
 		http: {addr: "127.0.0.1:$port"}
 		END
-		docker-registry serve "$dir/registry.yml" >"$dir/registry.log" 2>&1 &
+		setpriv --pdeathsig KILL docker-registry serve "$dir/registry.yml" >"$dir/registry.log" 2>&1 &
 		registry_pid=$!
 		for _ in $(seq 50); do
 			kill -0 "$registry_pid" 2>/dev/null || break
