@@ -2,6 +2,9 @@
 #include "fmt/json.h"
 
 #include "base/enc.h"
+#include "fmt/json_plain.h"
+
+#define LOAD_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY)
 
 /* jansson recurses per level and allows 2048 of them, so depth is checked on the text first. */
 static int check_depth(struct slice in, struct err *reterr)
@@ -36,18 +39,29 @@ int json_parse(struct slice in, size_t max, json_t **ret, struct err *reterr)
 	if (in.size > (max ? max : JSON_SIZE_DEFAULT))
 		return err_set(reterr, -E2BIG, "JSON of %zu bytes is larger than %zu", in.size,
 			max ? max : JSON_SIZE_DEFAULT);
+	json_t *j = json_plain(in);
+	if (j) {
+		*ret = j;
+		return 0;
+	}
 	int r = check_depth(in, reterr);
 	if (r < 0)
 		return r;
 	if (in.size == 0)
 		return err_set(reterr, -EBADMSG, "JSON is empty");
-	json_t *j = json_loadb(
-		(const char *)in.data, in.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+	j = json_loadb((const char *)in.data, in.size, LOAD_FLAGS, &e);
 	if (!j)
 		return err_at(reterr, -EBADMSG, e.position < 0 ? 0 : (size_t)e.position, NULL,
 			"bad JSON at line %d column %d: %s", e.line, e.column, e.text);
 	*ret = j;
 	return 0;
+}
+
+json_t *json_parse_own(struct slice in)
+{
+	json_t *j = json_plain(in);
+
+	return j ? j : json_loadb((const char *)in.data, in.size, LOAD_FLAGS, NULL);
 }
 
 static int member(const json_t *o, const char *name, json_t **ret, struct err *reterr)
@@ -85,9 +99,10 @@ int json_get_str(const json_t *o, const char *name, const char **ret, struct err
 
 int json_byte(const json_t *v, uint8_t *ret)
 {
-	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > 255)
+	json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
+	if (n < 0 || n > UINT8_MAX)
 		return -EBADMSG;
-	*ret = (uint8_t)json_integer_value(v);
+	*ret = (uint8_t)n;
 	return 0;
 }
 
@@ -96,14 +111,18 @@ int json_get_bytes(
 {
 	json_t *array = NULL;
 	int r = json_get_array(o, name, max, &array, reterr);
-	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
-		uint8_t byte;
-		if (json_byte(json_array_get(array, i), &byte) < 0)
+	if (r < 0)
+		return r;
+	size_t size = json_array_size(array);
+	uint8_t *to = buf_reserve(out, size);
+	for (size_t i = 0; to && i < size; i++) {
+		if (json_byte(json_array_get(array, i), to + i) < 0)
 			return err_at(reterr, -EBADMSG, i, name,
 				"member \"%s\" is not an array of bytes", name);
-		buf_put_u8(out, byte);
 	}
-	return r == 0 ? buf_error(out) : r;
+	if (to)
+		buf_commit(out, size);
+	return buf_error(out);
 }
 
 int json_opt_str(const json_t *o, const char *name, const char **ret, struct err *reterr)
