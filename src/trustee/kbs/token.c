@@ -8,6 +8,7 @@
  */
 #include "base/str.h"
 #include "crypto/jwk_trust.h"
+#include "fmt/json.h"
 #include "trustee/kbs/token-internal.h"
 
 #define LEEWAY_S 60
@@ -142,8 +143,7 @@ int token_verify(const struct token_keys *k, struct slice token, int64_t now, js
 	pkey_free(by.shown);
 	if (r < 0)
 		return r;
-	claims = json_loadb(
-		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
+	claims = json_parse_own(buf_slice(&jws.payload));
 	if (!json_is_object(claims)) {
 		json_decref(claims);
 		return err_set(reterr, -EBADMSG, "the token's claims are not a JSON object");

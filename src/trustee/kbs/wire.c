@@ -2,6 +2,7 @@
 #include "trustee/kbs/wire.h"
 
 #include "base/rd.h"
+#include "fmt/json.h"
 
 int wire_pack(struct buf *out, const json_t *header, struct slice body)
 {
@@ -33,7 +34,7 @@ int wire_unpack(struct slice message, json_t **ret_header, struct slice *ret_bod
 	r = rd_slice(&rd, size, &text);
 	if (r < 0)
 		return r;
-	*ret_header = json_loadb((const char *)text.data, text.size, 0, NULL);
+	*ret_header = json_parse_own(text);
 	if (!json_is_object(*ret_header)) {
 		json_decref(*ret_header);
 		*ret_header = NULL;
