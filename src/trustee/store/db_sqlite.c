@@ -10,6 +10,7 @@
 #include "trustee/store/db_internal.h"
 
 #define BUSY_TIMEOUT_MS 2000
+#define STATEMENTS_MAX 32 /* kept for the next time; a guest's round takes about half of them */
 
 struct sqlite {
 	struct db db;
@@ -17,6 +18,8 @@ struct sqlite {
 	char *wal;  /* owned path of the write-ahead log; NULL for a store in memory */
 	int wal_fd; /* -1 until it is needed */
 	bool broken;
+	sqlite3_stmt *idle[STATEMENTS_MAX]; /* owned, compiled, without parameters; latest last */
+	size_t idle_count;
 };
 struct sqlite_rows {
 	struct db_rows rows;
@@ -99,9 +102,41 @@ static int bind_one(sqlite3_stmt *st, size_t number, const struct db_value *v)
 	return SQLITE_MISUSE;
 }
 
+static sqlite3_stmt *forget(struct sqlite *s, size_t i)
+{
+	sqlite3_stmt *st = s->idle[i];
+
+	s->idle_count--;
+	memmove(s->idle + i, s->idle + i + 1, (s->idle_count - i) * sizeof(*s->idle));
+	return st;
+}
+
+/* To compile a statement takes longer than most take to run. One in use is compiled again. */
+static int take_statement(struct sqlite *s, const char *sql, sqlite3_stmt **ret)
+{
+	for (size_t i = s->idle_count; i-- > 0;) {
+		if (streq(sqlite3_sql(s->idle[i]), sql)) {
+			*ret = forget(s, i);
+			return SQLITE_OK;
+		}
+	}
+	return sqlite3_prepare_v3(s->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+}
+
+/* Parameters are the caller's memory and must not be looked at again. */
+static void keep_statement(struct sqlite *s, sqlite3_stmt *st)
+{
+	(void)sqlite3_reset(st); /* tells again how the last step went */
+	(void)sqlite3_clear_bindings(st);
+	if (s->idle_count == STATEMENTS_MAX)
+		(void)sqlite3_finalize(forget(s, 0));
+	s->idle[s->idle_count++] = st;
+}
+
 static void sqlite_rows_free(struct db_rows *rows)
 {
-	sqlite3_finalize(statement(rows));
+	if (statement(rows))
+		keep_statement(((struct sqlite_rows *)(void *)rows)->sqlite, statement(rows));
 	free(rows);
 }
 
@@ -114,7 +149,7 @@ static int sqlite_query(struct db *db, const char *sql, const struct db_value *p
 		return -ENOMEM;
 	rows->rows.ops = db->ops;
 	rows->sqlite = own(db);
-	if (sqlite3_prepare_v2(own(db)->handle, sql, -1, &rows->st, NULL) != SQLITE_OK) {
+	if (take_statement(own(db), sql, &rows->st) != SQLITE_OK) {
 		sqlite_rows_free(&rows->rows);
 		return failed(own(db), reterr);
 	}
@@ -221,6 +256,8 @@ static void sqlite_close(struct db *db)
 	if (own(db)->wal_fd >= 0)
 		close(own(db)->wal_fd);
 	free(own(db)->wal);
+	while (own(db)->idle_count > 0)
+		(void)sqlite3_finalize(forget(own(db), 0));
 	sqlite3_close(own(db)->handle);
 	free(db);
 }
