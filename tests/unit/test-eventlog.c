@@ -163,6 +163,40 @@ static void test_data_of_events(void **state)
 	}
 }
 
+/* A variable named "d" with one byte of data, and what follows it. */
+#define VARIABLE "0123456789abcdef\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0d\0v"
+
+static void test_shim_variables(void **state)
+{
+	static const struct tcg2_alg alg = {TPM_ALG_SHA384, 48};
+	static const struct {
+		uint32_t type;
+		struct slice data, hashed;
+		int want;
+	} rows[] = {
+		{0x800000E0U, SLICE_LIT(VARIABLE), SLICE_LIT(VARIABLE), 0},
+		{0x800000E0U, SLICE_LIT(VARIABLE "123456"), SLICE_LIT(VARIABLE "123456"), 0},
+		{0x800000E0U, SLICE_LIT(VARIABLE "123456"), SLICE_LIT(VARIABLE "12345"), 0},
+		{0x800000E0U, SLICE_LIT(VARIABLE "6"), SLICE_LIT(VARIABLE), 0},
+		/* more than a byte, a byte of the variable itself, another event */
+		{0x800000E0U, SLICE_LIT(VARIABLE "123456"), SLICE_LIT(VARIABLE "1234"),
+			-EKEYREJECTED},
+		{0x800000E0U, SLICE_LIT(VARIABLE "v"), SLICE_LIT(VARIABLE "w"), -EKEYREJECTED},
+		{0x800000E0U, {(const uint8_t *)VARIABLE, 35}, {(const uint8_t *)VARIABLE, 34},
+			-EKEYREJECTED},
+		{0x80000001U, SLICE_LIT(VARIABLE "6"), SLICE_LIT(VARIABLE), -EKEYREJECTED},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		cleanup_with(buf_done) struct buf log = buf_init(0);
+		struct digest d;
+		assert_int_equal(hash_once(HASH_SHA384, rows[i].hashed, &d), 0);
+		const struct tcg2_digest one = {TPM_ALG_SHA384, digest_slice(&d)};
+		tcg2_put_header(&log, &alg, 1);
+		tcg2_put_event(&log, 1, rows[i].type, &one, 1, rows[i].data);
+		assert_int_equal(eventlog_check_data(buf_slice(&log), NULL), rows[i].want);
+	}
+}
+
 static void test_device_paths(void **state)
 {
 	static const struct {
@@ -266,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_data_of_events),
+		cmocka_unit_test(test_shim_variables),
 		cmocka_unit_test(test_device_paths),
 		cmocka_unit_test(test_details),
 	};

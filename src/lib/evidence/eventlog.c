@@ -91,23 +91,54 @@ int eventlog_last_digest(
 	return 0;
 }
 
+#define EV_VARIABLE_AUTHORITY 0x800000E0U /* EV_EFI_VARIABLE_AUTHORITY */
+
 static bool is_digest_of_data(uint32_t type)
 {
 	switch (type) {
 	case TCG2_EV_SEPARATOR:
 	case 0x80000001U: /* EV_EFI_VARIABLE_DRIVER_CONFIG */
 	case 0x80000007U: /* EV_EFI_ACTION */
-	case 0x800000E0U: /* EV_EFI_VARIABLE_AUTHORITY */
+	case EV_VARIABLE_AUTHORITY:
 		return true;
 	}
 	return false;
+}
+
+/* How much of @data is the UEFI_VARIABLE_DATA that its own lengths describe; all if it is none. */
+static size_t variable_size(struct slice data)
+{
+	struct rd r = rd_init(data);
+	uint64_t name, value;
+
+	if (rd_skip(&r, 16) < 0 || rd_u64le(&r, &name) < 0 || rd_u64le(&r, &value) < 0 ||
+		name > data.size || value > data.size || rd_skip(&r, (size_t)name * 2) < 0 ||
+		rd_skip(&r, (size_t)value) < 0)
+		return data.size;
+	return rd_pos(&r);
+}
+
+/*
+ * shim before 15.3 logged the variables of the authority with bytes behind the structure, and the
+ * last of them is not in the digest. Nothing shows that byte as part of the variable.
+ */
+static int digest_is_of(const struct tcg2_event *e, enum hash_alg alg, struct slice digest)
+{
+	struct digest actual;
+
+	int r = hash_once(alg, e->data, &actual);
+	if (r < 0 || slice_eq(digest_slice(&actual), digest))
+		return r < 0 ? r : 1;
+	if (e->type != EV_VARIABLE_AUTHORITY || variable_size(e->data) == e->data.size)
+		return 0;
+	r = hash_once(alg, slice_cut(e->data, 0, e->data.size - 1), &actual);
+	return r < 0 ? r : slice_eq(digest_slice(&actual), digest);
 }
 
 int eventlog_check_data(struct slice log, struct err *reterr)
 {
 	struct tcg2_reader reader;
 	struct tcg2_event e;
-	struct digest actual;
 
 	int r = tcg2_open(log, &reader, reterr);
 	if (r < 0)
@@ -117,10 +148,10 @@ int eventlog_check_data(struct slice log, struct err *reterr)
 			enum hash_alg alg = alg_of(e.digests[i].alg, NULL);
 			if (alg == HASH_NONE)
 				continue;
-			r = hash_once(alg, e.data, &actual);
+			r = digest_is_of(&e, alg, e.digests[i].bytes);
 			if (r < 0)
 				return r;
-			if (!slice_eq(digest_slice(&actual), e.digests[i].bytes))
+			if (r == 0)
 				return err_at(reterr, -EKEYREJECTED, e.offset, "event",
 					"the data of event %s is not what its digest is of",
 					tcg2_type_name(e.type));
