@@ -22,27 +22,10 @@ static void csv_case_done(struct csv_case *c)
 	evidence_result_done(&c->result);
 }
 
-/* In the order in which they are made: the first that is said to fail is the one that must. */
-static const struct {
-	const char *in_file, *check;
-} g_checks[] = {{"hrk_self", "HRK certificate"}, {"hsk_by_hrk", "HSK certificate"},
-	{"cek_by_hsk", "CEK certificate"}, {"pek_by_cek", "PEK certificate"},
-	{"report_by_pek", "report signature"}, {"signer_mac", "signer MAC"}};
-
-static int compare_refusal(struct vector *v, const struct csv_case *c)
-{
-	const json_t *checks = json_object_get(v->expected, "check_results");
-
-	for (size_t i = 0; i < ARRAY_COUNT(g_checks); i++) {
-		if (!json_is_false(json_object_get(checks, g_checks[i].in_file)))
-			continue;
-		return str_starts(c->result.reason, g_checks[i].check)
-			       ? 0
-			       : vector_fail(v, "was refused because of %s, expected %s",
-					 c->result.reason, g_checks[i].check);
-	}
-	return vector_fail(v, "no check is said to fail");
-}
+static const struct vector_check g_checks[] = {{"hrk_self", "HRK certificate"},
+	{"hsk_by_hrk", "HSK certificate"}, {"cek_by_hsk", "CEK certificate"},
+	{"pek_by_cek", "PEK certificate"}, {"report_by_pek", "report signature"},
+	{"signer_mac", "signer MAC"}};
 
 /* A number, or its text in either base. */
 static int compare_number(struct vector *v, const json_t *f, const char *name, uint64_t value)
@@ -123,7 +106,7 @@ static int judge(struct vector *v, const struct csv_case *c, int r)
 	if ((r == 0) != vector_is_valid(v))
 		return vector_fail(
 			v, r == 0 ? "was accepted" : "was refused: %s", c->result.reason);
-	return r == 0 ? 0 : compare_refusal(v, c);
+	return r == 0 ? 0 : vector_refusal(v, g_checks, ARRAY_COUNT(g_checks), c->result.reason);
 }
 
 /* Hygon's own root is the built-in one, which nobody may replace by another of its name. */
@@ -231,10 +214,12 @@ static int run_report(struct vector *v, struct csv_case *c)
 	c->hsk = slice_cut(buf_slice(&c->chain), CSV_CA_CERT_SIZE, CSV_CA_CERT_SIZE);
 	c->cek = slice_cut(buf_slice(&c->chain), 2 * (size_t)CSV_CA_CERT_SIZE, c->chain.size);
 	use_root(c);
-	if (csv_report_parse(buf_slice(&c->report), (unsigned)version, &report, &e) < 0) {
-		const char *reason = vector_str(v, "reason");
-		return reason && strstr(e.text, reason) ? 0 : vector_fail(v, "%s", e.text);
-	}
+	if (csv_report_parse(buf_slice(&c->report), (unsigned)version, &report, &e) < 0)
+		return vector_is_valid(v) || vector_is_parse_only(v)
+			       ? vector_fail(v, "was refused: %s", e.text)
+			       : 0;
+	if (vector_is_parse_only(v))
+		return compare_report(v, &report);
 	int r = csv_verify(&c->request, c->hsk, c->cek, SLICE_EMPTY, &report, &c->result);
 	if (judge(v, c, r) < 0 || compare_report(v, &report) < 0)
 		return -1;

@@ -125,6 +125,8 @@ int vector_log(struct vector *v)
 		if (name && streq(name, g_algs[i].name))
 			alg = g_algs[i].id;
 	}
+	if (vector_is_parse_only(v) && algs)
+		return compare_replay(v, log);
 	bool parses = eventlog_replay(log, alg, &regs, &e) == 0;
 	bool good = parses && eventlog_check_data(log, &e) == 0 && registers_agree(v, log);
 	/* Logs of the TCG 1.2 form hold SHA-1 only; no verdict may rest on them. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * usage: vectors [--mutate=STEP] DIR [CONTESTED]
- * Ends with "N passed, N failed"; each failure is named before. Cases of kinds that no handler
+ * Ends with "N passed, N failed"; each failure is named before. A case is a process of its own: one
+ * that crashes or hangs is a failure of that case. Cases of kinds that no handler
  * knows are counted apart, and so are those of the file CONTESTED: lines "KIND/CASE OUTCOME...",
  * where husk decides otherwise than the case on purpose. Such a case must still end as the file
  * says, else it is a failure.
@@ -10,9 +11,12 @@
  * flipped, which must be refused (mutate.h).
  */
 #include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/enc.h"
@@ -23,7 +27,8 @@
 #include "mutate.h"
 
 #define FILE_MAX ((size_t)64 << 20)
-#define DEPTH_MAX 4
+#define DEPTH_MAX 8
+#define CASE_SECONDS 600
 
 static const struct {
 	const char *tee;
@@ -91,6 +96,29 @@ bool vector_is_valid(const struct vector *v)
 {
 	const char *verdict = vector_str(v, "verdict");
 	return verdict && streq(verdict, "valid");
+}
+
+bool vector_is_parse_only(const struct vector *v)
+{
+	return streq_null(vector_str(v, "verdict"), "parse-only");
+}
+
+int vector_refusal(
+	struct vector *v, const struct vector_check *checks, size_t count, const char *reason)
+{
+	const json_t *results = json_object_get(v->expected, "check_results");
+	const char *expected = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!json_is_false(json_object_get(results, checks[i].in_file)))
+			continue;
+		if (str_starts(reason, checks[i].check))
+			return 0;
+		expected = expected ? expected : checks[i].check;
+	}
+	return !expected
+		       ? 0
+		       : vector_fail(v, "was refused because of %s, expected %s", reason, expected);
 }
 
 int vector_hex(struct vector *v, const json_t *o, const char *name, struct slice value)
@@ -183,8 +211,9 @@ static const char *contested_outcome(const char *dir, char *line, size_t size)
 
 static void count(const char *dir, bool passed, const char *why)
 {
-	char outcome[256];
-	const char *contested = contested_outcome(dir, outcome, sizeof(outcome));
+	char outcome[256], path[PATH_MAX];
+	const char *contested =
+		contested_outcome(realpath(dir, path) ? path : dir, outcome, sizeof(outcome));
 
 	if (contested && !passed && streq(contested, why)) {
 		printf("contested %s: %s\n", dir, why);
@@ -201,6 +230,45 @@ static void count(const char *dir, bool passed, const char *why)
 	}
 }
 
+/* Runs in the child: the reason, if any, goes to the pipe. */
+_Noreturn static void run_child(int (*run)(struct vector *v), struct vector *v, int to)
+{
+	alarm(CASE_SECONDS);
+	bool passed = run(v) == 0;
+	if (!passed && write(to, v->why, strlen(v->why)) < 0)
+		perror("vectors");
+	fflush(NULL);
+	_exit(passed ? 0 : 1);
+}
+
+static bool run_apart(int (*run)(struct vector *v), struct vector *v)
+{
+	int fds[2], status = 0;
+	size_t size = 0;
+	ssize_t n;
+
+	fflush(NULL);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return vector_fail(v, "no pipe: %m") == 0;
+	pid_t child = fork();
+	if (child == 0)
+		run_child(run, v, fds[1]);
+	close(fds[1]);
+	while (child > 0 && size < sizeof(v->why) - 1 &&
+		(n = read(fds[0], v->why + size, sizeof(v->why) - 1 - size)) > 0)
+		size += (size_t)n;
+	close(fds[0]);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return vector_fail(v, "no process: %m") == 0;
+	if (WIFSIGNALED(status))
+		vector_fail(v, "ended by signal %d (%s)", WTERMSIG(status),
+			WTERMSIG(status) == SIGALRM ? "it took too long"
+						    : strsignal(WTERMSIG(status)));
+	else if (status != 0)
+		vector_fail(v, "ended with status %d", WEXITSTATUS(status));
+	return status == 0;
+}
+
 static void run_case(const char *dir, const json_t *expected)
 {
 	struct vector v = {.dir = dir, .expected = expected, .mutate = g_mutate};
@@ -209,7 +277,9 @@ static void run_case(const char *dir, const json_t *expected)
 	for (size_t i = 0; tee && i < ARRAY_COUNT(g_handlers); i++) {
 		if (!streq(g_handlers[i].tee, tee))
 			continue;
-		bool passed = g_handlers[i].run(&v) == 0;
+		/* Mutants are counted in this process. */
+		bool passed =
+			g_mutate ? g_handlers[i].run(&v) == 0 : run_apart(g_handlers[i].run, &v);
 		count(dir, passed, v.why);
 		return;
 	}
@@ -265,6 +335,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vectors: %s: %m\n", g_contests);
 		return 2;
 	}
+	if (access(argv[1], R_OK | X_OK) < 0)
+		fprintf(stderr, "vectors: %s: %m\n", argv[1]);
 	walk(argv[1], 0);
 	if (g_unknown)
 		printf("%u cases are of kinds without a handler\n", g_unknown);

@@ -183,9 +183,9 @@ static int judge(struct vector *v, const char *failed)
 		return failed ? vector_fail(v, "was refused: %s", failed) : 0;
 	if (!failed)
 		return vector_fail(v, "was accepted");
-	return json_is_false(json_object_get(checks, failed))
-		       ? 0
-		       : vector_fail(v, "was refused because of %s", failed);
+	return json_is_true(json_object_get(checks, failed))
+		       ? vector_fail(v, "was refused because of %s", failed)
+		       : 0;
 }
 
 /* The public key as TPMs and tools write it is the one in PEM. */
@@ -316,6 +316,19 @@ static int mutate_tpm(struct vector *v, struct tpm_case *c)
 	return mutate_bytes(v, &parts[0]) < 0 ? -1 : mutate_bytes(v, &parts[1]);
 }
 
+static int parse_quote(struct vector *v)
+{
+	cleanup_with(buf_done) struct buf message = buf_init(0);
+	struct tpm_quote q;
+	struct err e = {0};
+
+	if (vector_read(v, vector_file(v, "quote_msg"), &message) < 0)
+		return -1;
+	if (tpm_quote_parse(buf_slice(&message), &q, &e) < 0)
+		return vector_fail(v, "%s", e.text);
+	return compare_quote(v, json_object_get(v->expected, "fields"), &q);
+}
+
 static int run_quote(struct vector *v)
 {
 	static struct tpm_case empty;
@@ -323,12 +336,15 @@ static int run_quote(struct vector *v)
 	const json_t *f = json_object_get(v->expected, "fields");
 	struct tpm_signature sig;
 
+	if (vector_is_parse_only(v))
+		return parse_quote(v);
 	if (load(v, &c) < 0)
 		return -1;
 	const char *failed = verify(v, &c);
 	if (judge(v, failed) < 0)
 		return -1;
-	if (failed && streq(failed, "magic_and_type"))
+	if (failed && (streq(failed, "magic_and_type") ||
+			      tpm_signature_parse(buf_slice(&c.signature), &sig, NULL) < 0))
 		return 0;
 	if (compare_quote(v, f, &c.quote) < 0 ||
 		compare_signature(v, json_string_value(json_object_get(f, "signature_scheme")),

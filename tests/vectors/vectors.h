@@ -31,6 +31,19 @@ const char *vector_file(const struct vector *v, const char *role);
 const char *vector_str(const struct vector *v, const char *name);
 /** vector_is_valid() - the verdict is "valid" */
 bool vector_is_valid(const struct vector *v);
+/** vector_is_parse_only() - the verdict is "parse-only": the bytes must be read, no more */
+bool vector_is_parse_only(const struct vector *v);
+
+/** struct vector_check - a check in "check_results", and how husk's reason for it begins */
+struct vector_check {
+	const char *in_file, *check;
+};
+/**
+ * vector_refusal() - one of the checks that the case says to fail must be what refused it; a case
+ * that names none of @checks says no more than its verdict. Return: 0, -1.
+ */
+must_check int vector_refusal(
+	struct vector *v, const struct vector_check *checks, size_t count, const char *reason);
 /** vector_hex() - member @name of @o, when there is one, must be @value in hex. Return: 0, -1. */
 must_check int vector_hex(struct vector *v, const json_t *o, const char *name, struct slice value);
 /** vector_int() - likewise for a number */

@@ -79,7 +79,8 @@ int cosign_verify(const struct pkey *key, struct slice payload, struct slice sig
 		return err_set(reterr, -EOPNOTSUPP, "cosign: this type of key cannot sign images");
 	if (payload.size > COSIGN_PAYLOAD_MAX)
 		return err_set(reterr, -E2BIG, "cosign: the payload is over the limit");
-	if (b64_decode(&sig, signature_base64, B64_STD) < 0)
+	/* cosign reads it with Go's decoder, and tools that sign by hand break the lines. */
+	if (b64_decode_lenient(&sig, signature_base64, B64_STD, NULL) < 0)
 		return err_set(reterr, -EBADMSG, "cosign: the signature is not base64");
 	int r = pkey_verify_der(key, alg, payload, buf_slice(&sig));
 	if (r < 0)
