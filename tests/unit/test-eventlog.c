@@ -197,6 +197,58 @@ static void test_shim_variables(void **state)
 	}
 }
 
+/* In logs of TCG 1.2 the digest is of the variable's value, or of all. */
+static void test_tcg12_variables(void **state)
+{
+	static const struct {
+		struct slice hashed;
+		int want;
+	} rows[] = {{SLICE_LIT(VARIABLE), 0}, {SLICE_LIT("v"), 0}, {SLICE_LIT("w"), -EKEYREJECTED}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		cleanup_with(buf_done) struct buf log = buf_init(0);
+		struct eventlog_registers regs;
+		struct digest d, zero = {.size = 20};
+		assert_int_equal(hash_once(HASH_SHA1, rows[i].hashed, &d), 0);
+		buf_put_u32le(&log, 7);
+		buf_put_u32le(&log, 0x80000001U);
+		buf_put_slice(&log, digest_slice(&d));
+		buf_put_u32le(&log, sizeof(VARIABLE) - 1);
+		buf_put(&log, VARIABLE, sizeof(VARIABLE) - 1);
+		assert_int_equal(eventlog_check_data(buf_slice(&log), NULL), rows[i].want);
+		assert_int_equal(eventlog_replay(buf_slice(&log), TPM_ALG_SHA1, &regs, NULL), 0);
+		assert_int_equal(
+			hash_extend(HASH_SHA1, digest_slice(&zero), digest_slice(&d), &zero), 0);
+		assert_memory_equal(regs.values[7].bytes, zero.bytes, 20);
+		/* No other algorithm stands for it, and no byte may be missing. */
+		assert_int_equal(
+			eventlog_replay(buf_slice(&log), TPM_ALG_SHA384, &regs, NULL), -EBADMSG);
+		for (size_t n = 0; n < log.size; n++)
+			assert_int_equal(
+				eventlog_check_data(slice_cut(buf_slice(&log), 0, n), NULL),
+				-ENODATA);
+	}
+}
+
+/* A header of a version that nobody knows is not taken for an old event. */
+static void test_other_headers(void **state)
+{
+	static const char *const versions[] = {
+		"Spec ID Event01", "Spec ID Event04", "Spec ID Event"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
+		cleanup_with(buf_done) struct buf log = buf_init(0);
+		struct eventlog_registers regs;
+		buf_put_u32le(&log, 0);
+		buf_put_u32le(&log, TCG2_EV_NO_ACTION);
+		buf_put_zero(&log, 20);
+		buf_put_u32le(&log, 40);
+		buf_put(&log, versions[i], strlen(versions[i]));
+		buf_put_zero(&log, 40 - strlen(versions[i]));
+		assert_true(eventlog_replay(buf_slice(&log), TPM_ALG_SHA1, &regs, NULL) < 0);
+	}
+}
+
 static void test_device_paths(void **state)
 {
 	static const struct {
@@ -301,6 +353,8 @@ int main(void)
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_data_of_events),
 		cmocka_unit_test(test_shim_variables),
+		cmocka_unit_test(test_tcg12_variables),
+		cmocka_unit_test(test_other_headers),
 		cmocka_unit_test(test_device_paths),
 		cmocka_unit_test(test_details),
 	};

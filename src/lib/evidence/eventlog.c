@@ -91,13 +91,14 @@ int eventlog_last_digest(
 	return 0;
 }
 
+#define EV_VARIABLE_CONFIG 0x80000001U	  /* EV_EFI_VARIABLE_DRIVER_CONFIG */
 #define EV_VARIABLE_AUTHORITY 0x800000E0U /* EV_EFI_VARIABLE_AUTHORITY */
 
 static bool is_digest_of_data(uint32_t type)
 {
 	switch (type) {
 	case TCG2_EV_SEPARATOR:
-	case 0x80000001U: /* EV_EFI_VARIABLE_DRIVER_CONFIG */
+	case EV_VARIABLE_CONFIG:
 	case 0x80000007U: /* EV_EFI_ACTION */
 	case EV_VARIABLE_AUTHORITY:
 		return true;
@@ -105,34 +106,48 @@ static bool is_digest_of_data(uint32_t type)
 	return false;
 }
 
-/* How much of @data is the UEFI_VARIABLE_DATA that its own lengths describe; all if it is none. */
-static size_t variable_size(struct slice data)
+/* UEFI_VARIABLE_DATA, as its own lengths describe it: the value in it, and what is behind it. */
+static int split_variable(struct slice data, struct slice *ret_value, struct slice *ret_behind)
 {
 	struct rd r = rd_init(data);
 	uint64_t name, value;
 
 	if (rd_skip(&r, 16) < 0 || rd_u64le(&r, &name) < 0 || rd_u64le(&r, &value) < 0 ||
 		name > data.size || value > data.size || rd_skip(&r, (size_t)name * 2) < 0 ||
-		rd_skip(&r, (size_t)value) < 0)
-		return data.size;
-	return rd_pos(&r);
+		rd_slice(&r, (size_t)value, ret_value) < 0)
+		return -EBADMSG;
+	*ret_behind = rd_rest(&r);
+	return 0;
 }
 
-/*
- * shim before 15.3 logged the variables of the authority with bytes behind the structure, and the
- * last of them is not in the digest. Nothing shows that byte as part of the variable.
- */
-static int digest_is_of(const struct tcg2_event *e, enum hash_alg alg, struct slice digest)
+static int hash_is(enum hash_alg alg, struct slice data, struct slice digest)
 {
 	struct digest actual;
 
-	int r = hash_once(alg, e->data, &actual);
-	if (r < 0 || slice_eq(digest_slice(&actual), digest))
-		return r < 0 ? r : 1;
-	if (e->type != EV_VARIABLE_AUTHORITY || variable_size(e->data) == e->data.size)
-		return 0;
-	r = hash_once(alg, slice_cut(e->data, 0, e->data.size - 1), &actual);
+	int r = hash_once(alg, data, &actual);
 	return r < 0 ? r : slice_eq(digest_slice(&actual), digest);
+}
+
+/*
+ * Variables have two other forms. Firmware with a TPM 1.2 hashes the value alone. shim before 15.3
+ * logged those of the authority with bytes behind the structure, and the last of them is not in the
+ * digest; nothing shows that byte as part of the variable.
+ */
+static int digest_is_of(
+	const struct tcg2_event *e, bool is_tcg12, enum hash_alg alg, struct slice digest)
+{
+	struct slice value, behind;
+
+	int r = hash_is(alg, e->data, digest);
+	if (r != 0 || (e->type != EV_VARIABLE_CONFIG && e->type != EV_VARIABLE_AUTHORITY) ||
+		split_variable(e->data, &value, &behind) < 0)
+		return r;
+	r = is_tcg12 ? hash_is(alg, value, digest) : 0;
+	if (r != 0)
+		return r;
+	return e->type == EV_VARIABLE_AUTHORITY && behind.size > 0
+		       ? hash_is(alg, slice_cut(e->data, 0, e->data.size - 1), digest)
+		       : 0;
 }
 
 int eventlog_check_data(struct slice log, struct err *reterr)
@@ -148,7 +163,7 @@ int eventlog_check_data(struct slice log, struct err *reterr)
 			enum hash_alg alg = alg_of(e.digests[i].alg, NULL);
 			if (alg == HASH_NONE)
 				continue;
-			r = digest_is_of(&e, alg, e.digests[i].bytes);
+			r = digest_is_of(&e, reader.is_tcg12, alg, e.digests[i].bytes);
 			if (r < 0)
 				return r;
 			if (r == 0)

@@ -39,7 +39,8 @@ must_check int eventlog_last_digest(
  * eventlog_check_data() - events whose digest is by specification that of their data must have it:
  * separators, EFI actions, variables of the driver configuration and of the authority. A replay
  * does not see their data, and claims show it. The digest of a variable of the authority may leave
- * out the last byte, when it lies behind the variable. Return: 0, -EKEYREJECTED with the event's offset,
+ * out the last byte, when it lies behind the variable; in logs of TCG 1.2 it may be of a variable's
+ * value alone. Return: 0, -EKEYREJECTED with the event's offset,
  * and what the reader returns.
  */
 must_check int eventlog_check_data(struct slice log, struct err *reterr);

@@ -5,6 +5,7 @@
 #include "fmt/tpm.h"
 
 #define SPEC_ID "Spec ID Event03"
+#define SPEC_ID_ANY "Spec ID Event"
 #define STARTUP_LOCALITY "StartupLocality"
 
 static int cut_short(const struct rd *r, const char *field, struct err *reterr)
@@ -57,6 +58,17 @@ static int parse_spec_id(struct slice data, struct tcg2_reader *t, struct err *r
 	return 0;
 }
 
+/* Whether the first record is the header of a crypto-agile log, be it of a later version. */
+static bool is_agile(struct slice data)
+{
+	const size_t version = sizeof(SPEC_ID_ANY) - 1;
+
+	if (!slice_starts(data, SLICE_LIT(SPEC_ID_ANY)) || data.size < version + 3)
+		return false;
+	return !slice_eq(slice_cut(data, version, 3), SLICE_LIT("00\0")) &&
+	       !slice_eq(slice_cut(data, version, 3), SLICE_LIT("02\0"));
+}
+
 int tcg2_open(struct slice log, struct tcg2_reader *ret, struct err *reterr)
 {
 	struct tcg2_reader t = {.in = rd_init(log)};
@@ -68,12 +80,16 @@ int tcg2_open(struct slice log, struct tcg2_reader *ret, struct err *reterr)
 	if (rd_u32le(&t.in, &index) < 0 || rd_u32le(&t.in, &type) < 0 || rd_skip(&t.in, 20) < 0 ||
 		rd_u32le(&t.in, &size) < 0)
 		return cut_short(&t.in, "its header", reterr);
-	if (type != TCG2_EV_NO_ACTION)
-		return err_at(reterr, -EBADMSG, 4, "eventType",
-			"event log starts with event type %08x, not EV_NO_ACTION", type);
 	if (rd_slice(&t.in, size, &data) < 0)
-		return cut_short(&t.in, "its header", reterr);
-	int r = parse_spec_id(data, &t, reterr);
+		return cut_short(&t.in, "its first event", reterr);
+	int r = 0;
+	if (type == TCG2_EV_NO_ACTION && is_agile(data))
+		r = parse_spec_id(data, &t, reterr);
+	else
+		t = (struct tcg2_reader){.in = rd_init(log),
+			.is_tcg12 = true,
+			.alg_count = 1,
+			.algs = {{TPM_ALG_SHA1, 20}}};
 	if (r == 0)
 		*ret = t;
 	return r;
@@ -104,6 +120,13 @@ static int parse_digests(struct tcg2_reader *t, struct tcg2_event *e, struct err
 {
 	uint32_t count;
 
+	if (t->is_tcg12) {
+		e->digest_count = 1;
+		e->digests[0].alg = TPM_ALG_SHA1;
+		return rd_slice(&t->in, 20, &e->digests[0].bytes) < 0
+			       ? cut_short(&t->in, "a digest", reterr)
+			       : 0;
+	}
 	if (rd_u32le(&t->in, &count) < 0)
 		return cut_short(&t->in, "digestCount", reterr);
 	if (count > t->alg_count)

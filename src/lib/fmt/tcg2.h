@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * TCG crypto-agile event logs. Spec: TCG PC Client Platform Firmware Profile 1.06, section 10
- * (TCG_PCR_EVENT for the first record, TCG_PCR_EVENT2 for the others; all little-endian). The same
- * form, with register numbers of the TEE, is used by CCEL (TDX) and by the agent's runtime events.
+ * TCG event logs. Spec: TCG PC Client Platform Firmware Profile 1.06, section 10. Crypto-agile logs
+ * have a TCG_PCR_EVENT as the first record, which lists the algorithms, then TCG_PCR_EVENT2; all is
+ * little-endian. The same form, with register numbers of the TEE, is used by CCEL (TDX) and by the
+ * agent's runtime events. Logs of TCG 1.2 are TCG_PCR_EVENT throughout: one SHA-1 digest an event.
  */
 #include "base/buf.h"
 #include "base/rd.h"
@@ -42,6 +43,7 @@ struct tcg2_event {
 /** struct tcg2_reader - walks a log; initialise with tcg2_open() */
 struct tcg2_reader {
 	struct rd in;
+	bool is_tcg12;
 	size_t alg_count;
 	struct tcg2_alg algs[TCG2_ALGS_MAX];
 	uint8_t startup_locality; /* initial value of PCR 0 (StartupLocality event), 0 when not
@@ -50,8 +52,8 @@ struct tcg2_reader {
 };
 
 /**
- * tcg2_open() - read the header record
- * Return: 0, -ENODATA, -EBADMSG (not a Spec ID Event03 log), -E2BIG.
+ * tcg2_open() - read the header record; a log of TCG 1.2 has none
+ * Return: 0, -ENODATA, -EBADMSG (a later version than Spec ID Event03), -E2BIG.
  */
 must_check int tcg2_open(struct slice log, struct tcg2_reader *ret, struct err *reterr);
 /**
