@@ -12,106 +12,8 @@
 #include "crypto/key.h"
 #include "evidence/collateral_file.h"
 #include "evidence/evidence.h"
-#include "fmt/cca_token.h"
-#include "fmt/csv.h"
 #include "fmt/initdata.h"
 #include "fmt/json.h"
-#include "fmt/sgx_quote.h"
-#include "fmt/snp_report.h"
-
-#define EVIDENCE_MAX ((size_t)64 << 20)
-
-/* SGX and TDX send the same member: the quote says whose it is. */
-static const char *guess_intel(const json_t *evidence)
-{
-	cleanup_with(buf_done) struct buf quote = buf_init(SGX_QUOTE_SIZE_MAX);
-	struct sgx_quote q;
-
-	if (json_get_b64(evidence, "quote", &quote, NULL) < 0 ||
-		sgx_quote_parse(buf_slice(&quote), &q, NULL) < 0)
-		return NULL;
-	return q.tee_type == SGX_TEE_TYPE_TDX ? "tdx" : "sgx";
-}
-
-/* Which TEE a file is from, by the members that only its evidence has. */
-static const char *guess_tee(const json_t *evidence)
-{
-	if (json_object_get(evidence, "tpm_quote") && json_object_get(evidence, "ak_public"))
-		return "tpm";
-	if (json_object_get(evidence, "svn") && json_object_get(evidence, "report_data"))
-		return "sample";
-	if (json_object_get(evidence, "device_evidence_list"))
-		return "nvidia";
-	if (json_object_get(evidence, "devices") && json_object_get(evidence, "version"))
-		return "nvidia-dpu";
-	if (json_object_get(evidence, "csv_report") ||
-		json_object_get(json_object_get(evidence, "attestation_report"), "magic"))
-		return "csv";
-	if (json_object_get(evidence, "attestation_report"))
-		return "snp";
-	if (json_object_get(evidence, "hcl_report") || json_object_get(evidence, "report"))
-		return json_object_get(evidence, "vcek") ? "az-snp-vtpm" : "az-tdx-vtpm";
-	if (json_object_get(evidence, "token"))
-		return "cca";
-	if (json_object_get(evidence, "attestation_reports"))
-		return "hygondcu";
-	if (json_object_get(evidence, "image_hdr_tags"))
-		return "se";
-	return guess_intel(evidence);
-}
-
-/* Reports of CSV have no mark of their own: their size, and padding with zeros. */
-static unsigned csv_version(struct slice bytes)
-{
-	static struct csv_report report;
-
-	if (bytes.size != CSV_REPORT_V1_SIZE && bytes.size != CSV_REPORT_V2_SIZE &&
-		bytes.size != CSV_PAGE_SIZE)
-		return 0;
-	for (unsigned version = 1; version <= 2; version++) {
-		if (csv_report_parse(bytes, version, &report, NULL) == 0 && report.has_signer)
-			return version;
-	}
-	return 0;
-}
-
-/*
- * Files that hold nothing but a quote, report or token, as tools of the vendors and kernels write
- * them, become evidence.
- * Return: NULL when @bytes are no quote.
- */
-static json_t *wrap_quote(struct slice bytes)
-{
-	struct sgx_quote q;
-	struct snp_report r;
-	json_t *evidence = json_object();
-	struct cca_collection c;
-	const char *name = sgx_quote_parse(bytes, &q, NULL) == 0	? "quote"
-			   : snp_report_parse(bytes, &r, NULL) == 0	? "attestation_report"
-			   : cca_collection_parse(bytes, &c, NULL) == 0 ? "token"
-									: NULL;
-
-	unsigned version = name ? 0 : csv_version(bytes);
-	if (version > 0)
-		name = "csv_report";
-	if (!name || json_set_b64(evidence, name, bytes, B64_STD) < 0 ||
-		(version > 0 && json_set_int(evidence, "version", version) < 0)) {
-		json_decref(evidence);
-		return NULL;
-	}
-	return evidence;
-}
-
-/* NVIDIA's own tools write the list of devices alone. */
-static int wrap_list(json_t **evidence)
-{
-	if (!json_is_array(*evidence))
-		return 0;
-	json_t *o = json_object();
-	int r = json_set_take(o, "device_evidence_list", *evidence);
-	*evidence = o;
-	return r;
-}
 
 static int initdata_digest(const char *file, struct digest *ret, struct err *reterr)
 {
@@ -169,31 +71,6 @@ static json_t *make_record(const char *file, const char *tee, const struct evide
 		return NULL;
 	}
 	return record;
-}
-
-int evidence_file_read(
-	const char *file, const char *tee, json_t **ret, const char **ret_tee, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf text = buf_init(EVIDENCE_MAX);
-	cleanup(json_decref) json_t *evidence = NULL;
-
-	int r = file_read(file, EVIDENCE_MAX, &text, reterr);
-	if (r == 0)
-		evidence = wrap_quote(buf_slice(&text));
-	if (r == 0 && !evidence)
-		r = json_parse(buf_slice(&text), EVIDENCE_MAX, &evidence, reterr);
-	if (r == 0)
-		r = wrap_list(&evidence);
-	if (r < 0)
-		return r;
-	if (!tee)
-		tee = guess_tee(evidence);
-	if (!tee)
-		return err_set(reterr, -EBADMSG,
-			"this is no evidence that husk knows; name its kind with --tee");
-	*ret = steal_ptr(evidence);
-	*ret_tee = tee;
-	return 0;
 }
 
 static int verify_file(const struct cli *cli, const char *file, const struct evidence_request *base,
@@ -276,19 +153,21 @@ static int run_verify(struct cli *cli)
 	if (q.insecure_skip_report_data)
 		cli_note(cli,
 			"note: without --report-data nothing shows that the evidence is fresh");
-	for (size_t i = 0; cli_arg(cli, i); i++) {
+	size_t i = 0;
+	for (; cli_arg(cli, i); i++) {
 		bool good = false;
 		r = verify_file(cli, cli_arg(cli, i), &q, records, &good, &e);
 		if (r < 0)
-			return cli_fail(
-				cli, r == -EINVAL ? -EBADMSG : r, &e, "%s", cli_arg(cli, i));
+			break;
 		if (!good)
 			code = CLI_REFUSED;
 	}
-	if (cli->json)
-		return cli_print_json(records) == CLI_OK ? code : CLI_FAILURE;
-	print_records(records);
-	return code;
+	/* What came before a file that cannot be read is worth showing. */
+	if (!cli->json)
+		print_records(records);
+	else if (cli_print_json(records) != CLI_OK)
+		return CLI_FAILURE;
+	return r < 0 ? cli_fail(cli, r == -EINVAL ? -EBADMSG : r, &e, "%s", cli_arg(cli, i)) : code;
 }
 
 static const struct cli_option g_options[] = {
@@ -327,7 +206,8 @@ const struct cli_command cmds_verify[] = {
 			   "claims are good is for "
 			   "an appraisal policy; this command applies none.\n\n"
 			   "A file holds the JSON evidence of one TEE as it travels in an "
-			   "attestation message.",
+			   "attestation message, or what hardware wrote: a quote of TDX or SGX, a "
+			   "report of SNP or CSV, a token of CCA.",
 		.exits = "0 all evidence is authentic\n1 a file cannot be read\n2 wrong usage\n3 "
 			 "evidence is refused",
 		.examples = "husk verify evidence.json --report-data 5f2c...",

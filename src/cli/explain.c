@@ -34,6 +34,7 @@ static void print_checks(FILE *out, const json_t *checks)
 		line(out, "           ", "because", json_object_get(c, "detail"));
 		line(out, "           ", "expected", json_object_get(c, "expected"));
 		line(out, "           ", "actual", json_object_get(c, "actual"));
+		line(out, "           ", "to do", json_object_get(c, "fix"));
 	}
 }
 

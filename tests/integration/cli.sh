@@ -60,6 +60,23 @@ for row in v3-body1:sgx v4-body2:tdx v5-body3:tdx; do
 	"$husk" verify --json "$dir/evidence.json" 2>/dev/null | grep -q "\"tee\": \"${row#*:}\"" ||
 		fail "verify ${row%:*} as evidence"
 done
+# Damaged ones are still known, what is wrong is said, and what can be done.
+quote=$corpus/v4-body2
+head -c 500 "$quote" >"$dir/cut"
+printf '{"quote": "%s"}' "$(base64 -w 0 "$dir/cut")" >"$dir/cut.json"
+printf '{"platform": "some", "evidence": {"quote": "%s"}}' "$(base64 -w 0 "$quote")" >"$dir/envelope.json"
+for file in cut cut.json envelope.json; do
+	"$husk" verify "$dir/$file" >"$dir/verdict" 2>/dev/null
+	[ $? = 3 ] && grep -q "^tee  *tdx\$" "$dir/verdict" || fail "verify $file"
+	grep -q "^  *to do  *[a-z]" "$dir/verdict" || fail "verify $file: nothing to do"
+done
+"$husk" verify --json "$dir/cut" 2>/dev/null | grep -q '"fix": "' || fail "verify --json: no fix"
+head -c 64 "$quote" | tr '\000-\377' '\200-\377\000-\177' >"$dir/noise"
+"$husk" verify "$quote" "$dir/noise" >"$dir/verdict" 2>"$dir/error"
+[ $? = 1 ] && grep -q "neither JSON nor a quote" "$dir/error" || fail "verify of noise"
+grep -q "^tee  *tdx\$" "$dir/verdict" || fail "what came before an unreadable file is not shown"
+"$husk" verify --tee tpm "$quote" >/dev/null 2>"$dir/error"
+[ $? = 1 ] && grep -q "evidence of tpm is JSON" "$dir/error" || fail "verify --tee tpm of a quote"
 echo '{"items": {"intel/crl/root": "AAAA"}}' >"$dir/collateral.json"
 "$husk" verify --collateral "$dir/collateral.json" "$corpus/v4-body2" >/dev/null 2>&1
 [ $? = 3 ] || fail "verify --collateral"

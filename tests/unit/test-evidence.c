@@ -9,6 +9,7 @@
 #include "crypto/key.h"
 #include "evidence/eventlog.h"
 #include "evidence/evidence.h"
+#include "evidence/internal.h"
 #include "evidence/tpm_quote.h"
 #include "fmt/tpm.h"
 
@@ -441,6 +442,37 @@ static void test_sample(void **state)
 	assert_int_equal(evidence_verify("nothing", &q, &result, NULL), -EOPNOTSUPP);
 }
 
+/* Each failed check comes with what to do; no name of another one is taken for it. */
+static void test_fixes(void **state)
+{
+	static const struct {
+		const char *name, *part;
+	} rows[] = {{"collateral", "husk collateral fetch"},
+		{"TCB", "certificate of the reported TCB"},
+		{"TCB status", "firmware and microcode"},
+		{"TCB Info signature", "collect the evidence"},
+		{"TCB Info is for this TEE", "of this TEE"}, {"QE identity", "quoting enclave"},
+		{"QE identity signature", "collect the evidence"},
+		{"dates of root CRL", "current list"}, {"dates of PCK certificate", "--at"},
+		{"PCK certificate is not revoked", "do not trust"}, {"report data", "attest again"},
+		{"PCK chain root", "trust this root only"},
+		{"report signature", "collect the evidence"},
+		{"a check of tomorrow", "collect the evidence"}};
+
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+		struct evidence_result result = {.checks = json_array()};
+		assert_int_equal(check_note(&result, rows[i].name, true, NULL, NULL, NULL), 0);
+		assert_int_equal(
+			check_note(&result, rows[i].name, false, NULL, NULL, NULL), -EACCES);
+		assert_null(json_object_get(json_array_get(result.checks, 0), "fix"));
+		const char *fix =
+			json_string_value(json_object_get(json_array_get(result.checks, 1), "fix"));
+		if (!fix || !strstr(fix, rows[i].part))
+			fail_msg("%s: %s", rows[i].name, fix ? fix : "(none)");
+		evidence_result_done(&result);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +480,7 @@ int main(void)
 		cmocka_unit_test(test_tpm_mutation),
 		cmocka_unit_test(test_tpm_initdata),
 		cmocka_unit_test(test_event_logs),
+		cmocka_unit_test(test_fixes),
 		cmocka_unit_test(test_sample),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,6 +103,8 @@ static json_t *make_note(
 		e = json_set_str(note, "actual", actual);
 	if (e == 0 && detail)
 		e = json_set_str(note, "detail", detail);
+	if (e == 0 && !ok)
+		e = json_set_str(note, "fix", check_fix(name));
 	if (e == 0)
 		return note;
 	json_decref(note);

@@ -32,8 +32,11 @@ int evidence_sgx_verify(
 int evidence_tdx_verify(
 	const struct evidence_request *request, struct evidence_result *result, struct err *reterr);
 
+/** check_fix() - what to do about the failed check @name, for a person; never NULL */
+const char *check_fix(const char *name);
 /**
- * check_note() - record one check; a failed one denies and, if it is the first, becomes the reason
+ * check_note() - record one check; a failed one denies, comes with what to do about it and, if it is
+ * the first, becomes the reason
  * @expected, @actual, @detail: may be NULL
  * Return: 0 when @ok, -EACCES when not, -ENOMEM.
  */

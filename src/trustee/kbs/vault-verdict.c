@@ -89,6 +89,19 @@ static json_t *make_record(const struct call *c, const char *kind, const char *s
 	return record;
 }
 
+/* What to do: about the rule that a policy failed for, or else about the verifier's check. */
+static const char *fix_of(const json_t *result, const json_t *finding)
+{
+	const json_t *checks = json_object_get(result, "checks"), *check;
+	size_t i;
+
+	json_array_foreach (checks, i, check) {
+		if (json_is_false(json_object_get(check, "ok")))
+			return wire_str(check, "fix");
+	}
+	return wire_str(finding, "fix");
+}
+
 static void log_refusal(struct call *c, const char *kind, const char *stage, const char *reason,
 	const json_t *result, const char *id)
 {
@@ -110,7 +123,7 @@ static void log_refusal(struct call *c, const char *kind, const char *stage, con
 		LOG_STR("stage", stage), LOG_STR("reason", reason), LOG_STR("peer", c->peer),
 		LOG_STR("request", c->request_id), LOG_STR("rule", wire_str(first, "rule")),
 		LOG_STR("expression", wire_str(first, "expression")),
-		LOG_STR("fix", wire_str(first, "fix")));
+		LOG_STR("fix", fix_of(result, first)));
 }
 
 /*

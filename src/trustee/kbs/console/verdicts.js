@@ -117,6 +117,7 @@ function checkTable(checks) {
 		["outcome", c => badge(c.ok ? "ok" : "failed", c.ok ? "good" : "bad")],
 		["expected", c => shown(c.expected) && el("code", null, shown(c.expected))],
 		["actual", c => shown(c.actual) && el("code", null, shown(c.actual))],
+		["to do", c => c.ok ? "" : [shown(c.detail), c.fix ? el("p", { class: "fix" }, shown(c.fix)) : null], "free"],
 	], checks, "No evidence was compared for this verdict.");
 }
 
