@@ -441,10 +441,14 @@ static void test_vek_from_store(void **state)
 	const struct snp_certs none = {0};
 	assert_int_equal(
 		snp_verify(&m.request, buf_slice(&m.report), &none, &result, &r, &vek), -EACCES);
-	assert_int_equal(json_array_size(result.missing), 1);
-	evidence_result_done(&result);
+	/* The report is of version 2: it may be of either product that was out then. */
+	assert_int_equal(json_array_size(result.missing), 2);
 	assert_int_equal(snp_report_parse(buf_slice(&m.report), &r, NULL), 0);
+	snp_vek_collateral_key(&r, SNP_GENOA, key);
+	assert_string_equal(json_string_value(json_array_get(result.missing, 1)), key);
 	snp_vek_collateral_key(&r, SNP_MILAN, key);
+	assert_string_equal(json_string_value(json_array_get(result.missing, 0)), key);
+	evidence_result_done(&result);
 	assert_int_equal(collateral_store_put(m.store, key, m.certs.vek), 0);
 	m.certs = none;
 	assert_int_equal(verify(&m, buf_slice(&m.report), NULL, NULL, NULL), 0);

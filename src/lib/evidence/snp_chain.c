@@ -54,21 +54,25 @@ int snp_cert_load(struct slice in, struct cert **ret, struct err *reterr)
 	return r == 1 ? 0 : r < 0 ? r : err_set(reterr, -EBADMSG, "there is no certificate");
 }
 
-/* A version 2 report does not say its product; those that were out then are tried. */
+/*
+ * A version 2 report does not say its product: those that were out then are tried, and both are
+ * missing when neither is there.
+ */
 static int find_vek(const struct evidence_request *q, const struct snp_report *report,
 	struct evidence_result *result, struct inputs *in)
 {
-	char key[COLLATERAL_KEY_SIZE];
+	char key[COLLATERAL_KEY_SIZE], other[COLLATERAL_KEY_SIZE];
 	enum snp_product p = snp_report_product(report);
 
-	if (p == SNP_PRODUCT_NONE) {
-		snp_vek_collateral_key(report, SNP_MILAN, key);
-		if (collateral_get(q->collateral, key, &in->vek) == 0 && in->vek.size > 0)
-			return 0;
-		p = SNP_GENOA;
-	}
-	snp_vek_collateral_key(report, p, key);
-	return check_collateral(result, q->collateral, key, &in->vek);
+	snp_vek_collateral_key(report, p == SNP_PRODUCT_NONE ? SNP_MILAN : p, key);
+	if (p != SNP_PRODUCT_NONE)
+		return check_collateral(result, q->collateral, key, &in->vek);
+	snp_vek_collateral_key(report, SNP_GENOA, other);
+	if ((collateral_get(q->collateral, key, &in->vek) == 0 && in->vek.size > 0) ||
+		(collateral_get(q->collateral, other, &in->vek) == 0 && in->vek.size > 0))
+		return 0;
+	int r = check_collateral(result, q->collateral, key, &in->vek);
+	return json_array_append_new(result->missing, json_string(other)) < 0 ? -ENOMEM : r;
 }
 
 static int find_crl(const struct evidence_request *q, const struct snp_certs *certs,
