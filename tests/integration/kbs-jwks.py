@@ -55,9 +55,14 @@ class Signer:
         self.kid = kid
         self.jwk = jwk_of(self.key, alg="ES256", kid=kid, use="sig")
 
+    def admin_token(self, **more):
+        return self.sign(dict({"exp": int(time.time()) + 600, "role": "operator"}, **more))
+
     def token(self):
-        claims = {"exp": int(time.time()) + 600, "tee-pubkey": jwk_of(
-            ec.generate_private_key(ec.SECP256R1()), alg="ECDH-ES+A256KW")}
+        return self.sign({"exp": int(time.time()) + 600, "tee-pubkey": jwk_of(
+            ec.generate_private_key(ec.SECP256R1()), alg="ECDH-ES+A256KW")})
+
+    def sign(self, claims):
         text = b64url(json.dumps({"alg": "ES256", "kid": self.kid}).encode())
         text += "." + b64url(json.dumps(claims).encode())
         r, s = utils.decode_dss_signature(self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
@@ -79,6 +84,30 @@ def is_accepted(kbs, signer):
     status, answer = services.Client(kbs).request(
         "GET", "/kbs/v0/resource/a/b/c", headers={"Authorization": "Bearer " + signer.token()})
     assert status == 200 or (status == 401 and b"TokenVerifierError" in answer), answer
+    return status == 200
+
+
+def make_admin_kbs(url, more="", provider="", token_sets=()):
+    """The key that `init` made stays an admin's; @url is of another identity provider."""
+    def edit(text):
+        acls = "[[admin.authorization.regex_acl.acls]]"
+        assert acls in text
+        text = text.replace(acls, "[[admin.authentication.bearer_jwt.identity_providers]]\n"
+                            "jwk_set_uri = \"%s\"\n%s\n%s\nrole = \"operator\"\n"
+                            "allowed_endpoints = \"^/kbs/v0/admin/policies$\"\n%s" % (
+                                url, provider, acls, acls), 1)
+        return text.replace("\n[husk]\n", "\n[attestation_token]\ntrusted_jwk_sets = %s\n%s\n"
+                            "[husk]\nremote_ca = \"%s/issuer.crt\"\n" % (
+                                json.dumps(list(token_sets)), more, folder))
+    kbs = services.Kbs(sys.argv[1], "auth_rate = 0\n", edit)
+    assert kbs.admin("POST", "/kbs/v0/resource/a/b/c", b"secret")[0] == 200
+    return kbs
+
+
+def is_admin(kbs, token, path="/kbs/v0/admin/policies"):
+    status, answer = services.Client(kbs).request(
+        "GET", path, headers={"Authorization": "Bearer " + token})
+    assert status == 200 or (status == 401 and b"admin access denied" in answer), answer
     return status == 200
 
 
@@ -212,19 +241,94 @@ def test_openid_and_reload():
     issuer.close()
 
 
-def test_too_old():
-    """A set that cannot be refreshed is forgotten after a while."""
+def test_admin():
+    """Keys of admins by URL: role, issuer, rotation, and no way round any of it."""
+    issuer = Issuer()
+    first, second, stranger, guest = Signer("1"), Signer("2"), Signer("1"), Signer("3")
+    no_kid = dict(guest.jwk)
+    del no_kid["kid"]
+    issuer.publish("/keys", {"kty": "oct", "k": "AAAA", "kid": "x"}, no_kid, first.jwk,
+                   jwk_of(guest.key, use="enc", kid="3"), jwk_of(guest.key, alg="XY", kid="3"))
+    kbs = make_admin_kbs(issuer.url("/keys"), provider='issuer = "me"\naudience = "kbs"')
+    good = {"iss": "me", "aud": ["x", "kbs"]}
+    wait_until(lambda: is_admin(kbs, first.admin_token(**good)), kbs.text())
+    assert not is_admin(kbs, first.admin_token(**good), "/kbs/v0/admin/audit"), "the role's endpoints"
+    assert is_admin(kbs, kbs.token), "the other provider's key"
+    for token in (first.admin_token(iss="me", aud="y"), first.admin_token(iss="you", aud="kbs"),
+                  first.admin_token(aud="kbs"), first.admin_token(**dict(good, exp=1)),
+                  first.admin_token(**dict(good, role=7)), stranger.admin_token(**good),
+                  guest.admin_token(**good), second.admin_token(**good), "a.b.c", ""):
+        assert not is_admin(kbs, token), token
+    # A key of admins does not vouch for guests.
+    assert not is_accepted(kbs, first)
+    count = len(issuer.requests)
+    issuer.publish("/keys", second.jwk)
+    for _ in range(50):
+        is_admin(kbs, second.admin_token(**good))
+    wait_until(lambda: is_admin(kbs, second.admin_token(**good)), kbs.text())
+    assert len(issuer.requests) - count <= 3, issuer.requests
+    assert not is_admin(kbs, first.admin_token(**good)), "a key that was withdrawn"
+    # A token that a key verifies and that is refused for what it says, has nothing fetched.
+    time.sleep(11)
+    count = len(issuer.requests)
+    for _ in range(20):
+        is_admin(kbs, second.admin_token(iss="you", aud="kbs"))
+    time.sleep(2)
+    assert len(issuer.requests) == count, issuer.requests
+    # What is no set, or cannot be fetched, leaves the last one; so does a reload.
+    for page in ((200, {}, b'{"keys": [{"kty": "XY"}]}'), (200, {}, b"{"), (500, {}, b""),
+                 (302, {"Location": issuer.url("/keys")}, b"")):
+        issuer.pages["/keys"] = page
+        mark = len(kbs.text())
+        kbs.process.send_signal(signal.SIGHUP)
+        wait_log(kbs, " kbs.reload ", "kbs.jwks.failed", mark=mark)
+        assert is_admin(kbs, second.admin_token(**good)) and is_admin(kbs, kbs.token)
+    kbs.close()
+    issuer.close()
+
+
+def test_admin_one_url_two_uses():
+    """The same URL for guests and admins; then for guests only."""
     issuer = Issuer()
     signer = Signer("1")
     issuer.publish("/keys", signer.jwk)
-    kbs = make_kbs([issuer.url("/keys")], "jwks_refresh_min = 1\njwks_max_age_min = 1\n")
-    wait_until(lambda: is_accepted(kbs, signer), kbs.text())
+    kbs = make_admin_kbs(issuer.url("/keys"), token_sets=[issuer.url("/keys")])
+    kbs.policy("package policy\nallow = true\n")
+    wait_until(lambda: is_admin(kbs, signer.admin_token()) and is_accepted(kbs, signer), kbs.text())
+    path = os.path.join(kbs.folder, "husk-kbs.toml")
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f:
+        f.write(text.replace('jwk_set_uri = "%s"' % issuer.url("/keys"),
+                             'jwk_set_uri = "%s"' % issuer.url("/other")))
+    mark = len(kbs.text())
+    kbs.process.send_signal(signal.SIGHUP)
+    wait_log(kbs, " kbs.reload ", "HTTP 404", mark=mark)
+    assert is_accepted(kbs, signer) and not is_admin(kbs, signer.admin_token())
+    assert is_admin(kbs, kbs.token)
+    kbs.close()
+    issuer.close()
+
+
+def test_too_old():
+    """Nobody is let in by keys that never came, nor by those that cannot be refreshed any more."""
+    issuer = Issuer()
+    signer = Signer("1")
+    kbs = make_admin_kbs(issuer.url("/keys"), "jwks_refresh_min = 1\njwks_max_age_min = 1\n",
+                         token_sets=[issuer.url("/keys")])
+    kbs.policy("package policy\nallow = true\n")
+    wait_log(kbs, "kbs.jwks.failed", "HTTP 404")
+    assert not is_admin(kbs, signer.admin_token()) and is_admin(kbs, kbs.token)
+    assert not is_accepted(kbs, signer)
+    issuer.publish("/keys", signer.jwk)
+    wait_until(lambda: is_admin(kbs, signer.admin_token()) and is_accepted(kbs, signer), kbs.text())
     issuer.close()
     end = time.monotonic() + 90
-    while is_accepted(kbs, signer) and time.monotonic() < end:
+    while (is_admin(kbs, signer.admin_token()) or is_accepted(kbs, signer)) and time.monotonic() < end:
         time.sleep(1)
-    assert not is_accepted(kbs, signer), kbs.text()
+    assert not is_admin(kbs, signer.admin_token()) and not is_accepted(kbs, signer), kbs.text()
     assert "kbs.jwks.expired" in kbs.text() and "kbs.jwks.failed" in kbs.text()
+    assert is_admin(kbs, kbs.token)
     kbs.close()
 
 

@@ -511,6 +511,13 @@ static void test_pool(void **state)
 	"authorization_mode = \"AuthenticatedAuthorization\"\n" \
 	"[[admin.authentication.bearer_jwt.identity_providers]]\npublic_key_uri = \"k.pem\"\n"
 
+#define CONFIG_ACL \
+	"[[admin.authorization.regex_acl.acls]]\nrole = \"r\"\nallowed_endpoints = \"^/kbs/.*$\"\n"
+#define CONFIG_ISSUER(member, uri)                                                    \
+	"authorization_mode = \"AuthenticatedAuthorization\"\n"                       \
+	"[[admin.authentication.bearer_jwt.identity_providers]]\n" member " = \"" uri \
+	"\"\n" CONFIG_ACL
+
 #define CONFIG_PLUGIN "[[plugins]]\nname = \"resource\"\n"
 #define CONFIG_STORAGE(type) \
 	"[[plugins]]\nname = \"resource\"\nstorage_backend_type = \"" type "\"\n"
@@ -551,6 +558,16 @@ static void test_config(void **state)
 		{CONFIG_BASE CONFIG_PROVIDER "[[admin.authorization.regex_acl.acls]]\n"
 					     "role = \"r\"\nallowed_endpoints = \"^/kbs/([$\"",
 			-EINVAL, "regular expression"},
+		{CONFIG_BASE CONFIG_ISSUER("jwk_set_uri", "https://idp.example/keys"), 0, NULL},
+		{CONFIG_BASE CONFIG_ISSUER("jwk_set_uri", "file:///keys.json"), 0, NULL},
+		{CONFIG_BASE CONFIG_ISSUER("jwk_set_uri", "http://idp.example/keys"), -EOPNOTSUPP,
+			"jwk_set_uri"},
+		{CONFIG_BASE CONFIG_ISSUER("jwk_set_uri", "https://a@idp.example/"), -EOPNOTSUPP,
+			"jwk_set_uri"},
+		{CONFIG_BASE CONFIG_ISSUER("jwk_set_uri", "https:///keys"), -EOPNOTSUPP,
+			"jwk_set_uri"},
+		{CONFIG_BASE CONFIG_ISSUER("public_key_uri", "https://idp.example/key"),
+			-EOPNOTSUPP, "public_key_uri"},
 		{CONFIG_BASE "mode = 1", -EINVAL, "not a known key"},
 		{CONFIG_BASE "[unknown]\n", -EINVAL, "not a known section"},
 		{CONFIG_BASE "[attestation_token]\ninsecure_header_jwk = true", 0, NULL},

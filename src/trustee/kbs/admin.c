@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "crypto/jose.h"
 
-#define KEYS_MAX 32
+#define KEYS_MAX 64
 #define KEY_FILE_MAX ((size_t)256 << 10)
 #define LEEWAY_S 60
 
@@ -16,10 +16,12 @@ struct admin_key {
 	struct pkey *key; /* owned */
 	enum sig_alg alg; /* SIG_NONE: whatever fits the key */
 	char *kid;	  /* owned; NULL: matches every token */
+	bool fetched;	  /* from the provider's jwk_set_uri, an https URL */
 };
 
 struct admin {
 	enum admin_mode mode;
+	const struct kbs_config *config; /* of the providers; borrowed */
 	struct admin_key keys[KEYS_MAX];
 	size_t key_count;
 	struct {
@@ -30,14 +32,19 @@ struct admin {
 	size_t acl_count;
 };
 
+static void key_done(struct admin_key *k)
+{
+	pkey_free(k->key);
+	free(k->kid);
+	*k = (struct admin_key){0};
+}
+
 void admin_free(struct admin *a)
 {
 	if (!a)
 		return;
-	for (size_t i = 0; i < a->key_count; i++) {
-		pkey_free(a->keys[i].key);
-		free(a->keys[i].kid);
-	}
+	for (size_t i = 0; i < a->key_count; i++)
+		key_done(&a->keys[i]);
 	for (size_t i = 0; i < a->acl_count; i++)
 		regfree(&a->acls[i].re);
 	free(a);
@@ -50,7 +57,7 @@ static struct admin_key *next_key(
 		(void)err_set(reterr, -E2BIG, "more than %d admin keys", KEYS_MAX);
 		return NULL;
 	}
-	a->keys[a->key_count].provider = p;
+	a->keys[a->key_count] = (struct admin_key){.provider = p};
 	return &a->keys[a->key_count];
 }
 
@@ -114,6 +121,80 @@ static int load_jwks(struct admin *a, const struct config_provider *p, struct er
 	return r < 0 ? err_wrap(reterr, r, "admin jwk_set_uri %s", p->jwk_set_uri) : 0;
 }
 
+/* RFC 7517, section 5: keys of a kind that the reader does not know are passed over. */
+static int load_fetched(
+	struct admin *a, const struct config_provider *p, const json_t *jwk, struct err *reterr)
+{
+	const char *use = json_string_value(json_object_get(jwk, "use"));
+	const char *alg = json_string_value(json_object_get(jwk, "alg"));
+	size_t before = a->key_count;
+	int r = use && !streq(use, "sig") ? err_set(reterr, -EBADMSG, "no key is for signatures")
+		: alg && sig_from_name(slice_str(alg)) == SIG_NONE
+			? err_set(reterr, -EBADMSG, "no key has an algorithm that is known")
+			: load_jwk(a, p, jwk, reterr);
+
+	if (r == 0)
+		a->keys[before].fetched = true;
+	else if (a->key_count > before)
+		key_done(&a->keys[--a->key_count]);
+	return r == -E2BIG || r == -ENOMEM ? r : 0;
+}
+
+static int read_fetched(
+	struct admin *fresh, const struct config_provider *p, const json_t *set, struct err *reterr)
+{
+	const json_t *keys = json_object_get(set, "keys"), *jwk;
+	size_t i, before = fresh->key_count;
+	struct err why = {0};
+	int r = 0;
+
+	if (!json_is_array(keys))
+		return err_set(reterr, -EBADMSG, "not a JWK set");
+	json_array_foreach (keys, i, jwk) {
+		if (r == 0)
+			r = load_fetched(fresh, p, jwk, &why);
+	}
+	if (r == 0 && fresh->key_count == before)
+		return err_set(reterr, -EBADMSG, "the set has no key that is of use%s%s",
+			why.text[0] ? ": " : "", why.text);
+	return r < 0 ? err_set(reterr, r, "%s", err_text(&why, r)) : 0;
+}
+
+static bool is_of(const struct admin_key *k, const char *url)
+{
+	return k->fetched && streq(k->provider->jwk_set_uri, url);
+}
+
+int admin_keys_replace(struct admin *a, const char *url, const json_t *set, struct err *reterr)
+{
+	cleanup(admin_free) struct admin *fresh = calloc(1, sizeof(*fresh));
+	size_t kept = 0, others = 0;
+	int r = fresh ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && set && i < a->config->admin.provider_count; i++) {
+		const struct config_provider *p = &a->config->admin.providers[i];
+
+		if (streq_null(url, p->jwk_set_uri))
+			r = read_fetched(fresh, p, set, reterr);
+	}
+	for (size_t i = 0; i < a->key_count; i++)
+		others += !is_of(&a->keys[i], url);
+	if (r == 0 && others + fresh->key_count > KEYS_MAX)
+		r = err_set(reterr, -E2BIG, "more than %d admin keys", KEYS_MAX);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < a->key_count; i++) {
+		if (is_of(&a->keys[i], url))
+			key_done(&a->keys[i]);
+		else
+			a->keys[kept++] = a->keys[i];
+	}
+	memcpy(a->keys + kept, fresh->keys, fresh->key_count * sizeof(*a->keys));
+	a->key_count = kept + fresh->key_count;
+	fresh->key_count = 0;
+	return 0;
+}
+
 int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr)
 {
 	cleanup(admin_free) struct admin *a = calloc(1, sizeof(*a));
@@ -122,12 +203,13 @@ int admin_new(const struct kbs_config *c, struct admin **ret, struct err *reterr
 	if (!a)
 		return -ENOMEM;
 	a->mode = c->admin.mode;
+	a->config = c;
 	for (size_t i = 0; i < c->admin.provider_count && r == 0; i++) {
 		const struct config_provider *p = &c->admin.providers[i];
 
 		if (p->public_key_uri)
 			r = load_pem(a, p, reterr);
-		if (r == 0 && p->jwk_set_uri)
+		if (r == 0 && p->jwk_set_uri && !kbs_config_is_key_url(p->jwk_set_uri))
 			r = load_jwks(a, p, reterr);
 	}
 	for (size_t i = 0; i < c->admin.acl_count && r == 0; i++) {
@@ -198,9 +280,11 @@ static bool claims_good(const struct config_provider *p, const json_t *claims, i
 	return !p->audience || audience_matches(json_object_get(claims, "aud"), p->audience);
 }
 
-static bool token_good(
+/* Return: 0; -EACCES (a key verifies it, its claims are not good); -EKEYREJECTED (no key does). */
+static int check_signature(
 	const struct admin *a, const struct jws *jws, const json_t *claims, int64_t now)
 {
+	int r = -EKEYREJECTED;
 	const char *kid = json_string_value(json_object_get(jws->header, "kid"));
 
 	for (size_t i = 0; i < a->key_count; i++) {
@@ -209,10 +293,13 @@ static bool token_good(
 
 		if (alg == SIG_NONE || (k->kid && !streq_null(kid, k->kid)))
 			continue;
-		if (jws_check(jws, k->key, alg, NULL) == 0 && claims_good(k->provider, claims, now))
-			return true;
+		if (jws_check(jws, k->key, alg, NULL) < 0)
+			continue;
+		if (claims_good(k->provider, claims, now))
+			return 0;
+		r = -EACCES;
 	}
-	return false;
+	return r;
 }
 
 static bool tenant_matches(const char *rule, const char *tenant)
@@ -240,6 +327,7 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 	const json_t *bound;
 	const char *claimed;
 	json_t *claims;
+	int r;
 
 	if (token.size == 0) {
 		(void)err_set(reterr, -EACCES, "no bearer token was sent");
@@ -251,8 +339,9 @@ static enum admin_verdict check_token(const struct admin *a, struct slice token,
 		(const char *)jws.payload.data, jws.payload.size, JSON_REJECT_DUPLICATES, NULL);
 	claimed = json_string_value(json_object_get(claims, "role"));
 	bound = json_object_get(claims, "tenant");
-	if (!token_good(a, &jws, claims, now))
-		(void)err_set(reterr, -EACCES, "Cannot verify token with any of the issuers");
+	r = check_signature(a, &jws, claims, now);
+	if (r < 0)
+		(void)err_set(reterr, r, "Cannot verify token with any of the issuers");
 	else if (!claimed || str_copy(role, ADMIN_ROLE_SIZE, claimed) < 0)
 		(void)err_set(reterr, -EACCES, "the token has no usable claim role");
 	else if (bound && !streq_null(json_string_value(bound), tenant))

@@ -73,6 +73,8 @@ int config_bad(struct err *reterr, const char *section, const char *key, const c
  */
 must_check int config_read_section(
 	const struct section *sec, const json_t *table, struct kbs_config *c, struct err *reterr);
+/** config_read_admin() - [admin] */
+must_check int config_read_admin(const json_t *table, struct kbs_config *c, struct err *reterr);
 /** config_read_resource() - the plugin resource: where resources are */
 must_check int config_read_resource(const json_t *item, struct kbs_config *c, struct err *reterr);
 /** config_read_plugins() - [[plugins]]; NULL: the plugin resource with what is preset */

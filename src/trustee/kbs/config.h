@@ -17,7 +17,7 @@
 #define CONFIG_ACLS_MAX 64
 #define CONFIG_JWKS_MAX 8
 #define CONFIG_PATHS_MAX 8
-#define CONFIG_KEY_URLS_MAX (CONFIG_PATHS_MAX + 1)
+#define CONFIG_KEY_URLS_MAX (CONFIG_PATHS_MAX + 1 + CONFIG_PROVIDERS_MAX)
 
 /* Which program this is the configuration of. */
 enum config_service { SERVICE_KBS, SERVICE_AS, SERVICE_RVPS };
@@ -73,7 +73,7 @@ struct config_provider {
 	const char *issuer;	    /* NULL: not checked */
 	const char *audience;	    /* NULL: not checked */
 	const char *public_key_uri; /* file:// or plain path */
-	const char *jwk_set_uri;    /* file:// or plain path */
+	const char *jwk_set_uri;    /* file://, plain path, or https:// */
 };
 
 struct config_acl {
@@ -347,10 +347,23 @@ json_t *kbs_config_seen_by(const json_t *root, const char *role);
 const char *kbs_plugin_name(enum kbs_plugin plugin);
 /** kbs_plugin_find() - Return: PLUGIN_COUNT_ when there is no such plugin. */
 enum kbs_plugin kbs_plugin_find(const char *name);
+/* Whose signatures the keys of a set verify; nobody else's. */
+enum key_users { KEYS_OF_TOKENS, KEYS_OF_ADMINS };
+
+struct config_key_url {
+	const char *url;
+	enum key_users users;
+};
+
 /**
- * kbs_config_key_urls() - the https URLs among trusted_jwk_sets and certs_file
- * Return: how many; @ret borrows from @c.
+ * kbs_config_key_urls() - the https URLs among trusted_jwk_sets, certs_file, and jwk_set_uri of admins
+ * Return: how many; @ret borrows from @c. A URL may be there more than once.
  */
-size_t kbs_config_key_urls(const struct kbs_config *c, const char *ret[CONFIG_KEY_URLS_MAX]);
+size_t kbs_config_key_urls(
+	const struct kbs_config *c, struct config_key_url ret[CONFIG_KEY_URLS_MAX]);
+/** kbs_config_is_key_url() - whether it is an https:// URL that a key set can be at */
+bool kbs_config_is_key_url(const char *uri);
+/** kbs_config_is_key_set() - whether it is one, or a file */
+bool kbs_config_is_key_set(const char *uri);
 /** kbs_config_path() - strip "file://" off a file URI; NULL for other schemes */
 const char *kbs_config_path(const char *uri);

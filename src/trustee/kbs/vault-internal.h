@@ -286,10 +286,11 @@ must_check int vault_list_collateral(const struct vault *v, json_t **ret);
 /* vault-jwks.c */
 /* Makes room for the sets of @c; those of before stay until jwks_apply(). */
 must_check int jwks_configure(struct vault *v, const struct kbs_config *c);
-/* Gives @keys what has come already and is wanted by @c, and forgets the rest. */
-must_check int jwks_apply(struct vault *v, const struct kbs_config *c, struct token_keys *keys);
+/* Gives @keys and @admin what has come already and is wanted by @c, and forgets the rest. */
+must_check int jwks_apply(struct vault *v, const struct kbs_config *c, struct token_keys *keys,
+	struct admin *admin);
 /* A token came whose key is unknown: perhaps it is new. */
-void jwks_unknown_key(struct vault *v);
+void jwks_unknown_key(struct vault *v, enum key_users users);
 void jwks_tick(struct vault *v);
 void jwks_free(struct jwks *j);
 /* vault-fetch.c */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Key sets that others publish: [attestation_token] trusted_jwk_sets and certs_file with https URLs.
+ * Key sets that others publish: [attestation_token] trusted_jwk_sets, certs_file, and jwk_set_uri of
+ * the admins' identity providers, with https URLs.
  *
  * Theory of operation
  *  - The fetcher, which has the network and nothing else, asks; what it brings is read here. Until a
  *    set has come for the first time none of its keys is trusted.
+ *  - A key that is trusted for attestation tokens is not an admin's, and the other way round: where
+ *    both name one URL it is two sets, each fetched for itself.
  *  - A set is asked for again every jwks_refresh_min minutes, and when a token comes whose key nobody
  *    knows, not more often than every HINT_GAP_S seconds: keys that are rotated work at the next try.
  *  - What cannot be refreshed is used for jwks_max_age_min minutes more, then its keys are forgotten:
@@ -25,7 +28,8 @@
 /* @url NULL: free, or (flying) its set is not wanted any more. */
 struct slot {
 	struct jwks *owner;
-	char *url;   /* owned */
+	char *url; /* owned */
+	enum key_users users;
 	json_t *set; /* owned; NULL: never came, or too old */
 	bool flying;
 	int64_t tried_at, fetched_at, next_at;
@@ -38,10 +42,11 @@ struct jwks {
 		slots[2 * CONFIG_KEY_URLS_MAX]; /* twice: those of before a reload may be flying */
 };
 
-static struct slot *find(struct jwks *j, const char *url)
+static struct slot *find(struct jwks *j, const struct config_key_url *u)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(j->slots); i++) {
-		if (j->slots[i].url && streq(j->slots[i].url, url))
+		if (j->slots[i].url && streq(j->slots[i].url, u->url) &&
+			j->slots[i].users == u->users)
 			return &j->slots[i];
 	}
 	return NULL;
@@ -57,6 +62,13 @@ static void slot_clear(struct slot *s)
 
 /* --- one set --- */
 
+static int replace(const struct slot *s, struct token_keys *keys, struct admin *admin,
+	const json_t *set, struct err *reterr)
+{
+	return s->users == KEYS_OF_ADMINS ? admin_keys_replace(admin, s->url, set, reterr)
+					  : token_keys_replace(keys, s->url, set, reterr);
+}
+
 static int take(struct slot *s, const char *text, struct err *reterr)
 {
 	struct vault *v = s->owner->vault;
@@ -64,7 +76,7 @@ static int take(struct slot *s, const char *text, struct err *reterr)
 	int r = json_parse(slice_str(text), SET_MAX, &set, reterr);
 
 	if (r == 0)
-		r = token_keys_replace(v->keys, s->url, set, reterr);
+		r = replace(s, v->keys, v->admin, set, reterr);
 	if (r < 0) {
 		json_decref(set);
 		return r;
@@ -122,7 +134,7 @@ static void forget_old(struct slot *s, int64_t now)
 		return;
 	log_error("kbs.jwks.expired", LOG_STR("url", s->url),
 		LOG_STR("effect", "its keys are not trusted until it can be fetched again"));
-	(void)!token_keys_replace(v->keys, s->url, NULL, NULL);
+	(void)!replace(s, v->keys, v->admin, NULL, NULL);
 	json_decref(s->set);
 	s->set = NULL;
 	s->fetched_at = 0;
@@ -145,41 +157,42 @@ void jwks_tick(struct vault *v)
 	}
 }
 
-void jwks_unknown_key(struct vault *v)
+void jwks_unknown_key(struct vault *v, enum key_users users)
 {
 	int64_t now = vault_now(v);
 
 	for (size_t i = 0; v->jwks && i < ARRAY_COUNT(v->jwks->slots); i++) {
 		struct slot *s = &v->jwks->slots[i];
 
-		if (s->url && !s->flying && now - s->tried_at >= HINT_GAP_S && now < s->next_at)
+		if (s->url && s->users == users && !s->flying && now - s->tried_at >= HINT_GAP_S &&
+			now < s->next_at)
 			s->next_at = now;
 	}
 }
 
-static bool is_wanted(const struct kbs_config *c, const char *url)
+static bool is_wanted(const struct kbs_config *c, const struct slot *s)
 {
-	const char *urls[CONFIG_KEY_URLS_MAX];
+	struct config_key_url urls[CONFIG_KEY_URLS_MAX];
 	size_t count = kbs_config_key_urls(c, urls);
 
 	for (size_t i = 0; i < count; i++) {
-		if (streq(urls[i], url))
+		if (streq(urls[i].url, s->url) && urls[i].users == s->users)
 			return true;
 	}
 	return false;
 }
 
 /* Return: -EBUSY when too many of before are still on their way. */
-static int add(struct jwks *j, const char *url)
+static int add(struct jwks *j, const struct config_key_url *u)
 {
-	if (find(j, url))
+	if (find(j, u))
 		return 0;
 	for (size_t i = 0; i < ARRAY_COUNT(j->slots); i++) {
 		struct slot *s = &j->slots[i];
 
 		if (s->url || s->flying)
 			continue;
-		*s = (struct slot){.owner = j, .url = strdup(url)};
+		*s = (struct slot){.owner = j, .url = strdup(u->url), .users = u->users};
 		return s->url ? 0 : -ENOMEM;
 	}
 	return -EBUSY;
@@ -187,7 +200,7 @@ static int add(struct jwks *j, const char *url)
 
 int jwks_configure(struct vault *v, const struct kbs_config *c)
 {
-	const char *urls[CONFIG_KEY_URLS_MAX];
+	struct config_key_url urls[CONFIG_KEY_URLS_MAX];
 	size_t count = kbs_config_key_urls(c, urls);
 	int r = 0;
 
@@ -199,20 +212,21 @@ int jwks_configure(struct vault *v, const struct kbs_config *c)
 		return -ENOMEM;
 	v->jwks->vault = v;
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = add(v->jwks, urls[i]);
+		r = add(v->jwks, &urls[i]);
 	return r;
 }
 
-int jwks_apply(struct vault *v, const struct kbs_config *c, struct token_keys *keys)
+int jwks_apply(
+	struct vault *v, const struct kbs_config *c, struct token_keys *keys, struct admin *admin)
 {
 	int r = 0;
 
 	for (size_t i = 0; v->jwks && i < ARRAY_COUNT(v->jwks->slots); i++) {
 		struct slot *s = &v->jwks->slots[i];
-		bool wanted = s->url && is_wanted(c, s->url);
+		bool wanted = s->url && is_wanted(c, s);
 
 		if (r == 0 && s->url)
-			r = token_keys_replace(keys, s->url, wanted ? s->set : NULL, NULL);
+			r = replace(s, keys, admin, wanted ? s->set : NULL, NULL);
 		if (r == 0 && wanted)
 			s->next_at = MIN(s->next_at, vault_now(v));
 		else if (r == 0 && s->url)

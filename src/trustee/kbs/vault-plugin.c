@@ -182,7 +182,7 @@ static json_t *claims_of(struct call *c, struct slice bearer)
 	}
 	r = token_verify(v->keys, bearer, vault_now(v), &claims, &e);
 	if (r == -EKEYREJECTED)
-		jwks_unknown_key(v);
+		jwks_unknown_key(v, KEYS_OF_TOKENS);
 	tenant = json_string_value(json_object_get(claims, CLAIM_TENANT));
 	if (r == 0 && !streq(tenant ? tenant : "", c->target.tenant)) {
 		json_decref(claims);

@@ -43,7 +43,7 @@ static void token_came(void *cookie, int error, const json_t *result)
 	}
 	error = token_verify(v->keys, slice_str(token), vault_now(v), &claims, &e);
 	if (error == -EKEYREJECTED)
-		jwks_unknown_key(v);
+		jwks_unknown_key(v, KEYS_OF_TOKENS);
 	if (error < 0) {
 		vault_attest_refuse(
 			c, "token of the attestation service", err_text(&e, error), NULL);

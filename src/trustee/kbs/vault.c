@@ -174,7 +174,7 @@ int vault_reload(struct vault *v, const struct kbs_config *c, struct err *reterr
 	if (r == 0)
 		r = jwks_configure(v, c);
 	if (r == 0)
-		r = jwks_apply(v, c, keys ? keys : v->keys);
+		r = jwks_apply(v, c, keys ? keys : v->keys, admin);
 	if (r < 0) {
 		vault_se_done(&se);
 		json_decref(anchors);
@@ -260,6 +260,8 @@ bool vault_admit_admin(struct call *c, struct slice bearer)
 	if (admin_check(c->vault->admin, bearer, untenanted(c), c->target.tenant,
 		    vault_now(c->vault), c->role, &e) == ADMIN_ALLOW)
 		return true;
+	if (e.code == -EKEYREJECTED)
+		jwks_unknown_key(c->vault, KEYS_OF_ADMINS);
 	log_warn("kbs.admin.refused", LOG_STR("peer", c->peer), LOG_STR("endpoint", c->raw_target),
 		LOG_STR("request", c->request_id), LOG_STR("reason", err_text(&e, -EACCES)));
 	reply_fail(&c->reply, REPLY_ADMIN_AUTH_ACCESS, "admin access denied for endpoint %s: %s",
