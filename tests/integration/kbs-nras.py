@@ -46,6 +46,7 @@ class Nras(ThreadingHTTPServer):
 
     def reset(self):
         self.status, self.key, self.nonce, self.claims, self.until, self.body = 200, KEY, None, {}, 60, None
+        self.delay, self.broken = 0, None  # seconds each answer takes; a device that gets 500 at once
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -70,6 +71,10 @@ class Handler(BaseHTTPRequestHandler):
         s = self.server
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         s.asked.append((self.path, body))
+        if s.broken and any(e["evidence"] == s.broken for e in body["evidence_list"]):
+            self.reply(500, {})
+            return
+        time.sleep(s.delay)
         now = int(time.time())
         claims = {"iss": "x", "iat": now, "nbf": now - 1, "exp": now + s.until, "eat_nonce": s.nonce or body["nonce"]}
         device = dict(claims, **dict(GOOD, **s.claims))
@@ -127,6 +132,35 @@ def test_several(broker, nras):
     nras.claims = {"x-nvidia-switch-attestation-report-nonce-match": True}
     submods, _, _ = attest(broker, [device("GPU-%d" % n) for n in range(4)] + [dict(device("SW"), arch="LS10")])
     expect("submods", sorted(submods), ["cpu0", "gpu0", "gpu1", "gpu2", "gpu3", "switch0"])
+
+
+def test_at_once(broker, nras):
+    """A service that takes 3 s for a device takes little more for eight; one hard failure is enough."""
+    nras.delay = 3
+    begin = time.monotonic()
+    submods, _, _ = attest(broker, [device("GPU-%d" % n) for n in range(8)])
+    took = time.monotonic() - begin
+    expect("devices", len(submods), 9)
+    if took > 15:
+        raise AssertionError("one after another: %.1f s" % took)
+    nras.delay, nras.broken = 10, device("GPU-5")["evidence"]
+    begin = time.monotonic()
+    submods, verdict, _ = attest(broker, [device("GPU-%d" % n) for n in range(8)])
+    took = time.monotonic() - begin
+    expect("refused", (submods, "status 500" in verdict["reason"]), (None, True))
+    if took > 9:
+        raise AssertionError("waited for the others: %.1f s" % took)
+
+
+def test_too_slow(broker, nras):
+    """The time is for all devices together."""
+    nras.delay = 29
+    begin = time.monotonic()
+    submods, verdict, _ = attest(broker, [device("GPU-%d" % n) for n in range(3)])
+    took = time.monotonic() - begin
+    expect("refused", (submods, "in time" in verdict["reason"]), (None, True))
+    if took > 28:
+        raise AssertionError("took %.1f s" % took)
 
 
 def test_not_asked(broker, nras):
@@ -195,7 +229,7 @@ def main():
     bad = 0
     try:
         broker.start()
-        for test in (test_one, test_several, test_not_asked, test_refusals, test_dry_run, test_away):
+        for test in (test_one, test_several, test_at_once, test_too_slow, test_not_asked, test_refusals, test_dry_run, test_away):
             nras.reset()
             try:
                 test(broker, nras)

@@ -521,6 +521,146 @@ static void test_stale_connection(void **state)
 }
 
 /* Header names and values cannot smuggle a second request. */
+/* --- several at once -------------------------------------------------------------------------- */
+
+struct several {
+	unsigned order[64], count;
+	int refuse; /* what the function returns for status 404 */
+	size_t bytes;
+};
+
+static int on_answer(void *cookie, size_t index, const struct http_answer *a, struct err *reterr)
+{
+	struct several *s = cookie;
+
+	s->order[s->count++] = (unsigned)index;
+	s->bytes += a->body.size;
+	return a->status == 404 && s->refuse ? err_set(reterr, s->refuse, "404 it is") : 0;
+}
+
+/* A server whose answer to "GET /N..." takes N fifths of a second, each connection on its own. */
+static uint16_t slow_server(pid_t *ret_pid)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(in);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(listener, 64), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &size), 0);
+	*ret_pid = fork();
+	if (*ret_pid == 0) {
+		signal(SIGCHLD, SIG_IGN);
+		alarm(60);
+		for (;;) {
+			static const char answer[] =
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+			char text[4096];
+			int fd = accept(listener, NULL, NULL);
+
+			if (fd < 0 || fork() != 0) {
+				close(fd);
+				continue;
+			}
+			alarm(30);
+			if (read(fd, text, sizeof(text)) < 6)
+				_exit(1);
+			usleep((useconds_t)(text[5] - '0') * 200 * 1000);
+			_exit(write(fd, answer, sizeof(answer) - 1) < 0);
+		}
+	}
+	close(listener);
+	return ntohs(in.sin_port);
+}
+
+static void test_several(void **state)
+{
+	struct fixture *f = *state;
+	struct http_client_options o = {
+		.roots_pem = buf_slice(&f->cert), .total_timeout_ms = 20000};
+	cleanup(http_client_free) struct http_client *c = NULL;
+	static char big[200000];
+	char urls[40][64];
+	struct http_call calls[40];
+	struct several s = {0};
+	struct err e = {0};
+
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(http_client_new(&o, &c, NULL), 0);
+	/* More than go at once, over TLS and without, with bodies and without. */
+	for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
+		bool tls = i % 2;
+
+		snprintf(urls[i], sizeof(urls[i]), "%s://localhost:%u%s", tls ? "https" : "http",
+			tls ? f->tls_port : f->port, i % 4 < 2 ? "/echo" : "/none");
+		calls[i] = (struct http_call){.method = "POST",
+			.url = urls[i],
+			.body = slice_of(big, sizeof(big)),
+			.answer_max = sizeof(big)};
+	}
+	assert_int_equal(http_client_call_all(c, calls, 40, on_answer, &s, &e), 0);
+	assert_int_equal(s.count, 40);
+	assert_int_equal(s.bytes, 20 * sizeof(big) + 20 * strlen("/none"));
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned seen = 0;
+
+		for (unsigned k = 0; k < 40; k++)
+			seen += s.order[k] == i;
+		assert_int_equal(seen, 1);
+	}
+	/* What the function says is the end; so is an answer over its limit, and what cannot be sent. */
+	s = (struct several){.refuse = -EPROTO};
+	assert_int_equal(http_client_call_all(c, calls, 40, on_answer, &s, &e), -EPROTO);
+	assert_string_equal(e.text, "404 it is");
+	assert_true(s.count < 40);
+	calls[0].answer_max = 100;
+	s = (struct several){0};
+	assert_int_equal(http_client_call_all(c, calls, 1, on_answer, &s, NULL), -E2BIG);
+	assert_int_equal(s.count, 0);
+	calls[0].keep_cookies = true;
+	assert_int_equal(http_client_call_all(c, calls, 1, on_answer, &s, NULL), -EINVAL);
+	calls[0] = (struct http_call){.method = "GET", .url = "http://127.0.0.1:1/"};
+	assert_int_equal(http_client_call_all(c, calls, 1, on_answer, &s, NULL), -EHOSTUNREACH);
+	calls[0].url = "nonsense";
+	assert_int_equal(http_client_call_all(c, calls, 1, on_answer, &s, NULL), -EINVAL);
+	assert_int_equal(http_client_call_all(c, calls, 0, on_answer, &s, NULL), 0);
+	assert_int_equal(s.count, 0);
+}
+
+static void test_several_at_once(void **state)
+{
+	static const char *const fifths[] = {"9", "0", "5", "5", "5", "5", "5", "5"};
+	struct http_client_options o = {.total_timeout_ms = 5000};
+	cleanup(http_client_free) struct http_client *c = NULL;
+	pid_t pid;
+	uint16_t port = slow_server(&pid);
+	char urls[8][64];
+	struct http_call calls[8];
+	struct several s = {0};
+	struct err e = {0};
+
+	assert_int_equal(http_client_new(&o, &c, NULL), 0);
+	for (size_t i = 0; i < 8; i++) {
+		snprintf(urls[i], sizeof(urls[i]), "http://127.0.0.1:%u/%s", port, fifths[i]);
+		calls[i] = (struct http_call){.method = "GET", .url = urls[i]};
+	}
+	/* One after another they would take 7.8 s, which the time for all does not allow. */
+	assert_int_equal(http_client_call_all(c, calls, 8, on_answer, &s, &e), 0);
+	assert_int_equal(s.count, 8);
+	assert_int_equal(s.order[0], 1);
+	assert_int_equal(s.order[7], 0);
+	/* The time is for all together. */
+	http_client_free(steal_ptr(c));
+	o.total_timeout_ms = 600;
+	s = (struct several){0};
+	assert_int_equal(http_client_new(&o, &c, NULL), 0);
+	assert_int_equal(http_client_call_all(c, calls, 8, on_answer, &s, &e), -ETIMEDOUT);
+	assert_true(s.count <= 1);
+	assert_non_null(strstr(e.text, s.count ? "7 of 8" : "8 of 8"));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 static void test_injection(void **state)
 {
 	static const struct http_field bad[] = {{"A", "b\r\nC: d"}, {"A\r\nB", "c"}, {"A:", "b"},
@@ -570,6 +710,8 @@ int main(void)
 		cmocka_unit_test(test_tls_refusals),
 		cmocka_unit_test(test_scripted),
 		cmocka_unit_test(test_stale_connection),
+		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_several_at_once),
 		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_unreachable_and_slow),

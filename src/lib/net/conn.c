@@ -370,6 +370,47 @@ ssize_t conn_read(struct conn *c, void *dst, size_t size, uint64_t deadline)
 	}
 }
 
+/* A TLS connection is readable before there is anything to read: session tickets come by themselves. */
+static bool has_data(struct conn *c)
+{
+	uint8_t byte;
+
+	if (!c->ssl)
+		return false; /* poll() knows */
+	ERR_clear_error();
+	int n = SSL_peek(c->ssl, &byte, sizeof(byte));
+	/* Whatever else is the matter, reading will say. */
+	return n > 0 || SSL_get_error(c->ssl, n) != SSL_ERROR_WANT_READ;
+}
+
+int conn_wait_any(struct conn *const *list, size_t count, uint64_t deadline)
+{
+	struct pollfd p[CONNS_MAX];
+	bool any = false;
+
+	if (count > CONNS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++) {
+		p[i] = (struct pollfd){.fd = list[i] ? list[i]->fd : -1, .events = POLLIN};
+		any |= list[i] != NULL;
+		if (list[i] && has_data(list[i]))
+			return (int)i;
+	}
+	while (any) {
+		uint64_t now = clock_mono_ms();
+		if (now >= deadline)
+			return -ETIMEDOUT;
+		int n = poll(p, count, (int)MIN(deadline - now, (uint64_t)INT32_MAX));
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		for (size_t i = 0; n > 0 && i < count; i++) {
+			if (p[i].revents && list[i] && (!list[i]->ssl || has_data(list[i])))
+				return (int)i;
+		}
+	}
+	return -EINVAL;
+}
+
 int conn_write(struct conn *c, const void *src, size_t size, uint64_t deadline)
 {
 	const uint8_t *p = src;

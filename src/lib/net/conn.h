@@ -43,6 +43,13 @@ DEFINE_CLEANUP(struct conn *, conn_free);
 must_check ssize_t conn_read(struct conn *c, void *dst, size_t size, uint64_t deadline);
 /** conn_write() - all bytes. Return: 0, -ETIMEDOUT, -EIO, -EPROTO. */
 must_check int conn_write(struct conn *c, const void *src, size_t size, uint64_t deadline);
+/**
+ * conn_wait_any() - wait until one of @list has something to read, or has ended
+ * @list: at most CONNS_MAX; NULL elements are passed over
+ * Return: its index, -ETIMEDOUT, -EINVAL (none), other errno.
+ */
+#define CONNS_MAX 16
+must_check int conn_wait_any(struct conn *const *list, size_t count, uint64_t deadline);
 
 /** resolve_host() - addresses of @host (a literal or a name). Return: count, or negative errno. */
 struct sockaddr_storage;

@@ -11,49 +11,11 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "net/conn.h"
 #include "net/http_answer.h"
+#include "net/http_client_internal.h"
 
 #define CONNECT_TIMEOUT_MS 10000
 #define TOTAL_TIMEOUT_MS 120000
-#define ANSWER_MAX ((uint64_t)4 << 20)
-#define COOKIES_MAX 16
-#define COOKIE_SIZE 4096
-
-struct cookie {
-	char host[URL_HOST_MAX];
-	bool tls; /* came over TLS: goes back over TLS only */
-	char name[128];
-	char value[COOKIE_SIZE];
-};
-
-struct http_client {
-	struct tls_client
-		*tls; /* with the system's roots only once it is needed: it is not cheap */
-	bool insecure_skip_tls_verify;
-	char user_agent[128];
-	uint32_t connect_timeout_ms, total_timeout_ms;
-	int redirects;
-	bool no_redirects;
-	bool has_proxy;
-	struct url proxy;
-	char **nameservers;
-	struct conn *idle; /* kept alive; goes to idle_url's place */
-	struct url idle_url;
-	struct cookie *cookies;
-	size_t cookie_count;
-};
-
-/* One attempt: a call towards one URL. */
-struct attempt {
-	const struct http_call *call;
-	struct url url;
-	const char *method;
-	bool drop_auth;
-	bool send_body;
-	uint64_t deadline;
-};
-
 static void free_nameservers(struct http_client *c)
 {
 	for (size_t i = 0; c->nameservers && c->nameservers[i]; i++)
@@ -207,7 +169,7 @@ static int send_file(
 	return 0;
 }
 
-static int send_request(
+int http_client_send(
 	struct http_client *c, struct conn *conn, const struct attempt *a, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf head = buf_init_secret(256 << 10);
@@ -242,7 +204,7 @@ static int exchange(struct http_client *c, struct conn *conn, const struct attem
 		.cookie = a->call->cookie,
 	};
 	*ret_started = false;
-	int r = send_request(c, conn, a, reterr);
+	int r = http_client_send(c, conn, a, reterr);
 	/* A server may answer, and close, before it has read all of a body it does not want. */
 	if (r < 0 && r != -EIO)
 		return r;
@@ -251,7 +213,7 @@ static int exchange(struct http_client *c, struct conn *conn, const struct attem
 	return r < 0 && sent < 0 && !*ret_started ? sent : r;
 }
 
-static int describe(const struct attempt *a, int r, bool started, struct err *reterr)
+int http_client_fail(const struct attempt *a, int r, bool started, struct err *reterr)
 {
 	/* Before the answer began only the connection can have failed so. */
 	if (r == -EIO || (r == -ENODATA && !started))
@@ -266,10 +228,17 @@ static int describe(const struct attempt *a, int r, bool started, struct err *re
 	return r;
 }
 
-static int need_tls(struct http_client *c, struct err *reterr)
+int http_client_connect(
+	struct http_client *c, const struct attempt *a, struct conn **ret, struct err *reterr)
 {
-	return c->tls ? 0
-		      : tls_client_new(SLICE_EMPTY, c->insecure_skip_tls_verify, &c->tls, reterr);
+	uint64_t limit = MIN(a->deadline, clock_mono_ms() + c->connect_timeout_ms);
+	int r = 0;
+
+	if (a->url.tls && !c->tls)
+		r = tls_client_new(SLICE_EMPTY, c->insecure_skip_tls_verify, &c->tls, reterr);
+	return r < 0 ? r
+		     : conn_open(c->tls, &a->url, c->has_proxy ? &c->proxy : NULL,
+			       (const char *const *)c->nameservers, limit, ret, reterr);
 }
 
 static int attempt_call(
@@ -286,15 +255,10 @@ static int attempt_call(
 			reused = true;
 		} else {
 			conn_free(steal_ptr(c->idle));
-			uint64_t limit = MIN(a->deadline, clock_mono_ms() + c->connect_timeout_ms);
-			r = a->url.tls ? need_tls(c, reterr) : 0;
-			if (r < 0)
-				return r;
-			r = conn_open(c->tls, &a->url, c->has_proxy ? &c->proxy : NULL,
-				(const char *const *)c->nameservers, limit, &conn, reterr);
+			r = http_client_connect(c, a, &conn, reterr);
 		}
 		if (r < 0)
-			return describe(a, r, false, reterr);
+			return http_client_fail(a, r, false, reterr);
 		r = exchange(c, conn, a, ret, &keep, &started, reterr);
 		if (r < 0 && reused && !started && again == 0 && a->call->body_fd <= 0 &&
 			(r == -EIO || r == -ENODATA)) {
@@ -305,7 +269,7 @@ static int attempt_call(
 		}
 		if (r < 0) {
 			http_answer_done(ret);
-			return describe(a, r, started, reterr);
+			return http_client_fail(a, r, started, reterr);
 		}
 		if (keep) {
 			c->idle = steal_ptr(conn);

@@ -100,3 +100,25 @@ void http_answer_done(struct http_answer *a);
  */
 must_check int http_client_call(struct http_client *c, const struct http_call *call,
 	struct http_answer *ret, struct err *reterr);
+
+#define HTTP_CALLS_AT_ONCE 16
+
+/**
+ * typedef http_answer_fn - one of several calls was answered, with any HTTP status
+ * @index: of the call
+ * @answer: borrowed for the call
+ * Return: 0 to go on; a negative errno ends all calls, and is returned.
+ */
+typedef int (*http_answer_fn)(
+	void *cookie, size_t index, const struct http_answer *answer, struct err *reterr);
+/**
+ * http_client_call_all() - send several requests, HTTP_CALLS_AT_ONCE at a time, and wait for all answers
+ * @calls: without on_body, body_fd and keep_cookies; redirects are handed out as answers. Nothing is
+ *         sent twice.
+ * @on_answer: once for each call, in the order of the answers
+ *
+ * The client's total time is for all of them together. The first failure ends all.
+ * Return: 0, -EINVAL (a call), and errors of http_client_call() and @on_answer.
+ */
+must_check int http_client_call_all(struct http_client *c, const struct http_call *calls,
+	size_t count, http_answer_fn on_answer, void *cookie, struct err *reterr);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fetcher process: asks vendors for collateral, one item at a time, issuers of tokens for their
- * key sets, and NVIDIA's service about devices, in a blocking loop. It has the network and nothing
- * else: no keys, no store, no evidence but what that service is to verify. What it brings is checked
- * by whom it serves.
+ * key sets, and NVIDIA's service about all devices of a guest at once, in a blocking loop. It has the
+ * network and nothing else: no keys, no store, no evidence but what that service is to verify. What it
+ * brings is checked by whom it serves.
  */
 #include "base/clock.h"
 #include "base/fd.h"
@@ -20,7 +20,6 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define TOTAL_TIMEOUT_MS 20000
 #define MESSAGE_MAX ((size_t)8 << 20) /* questions to NRAS hold evidence */
-#define NRAS_MS 20000		      /* for all of them */
 #define ROOTS_MAX ((size_t)4 << 20)
 
 struct fetcher {
@@ -31,20 +30,20 @@ struct fetcher {
 	bool nras;
 };
 
-/* One question; the answer goes to a verifier as the text that it is. */
-static int ask_nras(
-	const struct fetcher *f, const json_t *question, json_t *answers, struct err *reterr)
+/* Answers go to a verifier as the text that they are. */
+static int put_answers(const json_t *questions, const struct buf *texts, json_t *answers)
 {
-	cleanup_with(buf_done) struct buf text = buf_init(NRAS_ANSWER_MAX);
-	json_t *answer;
-	int r = nras_ask(f->http, f->nras_url, wire_str(question, "endpoint"),
-		slice_str(wire_str(question, "body")), &text, reterr);
+	const json_t *question;
+	size_t i;
 
-	if (r < 0)
-		return r;
-	answer = json_stringn(text.size ? (const char *)text.data : "", text.size);
-	if (!answer || json_object_set_new(answers, wire_str(question, "id"), answer) < 0)
-		return err_set(reterr, -EBADMSG, "the answer is no text");
+	json_array_foreach (questions, i, question) {
+		const struct buf *text = &texts[i];
+		json_t *answer =
+			json_stringn(text->size ? (const char *)text->data : "", text->size);
+
+		if (!answer || json_object_set_new(answers, wire_str(question, "id"), answer) < 0)
+			return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -54,18 +53,26 @@ static int serve_nras(
 {
 	cleanup_with(buf_done) struct buf keys = buf_init(NRAS_ANSWER_MAX);
 	cleanup(json_decref) json_t *answers = json_object();
-	uint64_t until = clock_mono_ms() + NRAS_MS;
+	struct nras_question list[NRAS_QUESTIONS_MAX];
+	struct buf texts[NRAS_QUESTIONS_MAX] = {0};
 	const json_t *question;
-	size_t i;
-	int r = f->nras ? nras_keys(f->http, f->nras_url, &keys, reterr)
-			: err_set(reterr, -EOPNOTSUPP, "NRAS is not configured");
+	size_t i, count = json_array_size(questions);
+	int r;
 
+	if (!f->nras)
+		return err_set(reterr, -EOPNOTSUPP, "NRAS is not configured");
+	if (count > NRAS_QUESTIONS_MAX)
+		return err_set(reterr, -E2BIG, "too many questions to NRAS");
 	json_array_foreach (questions, i, question) {
-		if (r == 0 && clock_mono_ms() > until)
-			r = err_set(reterr, -ETIMEDOUT, "NRAS takes too long");
-		if (r == 0)
-			r = ask_nras(f, question, answers, reterr);
+		texts[i] = buf_init(NRAS_ANSWER_MAX);
+		list[i] = (struct nras_question){wire_str(question, "endpoint"),
+			slice_str(wire_str(question, "body")), &texts[i]};
 	}
+	r = nras_ask_all(f->http, f->nras_url, list, count, &keys, reterr);
+	if (r == 0 && put_answers(questions, texts, answers) < 0)
+		r = err_set(reterr, -EBADMSG, "the answer is no text");
+	for (i = 0; i < count; i++)
+		buf_done(&texts[i]);
 	if (r < 0)
 		return r;
 	*ret = json_pack("{s:s, s:O}", "keys", buf_str(&keys), "answers", answers);
