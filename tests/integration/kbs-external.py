@@ -7,6 +7,7 @@ usage: kbs-external.py HUSK-KBS HUSK
 """
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,14 @@ def test_requests():
     refused(guest.call("GET", "/kbs/v0/external/"), 404, b"PluginNotFound")
     refused(guest.call("GET", path + "&x=2"), 401, b"PluginInternalError")
     assert metric(broker, 'kbs_plugin_errors_total{plugin_name="external"}') == 2
+    # By backend, and by none that is not configured.
+    text = kbs_broker.Client(broker).call("GET", "/metrics")[2].decode()
+    assert set(re.findall(r'husk_backend_requests_total\{([^}]*)\}', text)) == {
+        'plugin_name="external",backend="one"', 'plugin_name="external",backend="two"'}, text
+    assert metric(broker, 'husk_backend_requests_total{plugin_name="external",backend="two"}') == 2
+    assert metric(broker, 'husk_backend_errors_total{plugin_name="external",backend="one"}') == 0
+    assert metric(broker, 'husk_backend_request_duration_seconds_count'
+                  '{plugin_name="external",backend="two"}') == 2
     assert "option=endpoint" in broker.log() and SECRET[:20].decode() not in broker.log()
     broker.remove()
     plugin.close()

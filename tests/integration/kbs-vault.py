@@ -14,7 +14,7 @@ import sys
 try:
     import cryptography  # noqa: F401, kbs_broker needs it
     import kbs_broker
-    from plugin_broker import (DENY, audit, by_role, guest_of, resource_backend, set_policy,
+    from plugin_broker import (DENY, audit, by_role, guest_of, metric, resource_backend, set_policy,
                                start_edited)
 except ImportError:
     kbs_broker = None
@@ -185,9 +185,17 @@ def test_failures():
         broker.wait_log(text)
     vault.mode = "good"
     assert guest.decrypt(guest.call("GET", PATH)[2]) == SECRET
+    labels = '{plugin_name="resource",backend="vault"}'
+    assert metric(broker, "husk_backend_requests_total" + labels) == 5
+    assert metric(broker, "husk_backend_errors_total" + labels) == 3
+    # What is not there is no failure of the backend.
+    assert guest.call("GET", PATH + "2")[0] == 401
+    assert metric(broker, "husk_backend_errors_total" + labels) == 3
     vault.close()
     assert guest.call("GET", PATH)[0] == 503
     assert admin.call("POST", PATH, b"x")[0] == 503
+    assert metric(broker, "husk_backend_errors_total" + labels) == 5
+    assert metric(broker, "husk_backend_request_duration_seconds_count" + labels) == 8
     assert TOKEN not in broker.log() and SECRET.decode("latin-1")[:20] not in broker.log()
     broker.remove()
     vault = Vault(2, "secret")

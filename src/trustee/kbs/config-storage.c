@@ -204,6 +204,15 @@ static const struct storage {
 	{"Aliyun", "aliyun", BACKEND_ALIYUN, g_aliyun, ARRAY_COUNT(g_aliyun), check_aliyun},
 };
 
+const char *kbs_config_backend_name(const struct kbs_config *c)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(g_storages); i++) {
+		if (g_storages[i].backend == c->resource.backend && g_storages[i].alias)
+			return g_storages[i].alias;
+	}
+	return "kvstorage";
+}
+
 static int bad_storage(const char *type, struct err *reterr)
 {
 	char names[160] = "";

@@ -336,6 +336,8 @@ unsigned kbs_config_workers(const struct kbs_config *c, enum worker_kind kind);
 unsigned kbs_config_remotes(const struct kbs_config *c);
 /** kbs_config_storage() - where resources are, for people: "Vault", "AWS Secrets Manager" */
 const char *kbs_config_storage(const struct kbs_config *c);
+/** kbs_config_backend_name() - the same for metrics, as in storage_backend_type: "vault", "aws" */
+const char *kbs_config_backend_name(const struct kbs_config *c);
 /** kbs_config_backends() - how many processes fetch resources; 0: they are in the store */
 unsigned kbs_config_backends(const struct kbs_config *c);
 /**

@@ -26,7 +26,11 @@ static int submit(struct call *c, json_t *header, struct slice body, pool_done_f
 	snprintf(path, sizeof(path), "%s%s%s%s", tenant[0] ? "tenants/" : "", tenant,
 		tenant[0] ? "/" : "", c->target.tail);
 	json_object_set_new(header, "path", json_string(path));
-	return pool_submit(v->backends, header, body, vault_now_ms(v), done, c);
+	vault_metrics_ask(c, BACKEND_OF_RESOURCES);
+	int r = pool_submit(v->backends, header, body, vault_now_ms(v), done, c);
+	if (r < 0)
+		vault_metrics_answer(c, r);
+	return r;
 }
 
 static const char *reason_of(int error, const json_t *result)
@@ -69,6 +73,7 @@ static void value_came(void *cookie, int error, const json_t *result)
 	const json_t *value = json_object_get(result, "value");
 	struct slice text = slice_of(json_string_value(value), json_string_length(value));
 
+	vault_metrics_answer(c, error);
 	if (error < 0) {
 		fail(c, error, reason_of(error, result));
 		return;
@@ -115,6 +120,7 @@ static void put_done(void *cookie, int error, const json_t *result)
 	int64_t version = wire_int(result, "version");
 	char detail[96];
 
+	vault_metrics_answer(c, error);
 	if (error < 0) {
 		fail(c, error, reason_of(error, result));
 		return;
@@ -144,9 +150,9 @@ void vault_backend_put(struct call *c, const struct store_put *put)
 static void delete_done(void *cookie, int error, const json_t *result)
 {
 	struct call *c = cookie;
-
 	char detail[64];
 
+	vault_metrics_answer(c, error);
 	if (error < 0) {
 		fail(c, error, reason_of(error, result));
 		return;

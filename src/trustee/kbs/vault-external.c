@@ -19,6 +19,17 @@ static const char *reason_of(int error, const json_t *result)
 						   : err_text(NULL, error);
 }
 
+/* Names that nobody configured are not counted: whoever asks would choose how many there are. */
+static void count_ask(struct call *c, const char *name)
+{
+	const struct kbs_config *config = c->vault->config;
+
+	for (unsigned i = 0; i < config->external.count; i++) {
+		if (streq_null(name, config->external.backends[i].name))
+			vault_metrics_ask(c, BACKEND_EXTERNAL + i);
+	}
+}
+
 /* /external/NAME/PATH: the name chooses the program, which sees the path. Takes over @header. */
 static int submit(struct call *c, json_t *header, pool_done_fn done)
 {
@@ -27,6 +38,8 @@ static int submit(struct call *c, json_t *header, pool_done_fn done)
 	int r = kbs_query_map(c->target.query, &query);
 
 	json_object_set(header, "backend", json_array_get(path, 0));
+	if (r == 0)
+		count_ask(c, wire_str(header, "backend"));
 	json_array_remove(path, 0);
 	json_object_set_new(header, "path", path);
 	json_object_set_new(header, "query", query);
@@ -35,7 +48,10 @@ static int submit(struct call *c, json_t *header, pool_done_fn done)
 		json_decref(header);
 		return r;
 	}
-	return pool_submit(v->externals, header, buf_slice(&c->body), vault_now_ms(v), done, c);
+	r = pool_submit(v->externals, header, buf_slice(&c->body), vault_now_ms(v), done, c);
+	if (r < 0)
+		vault_metrics_answer(c, r);
+	return r;
 }
 
 /* Return: false after answering. */
@@ -64,6 +80,7 @@ static void came(void *cookie, int error, const json_t *result)
 	struct slice text = slice_of(json_string_value(value), json_string_length(value));
 	bool sealed = !json_is_false(json_object_get(result, "encrypted"));
 
+	vault_metrics_answer(c, error);
 	if (error == 0)
 		error = b64_decode(&plain, text, B64_STD);
 	/* The message is freed by its owner, who does not know what is in it. */
@@ -99,6 +116,7 @@ static void auth_came(void *cookie, int error, const json_t *result)
 	const json_t *admin = json_object_get(result, "admin");
 	struct slice bearer = buf_slice(&c->bearer);
 
+	vault_metrics_answer(c, error);
 	if (error < 0 || !json_is_boolean(admin))
 		vault_plugin_fail(c, reason_of(error, result));
 	else if (json_is_false(admin))

@@ -57,6 +57,8 @@ struct worker_group {
 	unsigned first, count; /* of all workers' numbers */
 };
 
+#define BACKENDS_ASKED_MAX (1 + CONFIG_EXTERNAL_MAX)
+
 struct vault {
 	const struct kbs_config *config;
 	struct vault_ops ops;
@@ -82,7 +84,7 @@ struct vault {
 	struct plugin_stats {
 		uint64_t requests, errors;
 		struct histogram duration;
-	} plugins[PLUGIN_COUNT_];
+	} plugins[PLUGIN_COUNT_], backends_asked[BACKENDS_ASKED_MAX]; /* see vault_metrics_ask() */
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
 	int64_t log_window; /* second in which refusals were last logged */
 	unsigned log_count; /* how many in it */
@@ -124,7 +126,9 @@ struct call {
 	char verdict_id[STORE_ID_SIZE];
 	struct buf body, bearer; /* likewise what it came with, while others are asked */
 	bool timed;		 /* count the time in the plugin's metrics */
-	int64_t version;	 /* of a resource that is asked for; 0 the current one */
+	unsigned asked;		 /* 1 + index in backends_asked of who is asked now; 0: nobody */
+	int64_t asked_ms;
+	int64_t version; /* of a resource that is asked for; 0 the current one */
 	char if_match[ETAG_SIZE], if_none_match[ETAG_SIZE], type[STORE_TYPE_SIZE];
 	char request_id[REQUEST_ID_SIZE];
 	struct call *next; /* in vault.waiting */
@@ -287,8 +291,8 @@ must_check int vault_list_collateral(const struct vault *v, json_t **ret);
 /* Makes room for the sets of @c; those of before stay until jwks_apply(). */
 must_check int jwks_configure(struct vault *v, const struct kbs_config *c);
 /* Gives @keys and @admin what has come already and is wanted by @c, and forgets the rest. */
-must_check int jwks_apply(struct vault *v, const struct kbs_config *c, struct token_keys *keys,
-	struct admin *admin);
+must_check int jwks_apply(
+	struct vault *v, const struct kbs_config *c, struct token_keys *keys, struct admin *admin);
 /* A token came whose key is unknown: perhaps it is new. */
 void jwks_unknown_key(struct vault *v, enum key_users users);
 void jwks_tick(struct vault *v);
@@ -360,3 +364,12 @@ void verdict_new_id(char id[STORE_ID_SIZE]);
 void vault_metrics(struct vault *v, struct buf *out);
 /* Counts the time that a plugin took to answer. */
 void vault_metrics_plugin(struct vault *v, enum kbs_plugin plugin, int64_t ms);
+/*
+ * Who is asked for what the store has not: where resources are, or one of the external plugins, each
+ * counted under its configured name and no other. @index: BACKEND_OF_RESOURCES, or BACKEND_EXTERNAL +
+ * its place in the configuration.
+ */
+enum { BACKEND_OF_RESOURCES, BACKEND_EXTERNAL };
+void vault_metrics_ask(struct call *c, unsigned index);
+/* @error: of the answer; 0, and what says no more than that something is not there, is no failure. */
+void vault_metrics_answer(struct call *c, int error);

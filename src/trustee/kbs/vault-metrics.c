@@ -40,6 +40,69 @@ void vault_metrics_plugin(struct vault *v, enum kbs_plugin plugin, int64_t ms)
 		&v->plugins[plugin].duration, g_durations, DURATION_BUCKETS, (double)ms / 1000);
 }
 
+void vault_metrics_ask(struct call *c, unsigned index)
+{
+	c->vault->backends_asked[index].requests++;
+	c->asked = index + 1;
+	c->asked_ms = vault_now_ms(c->vault);
+}
+
+void vault_metrics_answer(struct call *c, int error)
+{
+	int64_t ms = vault_now_ms(c->vault) - c->asked_ms;
+	struct plugin_stats *s;
+
+	if (!c->asked)
+		return;
+	s = &c->vault->backends_asked[c->asked - 1];
+	c->asked = 0;
+	s->errors += error < 0 && error != -ENOENT && error != -ESTALE;
+	histogram_observe(&s->duration, g_durations, DURATION_BUCKETS, (double)ms / 1000);
+}
+
+/* The labels of one of backends_asked. Return: false when it is not configured. */
+static bool backend_label(const struct kbs_config *c, unsigned index, char *dst, size_t size)
+{
+	bool external = index >= BACKEND_EXTERNAL;
+	const char *name = NULL;
+
+	if (!external && c->resource.backend != BACKEND_STORE)
+		name = kbs_config_backend_name(c);
+	else if (external && c->plugins[PLUGIN_EXTERNAL] &&
+		 index - BACKEND_EXTERNAL < c->external.count)
+		name = c->external.backends[index - BACKEND_EXTERNAL].name;
+	if (!name)
+		return false;
+	snprintf(dst, size, "plugin_name=\"%s\",backend=\"%s\"",
+		kbs_plugin_name(external ? PLUGIN_EXTERNAL : PLUGIN_RESOURCE), name);
+	return true;
+}
+
+static void put_backends(struct vault *v, struct buf *out)
+{
+	char label[256];
+
+	for (int errors = 0; errors < 2; errors++) {
+		const char *name =
+			errors ? "husk_backend_errors_total" : "husk_backend_requests_total";
+
+		buf_printf(out, "# TYPE %s counter\n", name);
+		for (unsigned i = 0; i < BACKENDS_ASKED_MAX; i++) {
+			const struct plugin_stats *s = &v->backends_asked[i];
+
+			if (backend_label(v->config, i, label, sizeof(label)))
+				buf_printf(out, "%s{%s} %" PRIu64 "\n", name, label,
+					errors ? s->errors : s->requests);
+		}
+	}
+	buf_put_str(out, "# TYPE husk_backend_request_duration_seconds histogram\n");
+	for (unsigned i = 0; i < BACKENDS_ASKED_MAX; i++) {
+		if (backend_label(v->config, i, label, sizeof(label)))
+			histogram_write(out, "husk_backend_request_duration_seconds", label,
+				&v->backends_asked[i].duration, g_durations, DURATION_BUCKETS);
+	}
+}
+
 /* Plugins that are configured, and no others: a scrape shows what this broker serves. */
 static void put_plugins(struct vault *v, struct buf *out)
 {
@@ -80,6 +143,7 @@ void vault_metrics(struct vault *v, struct buf *out)
 	}
 	vault_session_counts(v, &pending, &attested);
 	put_plugins(v, out);
+	put_backends(v, out);
 	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
 	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
 	buf_printf(out,
