@@ -16,8 +16,17 @@ static void encode(struct slice in, struct nebula_details *d)
 
 	d->name = slice_cut(in, 0, NEBULA_NAME_MAX);
 	d->not_after = 1;
-	if (nebula_put_details(&out, d) == 0 && out.size < d->name.size + 2)
-		abort();
+	for (d->version = 1; d->version <= 2; d->version++) {
+		bool good = nebula_check(d, NULL) == 0;
+
+		buf_clear(&out);
+		if ((nebula_put_signed(&out, d) == 0) != good ||
+			(good && out.size < d->name.size + 2))
+			abort();
+		if ((nebula_put_certificate(&out, d, in) == 0) != good && in.size < 1024)
+			abort();
+	}
+	d->version = 1;
 	(void)!nebula_allowed(d, d, NULL);
 }
 
@@ -29,10 +38,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (nebula_nets_parse(in, true, d.subnets, &d.subnet_count, NULL) == 0) {
 		for (size_t i = 0; i < d.subnet_count; i++) {
-			uint64_t host = (1ULL << (32 - d.subnets[i].prefix)) - 1;
+			const struct nebula_net *net = &d.subnets[i];
 
-			if (d.subnets[i].prefix > 32 || (d.subnets[i].address & host))
+			if (net->prefix > (net->v6 ? 128 : 32))
 				abort();
+			for (unsigned bit = net->prefix; bit < 128; bit++)
+				if (net->address[bit / 8] & 0x80 >> bit % 8)
+					abort();
 		}
 	} else {
 		d.subnet_count = 0;

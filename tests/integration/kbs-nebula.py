@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin nebula-ca: credentials of a Nebula network, checked by the real nebula-cert.
+"""The plugin nebula-ca: credentials of a Nebula network, checked by the real nebula-cert: Debian's, which
+knows version 1 and Curve25519, or another one at $NEBULA_CERT.
 
 usage: kbs-nebula.py HUSK-KBS HUSK
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,8 +35,11 @@ def write(name, data):
     return path
 
 
+PROGRAM = os.environ.get("NEBULA_CERT", "nebula-cert")
+
+
 def nebula_cert(*args):
-    return subprocess.run(["nebula-cert", *args], capture_output=True, text=True, check=False)
+    return subprocess.run([PROGRAM, *args], capture_output=True, text=True, check=False)
 
 
 def credential(guest, query):
@@ -46,10 +51,13 @@ def credential(guest, query):
 
 
 def details(pem):
-    """As nebula-cert prints them."""
+    """Details as nebula-cert prints them, in the words of the old ones."""
     done = nebula_cert("print", "-json", "-path", write("print.crt", pem))
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["details"]
+    found = json.loads(done.stdout)
+    found = found[0] if isinstance(found, list) else found
+    d = dict(found, **found["details"])
+    return dict(d, ips=d.get("networks") or d.get("ips"), subnets=d.get("unsafeNetworks") or d.get("subnets"))
 
 
 def verified(ca, crt):
@@ -108,6 +116,64 @@ def test_credentials():
     broker.remove()
 
 
+def knows(version, curve):
+    """What the program at hand has: P-256 since 1.7, version 2 since 1.10."""
+    text = nebula_cert("ca", "-h").stdout + nebula_cert("ca", "-h").stderr
+    return ("-curve" in text or curve == "25519") and ("-version" in text or version == 1)
+
+
+def test_kinds():
+    """Both curves and both versions; what the CA was made with counts, not what is configured since."""
+    query = "name=pod1&groups=web,db&subnets=192.168.7.0/24&ip=10.1.2.3/16"
+    broker = start('[[plugins]]\nname = "nebula-ca"\n[plugins.ca_config]\n#kind\n')
+    for version, curve in ((1, "P256"), (2, "25519"), (2, "P256")):
+        broker.kill()
+        broker.edit(lambda text: re.sub(r"(?m)^#kind.*\n(version.*\ncurve.*\n)?",
+                                        '#kind\nversion = %d\ncurve = "%s"\n' % (version, curve), text))
+        broker.start()
+        guest, admin = guest_of(broker), kbs_broker.Client(broker, admin=True)
+        old = admin.call("GET", CA)[2]
+        if version == 2 and curve == "25519":
+            assert b"V2" not in old, "the CA is the old one"
+        assert admin.call("DELETE", CA)[0] == 200
+        more = ",fd00::7/64" if version == 2 else ""
+        parts = credential(guest, query + more)
+        kind = "NEBULA CERTIFICATE" + (" V2" if version == 2 else "")
+        assert parts["ca_crt"].startswith(b"-----BEGIN %s-----\n" % kind.encode()), parts["ca_crt"]
+        assert parts["node_crt"].startswith(b"-----BEGIN %s-----\n" % kind.encode()), parts["node_crt"]
+        lines = parts["node_key"].decode().splitlines()
+        assert lines[0] == "-----BEGIN NEBULA %s PRIVATE KEY-----" % (
+            "P256" if curve == "P256" else "X25519"), lines
+        assert admin.call("GET", CA)[2] == parts["ca_crt"]
+        refused(guest.call("GET", CREDENTIAL + "?name=a&ip=0.0.0.0/8"), 401, b"PluginInternalError")
+        if version == 1:
+            refused(guest.call("GET", CREDENTIAL + "?name=a&ip=fd00::1/64"), 401, b"PluginInternalError")
+        if not knows(version, curve):
+            print("not checked by nebula-cert: version %d, %s" % (version, curve))
+            continue
+        assert verified(parts["ca_crt"], parts["node_crt"]), (version, curve)
+        d = details(parts["node_crt"])
+        assert (d["name"], sorted(d["ips"]), d["groups"], d["subnets"], d["isCa"]) == (
+            "pod1", ["10.1.2.3/16"] + (["fd00::7/64"] if version == 2 else []), ["web", "db"],
+            ["192.168.7.0/24"], False), d
+        assert d["curve"] == ("P256" if curve == "P256" else "CURVE25519"), d
+        ca = details(parts["ca_crt"])
+        assert d["issuer"] == ca["fingerprint"] and ca["isCa"], (d, ca)
+        if curve == "P256":
+            from cryptography.hazmat.primitives.asymmetric import ec
+            from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+            import base64
+            key = ec.derive_private_key(int.from_bytes(base64.b64decode(lines[1]), "big"), ec.SECP256R1())
+            assert key.public_key().public_bytes(
+                Encoding.X962, PublicFormat.UncompressedPoint).hex() == d["publicKey"]
+        # It survives the broker.
+        broker.kill()
+        broker.start()
+        again = credential(guest_of(broker), "name=a&ip=10.0.0.1/8")
+        assert again["ca_crt"] == parts["ca_crt"] and verified(again["ca_crt"], again["node_crt"])
+    broker.remove()
+
+
 def test_bounds():
     """Of the CA, and of the policy; and what is no request at all."""
     broker = start('[[plugins]]\nname = "nebula-ca"\n[plugins.ca_config]\nname = "pods"\n'
@@ -154,7 +220,7 @@ def test_bounds():
 def main():
     if kbs_broker is None:
         services.skip("python3-cryptography is not installed")
-    if not shutil.which("nebula-cert"):
+    if not shutil.which(PROGRAM):
         services.skip("nebula is not installed")
     code = services.run([v for k, v in globals().items() if k.startswith("test_")])
     shutil.rmtree(folder)

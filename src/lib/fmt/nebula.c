@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fmt/nebula.h"
 
-#include "base/enc.h"
+#include <arpa/inet.h>
+
 #include "base/parse.h"
 #include "base/str.h"
 
-#define PEM_LINE 48 /* bytes, 64 characters */
 #define SECONDS_MAX ((int64_t)100 * 366 * 86400)
 
 /* --- what people write --- */
@@ -25,9 +25,19 @@ static struct slice next_element(struct slice *rest)
 	return s;
 }
 
-static uint32_t mask_of(uint8_t prefix)
+static unsigned bits_of(const struct nebula_net *net)
 {
-	return prefix == 0 ? 0 : UINT32_MAX << (32 - prefix);
+	return net->v6 ? 128 : 32;
+}
+
+/* Only as many bits as name the network. */
+static void mask(struct nebula_net *net)
+{
+	for (unsigned i = 0; i < sizeof(net->address); i++) {
+		unsigned kept = net->prefix > 8 * i ? MIN(net->prefix - 8 * i, 8u) : 0;
+
+		net->address[i] &= (uint8_t)(0xFF00 >> kept);
+	}
 }
 
 /* Decimal, without leading zeros: they mean octal to some. */
@@ -43,20 +53,50 @@ static int read_number(struct slice *rest, char end, uint32_t max, uint32_t *ret
 	return 0;
 }
 
-static int read_net(struct slice text, struct nebula_net *ret)
+static int read_v4(struct slice text, uint8_t dst[16])
 {
-	uint32_t address = 0, v = 0;
 	struct slice rest = text;
+	uint32_t v = 0;
 
 	for (int i = 0; i < 4; i++) {
-		if (read_number(&rest, i < 3 ? '.' : '/', 255, &v) < 0)
+		if (read_number(&rest, i < 3 ? '.' : '\0', 255, &v) < 0)
 			return -EINVAL;
-		address = address << 8 | v;
+		dst[i] = (uint8_t)v;
 	}
-	if (read_number(&rest, '\0', 32, &v) < 0)
-		return -EINVAL;
-	*ret = (struct nebula_net){address, (uint8_t)v};
 	return 0;
+}
+
+/* Without zone; IPv4 in IPv6's clothes is neither. */
+static int read_v6(struct slice text, uint8_t dst[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
+	char name[INET6_ADDRSTRLEN];
+
+	return str_copy_slice(name, sizeof(name), text) < 0 ||
+			       inet_pton(AF_INET6, name, dst) != 1 ||
+			       memcmp(dst, mapped, sizeof(mapped)) == 0
+		       ? -EINVAL
+		       : 0;
+}
+
+static int read_net(struct slice text, struct nebula_net *ret)
+{
+	const uint8_t *slash = text.size ? memchr(text.data, '/', text.size) : NULL;
+	size_t n = slash ? (size_t)(slash - text.data) : 0;
+	struct slice address = slice_cut(text, 0, n), rest = slice_cut(text, n + 1, text.size);
+	uint32_t v = 0;
+
+	*ret = (struct nebula_net){.v6 = n && memchr(address.data, ':', n)};
+	if (n == 0 || read_number(&rest, '\0', bits_of(ret), &v) < 0)
+		return -EINVAL;
+	ret->prefix = (uint8_t)v;
+	return ret->v6 ? read_v6(address, ret->address) : read_v4(address, ret->address);
+}
+
+int nebula_curve_parse(const char *name, enum nebula_curve *ret)
+{
+	*ret = streq(name, "P256") ? NEBULA_P256 : NEBULA_25519;
+	return *ret == NEBULA_P256 || streq(name, "25519") ? 0 : -EINVAL;
 }
 
 int nebula_nets_parse(struct slice text, bool masked, struct nebula_net *ret, size_t *ret_count,
@@ -73,10 +113,10 @@ int nebula_nets_parse(struct slice text, bool masked, struct nebula_net *ret, si
 			return err_set(reterr, -E2BIG, "more than %d networks", NEBULA_NETS_MAX);
 		if (read_net(s, &net) < 0)
 			return err_set(reterr, -EINVAL,
-				"%.*s is no IPv4 address with the size of its network",
-				(int)MIN(s.size, (size_t)32), (const char *)s.data);
+				"%.*s is no IPv4 or IPv6 address with the size of its network",
+				(int)MIN(s.size, (size_t)48), (const char *)s.data);
 		if (masked)
-			net.address &= mask_of(net.prefix);
+			mask(&net);
 		ret[(*ret_count)++] = net;
 	}
 	return 0;
@@ -134,8 +174,13 @@ int nebula_duration_parse(struct slice text, int64_t *ret, struct err *reterr)
 static bool net_within(const struct nebula_net *net, const struct nebula_net *of, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (net->prefix >= of[i].prefix &&
-			((net->address ^ of[i].address) & mask_of(of[i].prefix)) == 0)
+		struct nebula_net a = *net, b = of[i];
+
+		a.prefix = b.prefix;
+		mask(&a);
+		mask(&b);
+		if (net->v6 == b.v6 && net->prefix >= b.prefix &&
+			memcmp(a.address, b.address, sizeof(a.address)) == 0)
 			return true;
 	}
 	return count == 0;
@@ -153,6 +198,8 @@ static bool group_among(struct slice group, const struct slice *of, size_t count
 int nebula_allowed(
 	const struct nebula_details *ca, const struct nebula_details *d, struct err *reterr)
 {
+	if (d->version != ca->version || d->curve != ca->curve)
+		return err_set(reterr, -EACCES, "the CA's certificates are of another kind");
 	if (d->not_before < ca->not_before || d->not_after > ca->not_after)
 		return err_set(reterr, -EACCES, "the certificate would outlive its CA's");
 	for (size_t i = 0; i < d->ip_count; i++) {
@@ -168,78 +215,4 @@ int nebula_allowed(
 			return err_set(reterr, -EACCES, "the CA has no such group");
 	}
 	return 0;
-}
-
-/* --- protocol buffers --- */
-
-static void put_varint(struct buf *out, uint64_t v)
-{
-	for (; v > 127; v >>= 7)
-		buf_put_u8(out, (uint8_t)(v | 128));
-	buf_put_u8(out, (uint8_t)v);
-}
-
-static void put_bytes(struct buf *out, unsigned field, struct slice s)
-{
-	put_varint(out, field << 3 | 2);
-	put_varint(out, s.size);
-	buf_put_slice(out, s);
-}
-
-/* What is 0 is left out: the receiver encodes again before it verifies. */
-static void put_number(struct buf *out, unsigned field, uint64_t v)
-{
-	if (v == 0)
-		return;
-	put_varint(out, field << 3);
-	put_varint(out, v);
-}
-
-/* Addresses and masks in turn, packed. */
-static void put_nets(struct buf *out, unsigned field, const struct nebula_net *nets, size_t count)
-{
-	cleanup_with(buf_done) struct buf packed = buf_init(0);
-
-	for (size_t i = 0; i < count; i++) {
-		put_varint(&packed, nets[i].address);
-		put_varint(&packed, mask_of(nets[i].prefix));
-	}
-	if (count)
-		put_bytes(out, field, buf_slice(&packed));
-}
-
-int nebula_put_details(struct buf *out, const struct nebula_details *d)
-{
-	if (d->name.size == 0 || d->name.size > NEBULA_NAME_MAX || !utf8_valid(d->name) ||
-		d->not_before < 0 || d->not_after < d->not_before)
-		return -EINVAL;
-	put_bytes(out, 1, d->name);
-	put_nets(out, 2, d->ips, d->ip_count);
-	put_nets(out, 3, d->subnets, d->subnet_count);
-	for (size_t i = 0; i < d->group_count; i++)
-		put_bytes(out, 4, d->groups[i]);
-	put_number(out, 5, (uint64_t)d->not_before);
-	put_number(out, 6, (uint64_t)d->not_after);
-	put_bytes(out, 7, slice_of(d->public_key, sizeof(d->public_key)));
-	put_number(out, 8, d->is_ca);
-	if (!d->is_ca)
-		put_bytes(out, 9, slice_of(d->issuer, sizeof(d->issuer)));
-	return buf_error(out);
-}
-
-void nebula_put_certificate(
-	struct buf *out, struct slice details, const uint8_t signature[NEBULA_SIGNATURE_SIZE])
-{
-	put_bytes(out, 1, details);
-	put_bytes(out, 2, slice_of(signature, NEBULA_SIGNATURE_SIZE));
-}
-
-void nebula_put_pem(struct buf *out, const char *kind, struct slice bytes)
-{
-	buf_printf(out, "-----BEGIN %s-----\n", kind);
-	for (size_t at = 0; at < bytes.size; at += PEM_LINE) {
-		b64_encode(out, slice_cut(bytes, at, PEM_LINE), B64_STD);
-		buf_put_u8(out, '\n');
-	}
-	buf_printf(out, "-----END %s-----\n", kind);
 }

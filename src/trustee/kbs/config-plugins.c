@@ -29,7 +29,8 @@ static const struct key g_nebula_ca[] = {
 	STR("groups", nebula.groups, NULL),
 	STR("ips", nebula.ips, NULL),
 	STR("subnets", nebula.subnets, NULL),
-	UNSUPPORTED("curve", "the CA's key is an Ed25519 key"),
+	STR("curve", nebula.curve, "25519"),
+	NUM("version", nebula.version, 1, 2, 1),
 	UNSUPPORTED("argon_iterations", "the CA's key is in the store, under no passphrase"),
 	UNSUPPORTED("argon_memory", "the CA's key is in the store, under no passphrase"),
 	UNSUPPORTED("argon_parallelism", "the CA's key is in the store, under no passphrase"),
@@ -139,17 +140,17 @@ static int read_external(const json_t *item, struct kbs_config *c, struct err *r
 /* What the CA will be made with is checked now, not with the first guest. */
 static int read_nebula(const json_t *item, struct kbs_config *c, struct err *reterr)
 {
-	struct nebula_details d = {0};
-	int64_t life = 0;
+	struct nebula_details d = {.is_ca = true};
 	int r = config_read_section(SECTION("[plugins]", g_nebula), item, c, reterr);
 
 	if (r == 0)
 		r = config_read_section(SECTION("[plugins.ca_config]", g_nebula_ca),
 			json_object_get(item, "ca_config"), c, reterr);
 	if (r == 0)
-		r = nebula_duration_parse(slice_str(c->nebula.duration), &life, reterr);
-	if (r == 0 && strlen(c->nebula.ca_name) > NEBULA_NAME_MAX)
-		r = config_bad(reterr, "[plugins.ca_config]", "name", "is too long");
+		r = nebula_duration_parse(slice_str(c->nebula.duration), &d.not_after, reterr);
+	if (r == 0 && nebula_curve_parse(c->nebula.curve, &d.curve) < 0)
+		r = config_bad(
+			reterr, "[plugins.ca_config]", "curve", "must be \"25519\" or \"P256\"");
 	if (r == 0 && c->nebula.groups)
 		r = nebula_groups_parse(
 			slice_str(c->nebula.groups), d.groups, &d.group_count, reterr);
@@ -158,6 +159,10 @@ static int read_nebula(const json_t *item, struct kbs_config *c, struct err *ret
 	if (r == 0 && c->nebula.subnets)
 		r = nebula_nets_parse(
 			slice_str(c->nebula.subnets), true, d.subnets, &d.subnet_count, reterr);
+	d.name = slice_str(c->nebula.ca_name);
+	d.version = c->nebula.version;
+	if (r == 0)
+		r = nebula_check(&d, reterr);
 	return r < 0 ? err_wrap(reterr, r, "[[plugins]] nebula-ca") : 0;
 }
 

@@ -241,6 +241,8 @@ struct kbs_config {
 	struct {
 		const char *ca_name, *duration;
 		const char *groups, *ips, *subnets; /* NULL: any */
+		const char *curve;		    /* "25519" or "P256" */
+		uint32_t version;		    /* of certificates, 1 or 2 */
 	} nebula;
 	struct {
 		struct config_module module;

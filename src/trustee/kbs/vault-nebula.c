@@ -14,19 +14,20 @@
 #define CA_ITEM "ca"
 #define CA_SEED_SIZE RAW_KEY_SIZE
 #define PEM_MAX ((size_t)16 << 10)
-#define CERTIFICATE "NEBULA CERTIFICATE"
 #define PARAMETER_MAX 1024
 
 /**
  * struct ca - the authority, as the store has it
  * @certificate: its bytes
- * @seed: of its Ed25519 key
+ * @seed: of its Ed25519 key, or the scalar of its P-256 key
+ * @fingerprint: of its certificate; what it signs names it
  * @details: bounds for those it signs; from the configuration as of when it was made, kept beside it
  */
 struct ca {
 	struct nebula_details details;
 	struct buf certificate;
 	uint8_t seed[CA_SEED_SIZE];
+	struct digest fingerprint;
 	json_t *bounds; /* owned; the strings of @details */
 };
 
@@ -42,16 +43,26 @@ static struct slice member(const json_t *o, const char *name)
 	return slice_str(wire_str(o, name));
 }
 
-/* name, groups, ips and subnets as text; not_before and not_after as numbers. */
+/*
+ * name, curve, groups, ips and subnets as text; not_before, not_after and version as numbers. Authorities of
+ * before there was a choice have no curve and no version.
+ */
 static int read_bounds(const json_t *bounds, struct nebula_details *ret, struct err *reterr)
 {
+	const char *curve = wire_str(bounds, "curve");
 	int r;
 
 	*ret = (struct nebula_details){.is_ca = true,
+		.version = json_object_get(bounds, "version")
+				   ? (unsigned)wire_int(bounds, "version")
+				   : 1,
 		.name = member(bounds, "name"),
 		.not_before = wire_int(bounds, "not_before"),
 		.not_after = wire_int(bounds, "not_after")};
-	r = nebula_groups_parse(member(bounds, "groups"), ret->groups, &ret->group_count, reterr);
+	r = nebula_curve_parse(*curve ? curve : "25519", &ret->curve);
+	if (r == 0)
+		r = nebula_groups_parse(
+			member(bounds, "groups"), ret->groups, &ret->group_count, reterr);
 	if (r == 0)
 		r = nebula_nets_parse(
 			member(bounds, "ips"), false, ret->ips, &ret->ip_count, reterr);
@@ -61,28 +72,59 @@ static int read_bounds(const json_t *bounds, struct nebula_details *ret, struct 
 	return r;
 }
 
-static int make_certificate(const struct nebula_details *d, const uint8_t seed[CA_SEED_SIZE],
-	struct buf *out, struct err *reterr)
+static int sign(const struct nebula_details *d, const uint8_t seed[CA_SEED_SIZE], struct buf *out)
 {
-	cleanup_with(buf_done) struct buf details = buf_init(PEM_MAX);
+	cleanup_with(buf_done) struct buf text = buf_init(PEM_MAX);
 	uint8_t signature[RAW_SIGNATURE_SIZE];
-	int r = nebula_put_details(&details, d);
+	int r = nebula_put_signed(&text, d);
 
-	if (r < 0)
-		return err_set(reterr, r, "a name has 1 to %d bytes", NEBULA_NAME_MAX);
-	r = raw_ed25519_sign(seed, buf_slice(&details), signature);
-	if (r < 0)
-		return r;
-	nebula_put_certificate(out, buf_slice(&details), signature);
-	return buf_error(out);
+	if (r == 0 && d->curve == NEBULA_P256)
+		return raw_p256_sign(seed, buf_slice(&text), out);
+	if (r == 0)
+		r = raw_ed25519_sign(seed, buf_slice(&text), signature);
+	if (r == 0)
+		buf_put(out, signature, sizeof(signature));
+	return r < 0 ? r : buf_error(out);
+}
+
+/* @fingerprint: NULL when nobody asks */
+static int make_certificate(const struct nebula_details *d, const uint8_t seed[CA_SEED_SIZE],
+	struct buf *out, struct digest *fingerprint, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf signature = buf_init(128), identity = buf_init(PEM_MAX);
+	int r = nebula_check(d, reterr);
+
+	if (r == 0)
+		r = sign(d, seed, &signature);
+	if (r == 0)
+		r = nebula_put_certificate(out, d, buf_slice(&signature));
+	if (r == 0 && fingerprint)
+		r = nebula_put_identity(&identity, d, buf_slice(&signature));
+	if (r == 0 && fingerprint)
+		r = hash_once(HASH_SHA256, buf_slice(&identity), fingerprint);
+	return r;
+}
+
+static int make_pair(enum nebula_curve curve, bool signs, uint8_t private[RAW_KEY_SIZE],
+	uint8_t public[NEBULA_POINT_SIZE])
+{
+	return curve == NEBULA_P256 ? raw_p256_generate(private, public)
+	       : signs		    ? raw_ed25519_generate(private, public)
+				    : raw_x25519_generate(private, public);
+}
+
+static const char *certificate_kind(const struct ca *ca)
+{
+	return ca->details.version == 2 ? "NEBULA CERTIFICATE V2" : "NEBULA CERTIFICATE";
 }
 
 /* --- the authority --- */
 
-/* {"bounds", "seed", "certificate"} is what the store has. */
+/* {"bounds", "seed", "certificate", "fingerprint"} is what the store has; the last one only since version 2. */
 static int read_ca(struct slice item, struct ca *ret, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf seed = buf_init_secret(CA_SEED_SIZE);
+	cleanup_with(buf_done) struct buf fingerprint = buf_init(HASH_SIZE_MAX);
 	json_t *root = NULL;
 	int r = json_parse(item, STORE_ITEM_MAX, &root, reterr);
 
@@ -90,8 +132,16 @@ static int read_ca(struct slice item, struct ca *ret, struct err *reterr)
 		r = json_get_b64(root, "seed", &seed, reterr);
 	if (r == 0)
 		r = json_get_b64(root, "certificate", &ret->certificate, reterr);
+	if (r == 0 && json_object_get(root, "fingerprint"))
+		r = json_get_b64(root, "fingerprint", &fingerprint, reterr);
 	if (r == 0 && seed.size != CA_SEED_SIZE)
 		r = -EBADMSG;
+	if (r == 0 && fingerprint.size == 0)
+		r = hash_once(HASH_SHA256, buf_slice(&ret->certificate), &ret->fingerprint);
+	else if (r == 0 && fingerprint.size != NEBULA_ISSUER_SIZE)
+		r = -EBADMSG;
+	else if (r == 0)
+		memcpy(ret->fingerprint.bytes, fingerprint.data, NEBULA_ISSUER_SIZE);
 	if (r == 0) {
 		memcpy(ret->seed, seed.data, CA_SEED_SIZE);
 		ret->bounds = json_incref(json_object_get(root, "bounds"));
@@ -108,7 +158,8 @@ static json_t *new_bounds(const struct call *c, struct err *reterr)
 
 	if (nebula_duration_parse(slice_str(k->nebula.duration), &life, reterr) < 0)
 		return NULL;
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "name", k->nebula.ca_name, "groups",
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "curve", k->nebula.curve,
+		"version", (json_int_t)k->nebula.version, "name", k->nebula.ca_name, "groups",
 		k->nebula.groups ? k->nebula.groups : "", "ips", k->nebula.ips ? k->nebula.ips : "",
 		"subnets", k->nebula.subnets ? k->nebula.subnets : "", "not_before",
 		(json_int_t)now, "not_after", (json_int_t)now + (json_int_t)life);
@@ -125,15 +176,17 @@ static int make_ca(struct call *c, struct err *reterr)
 	a.bounds = new_bounds(c, reterr);
 	r = a.bounds ? read_bounds(a.bounds, &a.details, reterr) : -EINVAL;
 	if (r == 0)
-		r = raw_ed25519_generate(a.seed, a.details.public_key);
+		r = make_pair(a.details.curve, true, a.seed, a.details.public_key);
 	if (r == 0)
-		r = make_certificate(&a.details, a.seed, &a.certificate, reterr);
+		r = make_certificate(&a.details, a.seed, &a.certificate, &a.fingerprint, reterr);
 	if (r == 0)
 		r = json_set_take(item, "bounds", json_incref(a.bounds));
 	if (r == 0)
 		r = json_set_b64(item, "seed", slice_of(a.seed, sizeof(a.seed)), B64_STD);
 	if (r == 0)
 		r = json_set_b64(item, "certificate", buf_slice(&a.certificate), B64_STD);
+	if (r == 0)
+		r = json_set_b64(item, "fingerprint", digest_slice(&a.fingerprint), B64_STD);
 	if (r == 0)
 		r = json_write(item, &text);
 	if (r == 0)
@@ -198,14 +251,14 @@ static int make_details(const struct call *c, const struct ca *ca, const struct 
 	int r;
 
 	/* One second before the CA's end, as nebula-cert does. */
-	*ret = (struct nebula_details){.name = slice_str(q->name),
+	*ret = (struct nebula_details){.version = ca->details.version,
+		.curve = ca->details.curve,
+		.name = slice_str(q->name),
 		.not_before = vault_now(c->vault),
 		.not_after = ca->details.not_after - 1};
 	if (ret->not_before >= ret->not_after)
 		return err_set(reterr, -EACCES, "the CA has expired: an admin must remove it");
 	r = nebula_nets_parse(slice_str(q->ip), false, ret->ips, &ret->ip_count, reterr);
-	if (r == 0 && ret->ip_count != 1)
-		r = err_set(reterr, -EINVAL, "ip must be one address");
 	if (r == 0)
 		r = nebula_groups_parse(
 			slice_str(q->groups), ret->groups, &ret->group_count, reterr);
@@ -216,6 +269,8 @@ static int make_details(const struct call *c, const struct ca *ca, const struct 
 		r = nebula_duration_parse(slice_str(q->duration), &life, reterr);
 	if (r == 0 && life)
 		ret->not_after = ret->not_before + life;
+	if (r == 0)
+		r = nebula_check(ret, reterr);
 	return r < 0 ? r : nebula_allowed(&ca->details, ret, reterr);
 }
 
@@ -247,28 +302,27 @@ static int make_credential(
 	cleanup_with(ca_done) struct ca ca = {.certificate = buf_init(PEM_MAX)};
 	cleanup_with(buf_done) struct buf certificate = buf_init(PEM_MAX);
 	cleanup(json_decref) json_t *o = json_object();
-	struct nebula_details d;
-	struct digest issuer;
+	struct nebula_details d = {0};
 	uint8_t private[RAW_KEY_SIZE];
 	int r = load_ca(c, &ca, reterr);
 
 	if (r == 0)
 		r = make_details(c, &ca, q, &d, reterr);
 	if (r == 0)
-		r = hash_once(HASH_SHA256, buf_slice(&ca.certificate), &issuer);
-	if (r == 0)
-		r = raw_x25519_generate(private, d.public_key);
+		r = make_pair(d.curve, false, private, d.public_key);
 	if (r < 0)
 		return r;
-	memcpy(d.issuer, issuer.bytes, sizeof(d.issuer));
-	r = make_certificate(&d, ca.seed, &certificate, reterr);
+	memcpy(d.issuer, ca.fingerprint.bytes, sizeof(d.issuer));
+	r = make_certificate(&d, ca.seed, &certificate, NULL, reterr);
 	if (r == 0)
-		r = put_pem(o, "node_crt", CERTIFICATE, buf_slice(&certificate));
+		r = put_pem(o, "node_crt", certificate_kind(&ca), buf_slice(&certificate));
 	if (r == 0)
-		r = put_pem(o, "node_key", "NEBULA X25519 PRIVATE KEY",
+		r = put_pem(o, "node_key",
+			d.curve == NEBULA_P256 ? "NEBULA P256 PRIVATE KEY"
+					       : "NEBULA X25519 PRIVATE KEY",
 			slice_of(private, sizeof(private)));
 	if (r == 0)
-		r = put_pem(o, "ca_crt", CERTIFICATE, buf_slice(&ca.certificate));
+		r = put_pem(o, "ca_crt", certificate_kind(&ca), buf_slice(&ca.certificate));
 	explicit_bzero(private, sizeof(private));
 	return r < 0 ? r : json_write(o, out);
 }
@@ -318,6 +372,6 @@ void vault_nebula_admin(struct call *c, struct slice body)
 		return;
 	}
 	if (ca.certificate.size)
-		nebula_put_pem(&c->reply.body, CERTIFICATE, buf_slice(&ca.certificate));
+		nebula_put_pem(&c->reply.body, certificate_kind(&ca), buf_slice(&ca.certificate));
 	call_answer(c);
 }
