@@ -145,6 +145,79 @@ static int check_entries(struct kbs_admin *a, const struct head *head, struct er
 	return r;
 }
 
+static int get_proof(struct kbs_admin *a, uint64_t seq, uint64_t size, json_t **ret,
+	struct buf *path, struct err *reterr)
+{
+	char where[96];
+	int r;
+
+	snprintf(where, sizeof(where), "admin/audit/proof/%llu?size=%llu", (unsigned long long)seq,
+		(unsigned long long)size);
+	r = kbs_admin_json(a, where, ret, reterr);
+	return r < 0 ? r : read_path(json_object_get(*ret, "path"), path, reterr);
+}
+
+static int check_inclusion(const json_t *entry, uint64_t seq, const struct head *head,
+	const struct buf *path, struct err *reterr)
+{
+	uint8_t leaf[MERKLE_HASH_SIZE];
+	int r = entry_leaf(entry, leaf);
+
+	if (r == 0 &&
+		merkle_inclusion_check(seq - 1, head->size, leaf, buf_slice(path), head->root) < 0)
+		r = err_set(reterr, -EKEYREJECTED, "the proof of entry %llu does not hold",
+			(unsigned long long)seq);
+	return r;
+}
+
+static int check_own_page(struct kbs_admin *a, const struct head *head, const json_t *page,
+	uint64_t *before, struct err *reterr)
+{
+	const json_t *entry;
+	size_t i;
+	int r = 0;
+
+	json_array_foreach (page, i, entry) {
+		cleanup_with(buf_done) struct buf path = buf_init(0);
+		cleanup(json_decref) json_t *proof = NULL;
+		int64_t seq = 0;
+
+		r = json_get_int(entry, "seq", 1, (int64_t)*before - 1, &seq, reterr);
+		if (r < 0)
+			return r;
+		*before = (uint64_t)seq;
+		r = get_proof(a, (uint64_t)seq, head->size, &proof, &path, reterr);
+		if (r == 0)
+			r = check_inclusion(entry, (uint64_t)seq, head, &path, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A tenant does not see the entries of others: each of its own is proved to be in the log. */
+static int check_own_entries(
+	struct kbs_admin *a, const struct head *head, uint64_t *ret_count, struct err *reterr)
+{
+	uint64_t before = head->size + 1;
+
+	*ret_count = 0;
+	for (;;) {
+		cleanup(json_decref) json_t *page = NULL;
+		char where[96];
+		int r;
+
+		snprintf(where, sizeof(where), "admin/audit?limit=%d&before=%llu", PAGE,
+			(unsigned long long)before);
+		r = kbs_admin_json(a, where, &page, reterr);
+		if (r == 0)
+			r = check_own_page(a, head, page, &before, reterr);
+		if (r < 0 || json_array_size(page) == 0)
+			return r;
+		*ret_count += json_array_size(page);
+	}
+}
+
 static int check_consistency(
 	struct kbs_admin *a, const struct head *old, const struct head *now, struct err *reterr)
 {
@@ -195,12 +268,14 @@ static int check_state(struct kbs_admin *a, const char *file, const json_t *json
 static int verify(struct cli *cli, struct kbs_admin *a)
 {
 	cleanup(json_decref) json_t *json = NULL;
+	const char *tenant = kbs_admin_tenant(a);
 	struct head head = {0};
+	uint64_t count = 0;
 	struct err e = {0};
 	int r = get_head(a, &json, &head, &e);
 
 	if (r == 0)
-		r = check_entries(a, &head, &e);
+		r = tenant ? check_own_entries(a, &head, &count, &e) : check_entries(a, &head, &e);
 	if (r == 0 && cli_opt(cli, "state"))
 		r = check_state(a, cli_opt(cli, "state"), json, &head, &e);
 	if (r < 0) {
@@ -209,7 +284,11 @@ static int verify(struct cli *cli, struct kbs_admin *a)
 	}
 	if (cli->json)
 		return cli_print_json(json);
-	cli_note(cli, "%llu entries, all as signed", (unsigned long long)head.size);
+	if (tenant)
+		cli_note(cli, "%llu entries of tenant %s, all in the signed log of %llu",
+			(unsigned long long)count, tenant, (unsigned long long)head.size);
+	else
+		cli_note(cli, "%llu entries, all as signed", (unsigned long long)head.size);
 	return CLI_OK;
 }
 
@@ -217,27 +296,18 @@ static int prove(struct cli *cli, struct kbs_admin *a)
 {
 	cleanup_with(buf_done) struct buf path = buf_init(0);
 	cleanup(json_decref) json_t *head_json = NULL, *proof = NULL;
-	uint8_t leaf[MERKLE_HASH_SIZE];
 	struct head head = {0};
 	struct err e = {0};
-	char where[96];
 	uint64_t seq = 0;
 	int r = parse_u64(slice_str(cli_arg(cli, 1)), 1, INT64_MAX, &seq);
 
 	if (r < 0)
 		return cli_fail(cli, -EINVAL, NULL, "the number of an entry is wanted");
 	r = get_head(a, &head_json, &head, &e);
-	snprintf(where, sizeof(where), "admin/audit/proof/%llu?size=%llu", (unsigned long long)seq,
-		(unsigned long long)head.size);
 	if (r == 0)
-		r = kbs_admin_json(a, where, &proof, &e);
+		r = get_proof(a, seq, head.size, &proof, &path, &e);
 	if (r == 0)
-		r = read_path(json_object_get(proof, "path"), &path, &e);
-	if (r == 0)
-		r = entry_leaf(json_object_get(proof, "entry"), leaf);
-	if (r == 0 &&
-		merkle_inclusion_check(seq - 1, head.size, leaf, buf_slice(&path), head.root) < 0)
-		r = err_set(&e, -EKEYREJECTED, "the proof does not hold");
+		r = check_inclusion(json_object_get(proof, "entry"), seq, &head, &path, &e);
 	if (r < 0) {
 		(void)cli_fail(cli, r, &e, "entry %s", cli_arg(cli, 1));
 		return r == -EKEYREJECTED ? CLI_REFUSED : CLI_FAILURE;
@@ -298,8 +368,9 @@ const struct cli_command cmds_kbs_audit[] = {
 		.details =
 			"The log is a Merkle tree (RFC 6962) with a head that the broker signs. verify "
 			"reads all of it and computes the head anew; with --state it also proves "
-			"that the log continues the one of last time. proof shows one entry and "
-			"proves that it is in the log.",
+			"that the log continues the one of last time. Within a tenant it proves "
+			"that each of the tenant's entries is in the log. proof shows one entry "
+			"and proves that it is in the log.",
 		.exits = "0 success, the log is as signed\n1 the work failed\n2 wrong command "
 			 "line\n3 the log was changed, or a proof does not hold",
 		.examples = "husk kbs audit\nhusk kbs audit verify --state audit-head.json",

@@ -88,7 +88,7 @@ int kbs_one_call(struct cli *cli, const char *method, const char *prefix, const 
 	int r = kbs_admin_call(a, method, buf_str(&path), type, body, NULL, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "%s %s", cli->command->name, cli_arg(cli, 0));
-	cli_note(cli, "%s %s", done, name ? name : "");
+	cli_note(cli, "%s%s%s", done, name ? " " : "", name ? name : "");
 	return CLI_OK;
 }
 
@@ -213,6 +213,7 @@ static int policy_set(struct cli *cli, const char *id)
 	cleanup_with(buf_done) struct buf text = buf_init(FILE_MAX), body = buf_init(0);
 	cleanup(json_decref) json_t *message = json_object();
 	bool resource = streq(id, "resource-policy");
+	char done[128];
 	int code, r = 0;
 
 	if (kbs_read_option_file(cli, &text, &code) < 0)
@@ -225,9 +226,9 @@ static int policy_set(struct cli *cli, const char *id)
 		r = json_write(message, &body);
 	if (r < 0)
 		return cli_fail(cli, r, NULL, "cannot send the policy");
-	code = kbs_one_call(cli, "POST", resource ? "resource-policy" : "attestation-policy", NULL,
-		"application/json", buf_slice(&body), "installed");
-	return code;
+	snprintf(done, sizeof(done), "installed %.100s", id);
+	return kbs_one_call(cli, "POST", resource ? "resource-policy" : "attestation-policy", NULL,
+		"application/json", buf_slice(&body), done);
 }
 
 static int run_policy(struct cli *cli)

@@ -91,6 +91,11 @@ int kbs_admin_new(const struct cli *cli, struct kbs_admin **ret, struct err *ret
 	return r;
 }
 
+const char *kbs_admin_tenant(const struct kbs_admin *a)
+{
+	return a->tenant;
+}
+
 /* The key broker's errors are {"type", "detail"}. */
 static int judge(const struct http_answer *answer, struct err *reterr)
 {

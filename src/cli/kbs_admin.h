@@ -55,6 +55,8 @@ struct kbs_request {
 /** kbs_admin_send() - likewise. -ESTALE for 412 besides. */
 must_check int kbs_admin_send(
 	struct kbs_admin *a, const struct kbs_request *q, struct buf *ret, struct err *reterr);
+/** kbs_admin_tenant() - whom everything is about; NULL: outside tenants */
+const char *kbs_admin_tenant(const struct kbs_admin *a);
 /** kbs_admin_json() - likewise, with the answer parsed */
 must_check int kbs_admin_json(
 	struct kbs_admin *a, const char *path, json_t **ret, struct err *reterr);

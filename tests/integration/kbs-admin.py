@@ -60,6 +60,8 @@ def test_versions(broker):
     expect("exists", admin.call("POST", where, b"x", If_None_Match="*")[0], 412)
     expect("other version", admin.call("POST", where, b"x", If_Match='"7"')[0], 412)
     expect("no etag", admin.call("POST", where, b"x", If_Match="7")[0], 412)
+    expect("nothing to match", admin.call("POST", where + "-absent", b"x", If_Match="*")[0], 412)
+    expect("still nothing", admin.call("DELETE", where + "-absent", If_Match="*")[0], 401)
     expect("this version", admin.call("POST", where, b"two", If_Match='"1"')[0], 200)
     set_policy(admin)
     token = guest.attest()
@@ -69,7 +71,7 @@ def test_versions(broker):
     expect("content", decrypted(broker, guest, token, "default/key/etag"), b"two")
     expect("old version", decrypted(broker, guest, token, "default/key/etag", version=1), b"one")
     expect("no version", guest.call("GET", where + "?version=9")[0], 401)
-    admin.call("POST", where, b"three", Content_Type="text/plain")
+    admin.call("POST", where, b"three", Content_Type="text/plain", If_Match="*")
     _, headers, _ = read_resource(broker, guest, "default/key/etag")
     expect("type", headers["X-Husk-Content-Type"], "text/plain")
     expect("kept are two", guest.call("GET", where + "?version=1")[0], 401)
@@ -311,7 +313,7 @@ def test_endpoints(broker):
                  "kbs_resource_deletes_total", "kbs_plugin_requests_total",
                  "kbs_plugin_request_duration_seconds_bucket", "kbs_plugin_errors_total",
                  "kbs_build_info", "husk_sessions", "husk_verifier_queue", "husk_audit_entries",
-                 "husk_store_up"):
+                 "husk_store_up", "husk_backend_requests_total"):
         if name not in text:
             raise AssertionError(name + " is not among the metrics")
 
@@ -397,7 +399,8 @@ def test_tenants(broker):
     admin = Client(broker, admin=True)
     expect("unknown", Client(broker, prefix="/tenants/acme").call("POST", "/kbs/v0/auth", json.dumps(
         {"version": "0.4.0", "tee": "sample", "extra-params": {}}))[0], 404)
-    broker.cli("tenant", "set", "acme", "--resources", "2", "--bytes", "100")
+    broker.cli("tenant", "set", "acme", "--resources", "2", "--bytes", "100", "--policies", "1",
+               "--reference-values", "1")
     broker.cli("tenant", "set", "other")
     with tempfile.NamedTemporaryFile() as f:
         f.write(b"theirs")
@@ -408,6 +411,26 @@ def test_tenants(broker):
     expect("quota of bytes", inside.call("POST", "/kbs/v0/resource/a/b/big", b"x" * 101)[0], 403)
     expect("second", inside.call("POST", "/kbs/v0/resource/a/b/two", b"x")[0], 200)
     expect("quota of resources", inside.call("POST", "/kbs/v0/resource/a/b/three", b"x")[0], 403)
+    broker.cli("reference", "set", "one", "1", tenant="acme")
+    broker.cli("reference", "set", "one", "2", tenant="acme")
+    status, _, body = inside.call("POST", "/kbs/v0/reference-value", json.dumps(
+        {"version": "0.1.0", "type": "sample", "payload": base64.b64encode(b'{"two": ["1"]}').decode()}))
+    expect("quota of values " + body.decode(), (status, b"QuotaExceeded" in body), (403, True))
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(TRUSTEE_CPU)
+        f.flush()
+        expect("says which", broker.cli("policy", "set", "mine_cpu", "--file", f.name, tenant="acme"),
+               "installed mine_cpu\n")
+    expect("own policy", inside.call("POST", "/kbs/v0/attestation-policy", json.dumps(
+        {"policy_id": "mine_cpu", "policy": b64url(TRUSTEE_CPU)}))[0], 200)
+    for path, policy in (("attestation-policy", {"policy_id": "more_cpu", "policy": b64url(TRUSTEE_CPU)}),
+                         ("resource-policy", {"policy": b64url(ALLOW)})):
+        status, _, body = inside.call("POST", "/kbs/v0/" + path, json.dumps(policy))
+        expect("quota of policies " + body.decode(), (status, b"QuotaExceeded" in body), (403, True))
+    have = {t["name"]: t for t in json.loads(broker.cli("tenant", "list", "--json"))}
+    expect("used", have["acme"]["used"], {"resources": 2, "bytes": 7, "policies": 1, "reference_values": 1})
+    expect("used by nobody", have["other"]["used"], dict.fromkeys(have["acme"]["used"], 0))
+    broker.cli("tenant", "set", "acme", "--resources", "2", "--bytes", "100")
     # Guests: the tenant's own policy decides, a token of another tenant opens nothing.
     guest, stranger = Client(broker, prefix="/tenants/acme"), Client(broker)
     token = guest.attest()
@@ -445,6 +468,11 @@ def test_tenants(broker):
     expect("no backup within", inside.call("POST", "/kbs/v0/admin/backup", "{}")[0], 404)
     own = json.loads(inside.call("GET", "/kbs/v0/admin/audit")[2])
     expect("audit", {e["tenant"] for e in own}, {"acme"})
+    state = broker.path("audit-acme")
+    said = broker.cli("audit", "verify", "--state", state, tenant="acme")
+    expect("own entries: " + said, "%d entries of tenant acme" % len(own) in said, True)
+    broker.cli("audit", "verify", "--state", state, tenant="acme")
+    broker.cli("audit", "verify", "--state", state)
     broker.cli("tenant", "delete", "acme")
     expect("deleted", guest.call("GET", "/kbs/v0/resource/default/key/t")[0], 404)
     expect("ours stays", stranger.call("GET", "/kbs/v0/resource/default/key/t")[0], 200)

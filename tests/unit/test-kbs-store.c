@@ -172,6 +172,12 @@ static void test_versions(void **state)
 	assert_int_equal(json_array_size(list), 4);
 	assert_false(json_is_true(json_object_get(json_array_get(list, 0), "kept")));
 	json_decref(list);
+	/* What must be there, is. */
+	p.if_version = 0;
+	p.must_exist = true;
+	assert_int_equal(store_resource_put(s, &g_by, "a/b/absent", &p, NULL, NULL), -ESTALE);
+	assert_int_equal(store_resource_history(s, "", "a/b/absent", &list, NULL), -ENOENT);
+	p.must_exist = false;
 	/* A number, and with it an ETag, is never used twice. */
 	p.if_version = 0;
 	assert_int_equal(store_resource_put(s, &g_by, "a/b/c", &p, &version, NULL), 0);
@@ -185,10 +191,49 @@ static void test_versions(void **state)
 	json_decref(list);
 }
 
+static int64_t used(const json_t *list, const char *what)
+{
+	return json_integer_value(
+		json_object_get(json_object_get(json_array_get(list, 0), "used"), what));
+}
+
+static void expect_used(
+	const json_t *list, int64_t resources, int64_t bytes, int64_t policies, int64_t values)
+{
+	assert_int_equal(used(list, "resources"), resources);
+	assert_int_equal(used(list, "bytes"), bytes);
+	assert_int_equal(used(list, "policies"), policies);
+	assert_int_equal(used(list, "reference_values"), values);
+}
+
+/* Not all that was ever written, or whoever may write could fill the disk. */
+static void test_policy_versions_are_bounded(void **state)
+{
+	cleanup(store_close) struct store *s = open_store();
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+	json_t *list = NULL;
+	int64_t version = 0;
+
+	assert_int_equal(store_policy_set(s, &g_by, "q", SLICE_LIT("other"), NULL, NULL), 0);
+	for (int i = 0; i < STORE_POLICY_VERSIONS + 5; i++)
+		assert_int_equal(
+			store_policy_set(s, &g_by, "p", SLICE_LIT("x"), &version, NULL), 0);
+	assert_int_equal(version, STORE_POLICY_VERSIONS + 5);
+	assert_int_equal(store_policy_history(s, "", "p", &list, NULL), 0);
+	assert_int_equal(json_array_size(list), STORE_POLICY_VERSIONS);
+	json_decref(list);
+	assert_int_equal(store_policy_get(s, "", "p", 5, &text, NULL, NULL), -ENOENT);
+	assert_int_equal(store_policy_get(s, "", "p", 6, &text, NULL, NULL), 0);
+	assert_int_equal(store_policy_get(s, "", "q", 0, &text, NULL, NULL), 0);
+}
+
 static void test_tenants(void **state)
 {
 	cleanup(store_close) struct store *s = open_store();
-	const struct store_quota quota = {.resources = 2, .bytes = 10, .policies = 1};
+	const struct store_quota quota = {
+		.resources = 2, .bytes = 10, .policies = 1, .reference_values = 1};
+	struct store_put keep = {
+		.content = SLICE_LIT("1234"), .overwrite = true, .type = "", .keep = 2};
 	cleanup_with(secret_done) struct secret got = {0};
 	cleanup_with(buf_done) struct buf text = buf_init(0);
 	json_t *list = NULL;
@@ -214,12 +259,25 @@ static void test_tenants(void **state)
 	assert_int_equal(store_policy_set(s, &g_acme, "q", SLICE_LIT("1"), NULL, NULL), -EDQUOT);
 	assert_int_equal(store_policy_get(s, "", "p", 0, &text, NULL, NULL), -ENOENT);
 	assert_int_equal(store_tenant_list(s, &list, NULL), 0);
-	assert_int_equal(json_integer_value(json_object_get(
-				 json_object_get(json_array_get(list, 0), "used"), "bytes")),
-		10);
+	expect_used(list, 2, 10, 1, 0);
 	json_decref(list);
 	assert_int_equal(store_audit_list(s, "acme", 0, 100, &list, NULL), 0);
 	assert_int_equal(json_array_size(list), 5);
+	json_decref(list);
+	/* Versions whose content is kept count, those that go with this write do not. */
+	assert_int_equal(put(s, &g_acme, "a/b/c", SLICE_EMPTY, true, NULL), 0);
+	assert_int_equal(put(s, &g_acme, "a/b/d", SLICE_EMPTY, true, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(store_resource_put(s, &g_acme, "a/b/d", &keep, NULL, NULL), 0);
+	keep.content = SLICE_LIT("1234567");
+	assert_int_equal(store_resource_put(s, &g_acme, "a/b/d", &keep, NULL, NULL), -EDQUOT);
+	keep.keep = 100;
+	keep.content = SLICE_LIT("123");
+	assert_int_equal(store_resource_put(s, &g_acme, "a/b/d", &keep, NULL, NULL), -EDQUOT);
+	keep.content = SLICE_LIT("12");
+	assert_int_equal(store_resource_put(s, &g_acme, "a/b/d", &keep, NULL, NULL), 0);
+	assert_int_equal(store_tenant_list(s, &list, NULL), 0);
+	expect_used(list, 2, 10, 1, 0);
 	json_decref(list);
 	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), 0);
 	assert_int_equal(store_tenant_delete(s, &g_by, "acme", NULL), -ENOENT);
@@ -363,7 +421,8 @@ int main(void)
 	cmocka_unit_test(test_resource), cmocka_unit_test(test_resource_limits),            \
 		cmocka_unit_test(test_policy_versions), cmocka_unit_test(test_policy_size), \
 		cmocka_unit_test(test_reference_values), cmocka_unit_test(test_versions),   \
-		cmocka_unit_test(test_tenants), cmocka_unit_test(test_items)
+		cmocka_unit_test(test_tenants), cmocka_unit_test(test_items),               \
+		cmocka_unit_test(test_policy_versions_are_bounded)
 	const struct CMUnitTest embedded[] = {
 		ON_BOTH,
 		cmocka_unit_test(test_survives_reopening),

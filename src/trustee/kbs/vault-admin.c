@@ -46,7 +46,9 @@ static void reference_get(struct call *c)
 
 static void reference_answer(struct call *c, int r, const struct err *e)
 {
-	if (r < 0)
+	if (r == -EDQUOT)
+		reply_fail(&c->reply, REPLY_QUOTA, "%s", err_text(e, r));
+	else if (r < 0)
 		reply_fail(&c->reply, REPLY_RVPS, "RVPS configuration failed: %s", err_text(e, r));
 	else
 		c->reply.type = REPLY_JSON;

@@ -136,6 +136,12 @@ void vault_backend_put(struct call *c, const struct store_put *put)
 	json_t *header = json_pack("{s:s, s:I}", "op", "put", "cas", (json_int_t)cas);
 	int r;
 
+	/* None of them writes over what is there, and only that. */
+	if (put->must_exist) {
+		json_decref(header);
+		fail(c, -ESTALE, "writing there knows no If-Match: *, name the version");
+		return;
+	}
 	if (cas >= 0 && c->vault->config->resource.backend == BACKEND_VAULT &&
 		c->vault->config->resource.kv_version == 1) {
 		json_decref(header);

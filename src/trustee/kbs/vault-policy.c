@@ -79,6 +79,11 @@ static void checked(void *cookie, int error, const json_t *result)
 	if (vault_remote_policy(c))
 		return;
 	error = store_policy_set(c->vault->store, &by, c->policy_id, buf_slice(&c->text), NULL, &e);
+	if (error == -EDQUOT) {
+		reply_fail(&c->reply, REPLY_QUOTA, "%s", err_text(&e, error));
+		call_answer(c);
+		return;
+	}
 	if (error < 0 && !store_is_away(error)) {
 		fail_upload(c, REPLY_POLICY_ENGINE, err_text(&e, error));
 		return;

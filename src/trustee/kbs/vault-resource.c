@@ -86,15 +86,16 @@ void vault_resource_release(struct call *c, struct slice body)
 	vault_resource_deliver(c, secret_slice(&plain), info.version);
 }
 
-/* What a write may rest on: "*" any version, "N" that one. */
-static int read_if_match(const struct call *c, int64_t *ret)
+/* What a write may rest on: "*" any version that is there, "N" that one. */
+static int read_if_match(const struct call *c, int64_t *ret, bool *ret_any)
 {
 	struct slice s = slice_str(c->if_match);
 	uint64_t version;
 	int r;
 
 	*ret = 0;
-	if (s.size == 0 || streq(c->if_match, "*"))
+	*ret_any = streq(c->if_match, "*");
+	if (s.size == 0 || *ret_any)
 		return 0;
 	if (s.size < 3 || s.data[0] != '"' || s.data[s.size - 1] != '"')
 		return -EINVAL;
@@ -140,7 +141,7 @@ static void set(struct call *c, struct slice body)
 		.keep = v->config->husk.resource_versions};
 	int64_t version = 0;
 	struct err e = {0};
-	int r = read_if_match(c, &put.if_version);
+	int r = read_if_match(c, &put.if_version, &put.must_exist);
 
 	c->reply.type = REPLY_XML;
 	if (r < 0)
@@ -162,8 +163,9 @@ static void remove_it(struct call *c)
 	struct vault *v = c->vault;
 	struct store_change by = vault_change(c);
 	int64_t if_version = 0;
+	bool any; /* what is not there cannot be deleted anyway */
 	struct err e = {0};
-	int r = read_if_match(c, &if_version);
+	int r = read_if_match(c, &if_version, &any);
 
 	c->reply.type = REPLY_XML;
 	if (r < 0)

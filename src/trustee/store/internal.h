@@ -54,11 +54,11 @@ must_check int store_sha256_hex(struct slice in, char ret[65]);
 must_check int tenant_quota(
 	struct store *s, const char *tenant, struct store_quota *ret, struct err *reterr);
 /*
- * Whether the tenant may have one more thing of @size bytes; a resource under @key is not counted, since
- * it will be replaced. -EDQUOT otherwise.
+ * Whether the tenant may have one more thing of @size bytes; the versions of a resource under @key up to
+ * @forgotten are not counted, since they will be replaced. -EDQUOT otherwise.
  */
 must_check int quota_check(struct store *s, const struct store_change *by, const char *key,
-	size_t size, struct err *reterr);
+	int64_t forgotten, size_t size, struct err *reterr);
 /* Runs a query and appends make(rows) of each row to a new array. */
 typedef json_t *(*row_fn)(const struct db_rows *rows);
 must_check int list_rows(struct store *s, const char *sql, const struct db_value *params,

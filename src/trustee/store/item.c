@@ -29,7 +29,7 @@ int store_item_add(struct store *s, const struct store_change *by, const char *p
 	if (r == 0)
 		r = is_there(s, by->tenant, plugin, key, reterr);
 	if (r == 0)
-		r = quota_check(s, by, "", content.size, reterr);
+		r = quota_check(s, by, "", 0, content.size, reterr);
 	if (r == 0)
 		r = db_run(s->db,
 			"INSERT INTO plugin_item(tenant, plugin, key, created, content)"

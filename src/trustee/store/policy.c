@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: every version is kept, the highest one is active. */
+/* Policies: the newest versions are kept, the highest one is active. */
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
@@ -24,7 +24,11 @@ static int insert_policy(struct store *s, const struct store_change *by, const c
 	if (r < 0)
 		return r;
 	*ret_version = db_int(rows, 0);
-	return 0;
+	/* What they were is in the audit log, by its hash. */
+	return db_run(s->db, "DELETE FROM policy WHERE tenant = $1 AND id = $2 AND version <= $3",
+		DB_WITH(DB_TEXT(by->tenant), DB_TEXT(id),
+			DB_INT(*ret_version - STORE_POLICY_VERSIONS)),
+		NULL, reterr);
 }
 
 static int check_quota(

@@ -28,14 +28,16 @@ static int check_precondition(
 {
 	if (!put->overwrite && have)
 		return err_set(reterr, -EEXIST, "resource %s exists already", key);
+	if (put->must_exist && !have)
+		return err_set(reterr, -ESTALE, "there is no resource %s", key);
 	if (put->if_version && put->if_version != have)
 		return err_set(reterr, -ESTALE, "resource %s has version %lld, not %lld", key,
 			(long long)have, (long long)put->if_version);
 	return 0;
 }
 
-int quota_check(struct store *s, const struct store_change *by, const char *key, size_t size,
-	struct err *reterr)
+int quota_check(struct store *s, const struct store_change *by, const char *key, int64_t forgotten,
+	size_t size, struct err *reterr)
 {
 	cleanup(db_rows_free) struct db_rows *rows = NULL;
 	struct store_quota quota;
@@ -47,10 +49,10 @@ int quota_check(struct store *s, const struct store_change *by, const char *key,
 		"SELECT (SELECT count(*) FROM resource WHERE tenant = $1 AND key <> $2)"
 		" + (SELECT count(*) FROM plugin_item WHERE tenant = $1),"
 		" CAST((SELECT coalesce(sum(size), 0) FROM resource_version"
-		" WHERE tenant = $1 AND key <> $2 AND kept = 1)"
+		" WHERE tenant = $1 AND (key <> $2 OR version > $3) AND kept = 1)"
 		" + (SELECT coalesce(sum(length(content)), 0) FROM plugin_item"
 		" WHERE tenant = $1) AS BIGINT)",
-		DB_WITH(DB_TEXT(by->tenant), DB_TEXT(key)), &rows, reterr);
+		DB_WITH(DB_TEXT(by->tenant), DB_TEXT(key), DB_INT(forgotten)), &rows, reterr);
 	if (r == 0)
 		r = db_next(rows, reterr);
 	if (r < 0)
@@ -76,6 +78,12 @@ static int forget(
 		NULL, reterr);
 }
 
+/* The newest version that has no content any more once @version is there. */
+static int64_t forgotten_by(const struct store_put *put, int64_t version)
+{
+	return version - MAX((int64_t)put->keep, 1);
+}
+
 static int write_version(struct store *s, const struct store_change *by, const char *key,
 	const struct store_put *put, int64_t version, struct err *reterr)
 {
@@ -95,7 +103,7 @@ static int write_version(struct store *s, const struct store_change *by, const c
 			DB_WITH(DB_TEXT(by->tenant), DB_TEXT(key), DB_INT(version),
 				DB_INT(by->now)),
 			NULL, reterr);
-	return r < 0 ? r : forget(s, by->tenant, key, version - MAX((int64_t)put->keep, 1), reterr);
+	return r < 0 ? r : forget(s, by->tenant, key, forgotten_by(put, version), reterr);
 }
 
 int store_resource_put(struct store *s, const struct store_change *by, const char *key,
@@ -117,7 +125,8 @@ int store_resource_put(struct store *s, const struct store_change *by, const cha
 	if (r == 0)
 		r = check_precondition(key, current, put, reterr);
 	if (r == 0)
-		r = quota_check(s, by, key, put->content.size, reterr);
+		r = quota_check(
+			s, by, key, forgotten_by(put, highest + 1), put->content.size, reterr);
 	if (r == 0)
 		r = write_version(s, by, key, put, highest + 1, reterr);
 	if (r == 0) {

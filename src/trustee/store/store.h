@@ -34,6 +34,7 @@ struct store;
 
 #define STORE_RESOURCE_MAX ((size_t)16 << 20)
 #define STORE_POLICY_MAX ((size_t)1 << 20)
+#define STORE_POLICY_VERSIONS 256
 #define STORE_VALUE_MAX ((size_t)1 << 20)
 #define STORE_NAME_MAX 512
 #define STORE_ID_SIZE 33
@@ -116,7 +117,7 @@ must_check int store_tenant_set(struct store *s, const struct store_change *by, 
 /** store_tenant_delete() - with all it has, but the audit log (durable). Return: 0, -ENOENT, -EIO. */
 must_check int store_tenant_delete(
 	struct store *s, const struct store_change *by, const char *name, struct err *reterr);
-/** store_tenant_list() - array of {name, created, quota, used} */
+/** store_tenant_list() - array of {name, created, quota, used}, both with the same members */
 must_check int store_tenant_list(struct store *s, json_t **ret, struct err *reterr);
 
 /* --- resources --- */
@@ -125,13 +126,14 @@ must_check int store_tenant_list(struct store *s, json_t **ret, struct err *rete
  * struct store_put - how a resource is written
  * @type: content type, NULL or "" for none
  * @overwrite: false makes an existing key -EEXIST, decided atomically
+ * @must_exist: a key that is absent is -ESTALE
  * @if_version: the version that must be current, 0 for any; another one is -ESTALE
  * @keep: versions whose content is kept, this one included; older content is overwritten
  */
 struct store_put {
 	struct slice content;
 	const char *type;
-	bool overwrite;
+	bool overwrite, must_exist;
 	int64_t if_version;
 	unsigned keep;
 };
@@ -169,7 +171,11 @@ must_check int store_resource_history(
 
 /* --- policies --- */
 
-/** store_policy_set() - add a version and make it the active one (durable). Also -EDQUOT. */
+/**
+ * store_policy_set() - add a version and make it the active one (durable)
+ *
+ * The newest STORE_POLICY_VERSIONS are kept. Return: 0, -E2BIG, -EDQUOT, -EIO.
+ */
 must_check int store_policy_set(struct store *s, const struct store_change *by, const char *id,
 	struct slice text, int64_t *ret_version, struct err *reterr);
 /**

@@ -99,23 +99,34 @@ int store_tenant_delete(
 	return change_end(s, r, reterr);
 }
 
+static json_t *four(const struct db_rows *rows, int first)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "resources", (json_int_t)db_int(rows, first),
+		"bytes", (json_int_t)db_int(rows, first + 1), "policies",
+		(json_int_t)db_int(rows, first + 2), "reference_values",
+		(json_int_t)db_int(rows, first + 3));
+}
+
 static json_t *tenant_row(const struct db_rows *rows)
 {
-	return json_pack("{s:s, s:I, s:{s:I, s:I, s:I, s:I}, s:{s:I, s:I}}", "name",
-		db_text(rows, 0), "created", (json_int_t)db_int(rows, 1), "quota", "resources",
-		(json_int_t)db_int(rows, 2), "bytes", (json_int_t)db_int(rows, 3), "policies",
-		(json_int_t)db_int(rows, 4), "reference_values", (json_int_t)db_int(rows, 5),
-		"used", "resources", (json_int_t)db_int(rows, 6), "bytes",
-		(json_int_t)db_int(rows, 7));
+	return json_pack("{s:s, s:I, s:o, s:o}", "name", db_text(rows, 0), "created",
+		(json_int_t)db_int(rows, 1), "quota", four(rows, 2), "used", four(rows, 6));
 }
 
 int store_tenant_list(struct store *s, json_t **ret, struct err *reterr)
 {
 	return list_rows(s,
 		"SELECT t.name, t.created, t.resources, t.bytes, t.policies, t.reference_values,"
-		" (SELECT count(*) FROM resource r WHERE r.tenant = t.name),"
+		/* What the quotas count. */
+		" (SELECT count(*) FROM resource r WHERE r.tenant = t.name)"
+		" + (SELECT count(*) FROM plugin_item i WHERE i.tenant = t.name),"
 		" CAST((SELECT coalesce(sum(v.size), 0) FROM resource_version v"
-		" WHERE v.tenant = t.name AND v.kept = 1) AS BIGINT)"
+		" WHERE v.tenant = t.name AND v.kept = 1)"
+		" + (SELECT coalesce(sum(length(i.content)), 0) FROM plugin_item i"
+		" WHERE i.tenant = t.name) AS BIGINT),"
+		" (SELECT count(DISTINCT p.id) FROM policy p WHERE p.tenant = t.name"
+		" AND p.actor <> 'system'),"
+		" (SELECT count(*) FROM reference_value v WHERE v.tenant = t.name)"
 		" FROM tenant t ORDER BY t.name",
 		DB_NOTHING, tenant_row, ret, reterr);
 }

@@ -86,8 +86,8 @@ async function tenantsView() {
 		["created (UTC)", t => when(t.created), "time"],
 		["resources", t => of(t.used.resources, t.quota.resources), "number"],
 		["bytes", t => of(t.used.bytes, t.quota.bytes), "number"],
-		["policies", t => t.quota.policies ? "at most " + t.quota.policies : "no limit", "number"],
-		["reference values", t => t.quota.reference_values ? "at most " + t.quota.reference_values : "no limit", "number"],
+		["policies of its own", t => of(t.used.policies, t.quota.policies), "number"],
+		["reference values", t => of(t.used.reference_values, t.quota.reference_values), "number"],
 		["", t => button("Enter", () => enterTenant(t.name))],
 	], list, "There is none.")];
 }
