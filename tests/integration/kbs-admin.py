@@ -4,11 +4,14 @@
 import base64
 import json
 import os
+import re
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -313,7 +316,8 @@ def test_endpoints(broker):
                  "kbs_resource_deletes_total", "kbs_plugin_requests_total",
                  "kbs_plugin_request_duration_seconds_bucket", "kbs_plugin_errors_total",
                  "kbs_build_info", "husk_sessions", "husk_verifier_queue", "husk_audit_entries",
-                 "husk_store_up", "husk_backend_requests_total"):
+                 "husk_store_up", "husk_backend_requests_total",
+                 "husk_collateral_first_expiry_timestamp_seconds"):
         if name not in text:
             raise AssertionError(name + " is not among the metrics")
 
@@ -696,6 +700,27 @@ def test_request_rate(program, husk):
         broker.remove()
 
 
+def test_collateral_expiry(program, husk):
+    """Of each kind the first date, as the admin API has it."""
+    broker = Broker(program, husk)
+    folder = broker.path("collateral")
+    os.makedirs(folder + "/some")
+    shutil.copy(broker.path("tls.crt"), folder + "/some/chain.pem")
+    with open(folder + "/some/key.json", "w", encoding="ascii") as f:
+        f.write("{}")
+    broker.edit(lambda t: t.replace("\n[husk]\n", "\n[husk]\ncollateral = \"%s\"\n" % folder, 1))
+    broker.start()
+    try:
+        rows = json.loads(Client(broker, admin=True).call("GET", "/kbs/v0/admin/collateral")[2])
+        until = {r["kind"]: r.get("until") for r in rows}
+        text = Client(broker).call("GET", "/metrics")[2].decode()
+        found = re.findall(r'^husk_collateral_first_expiry_timestamp_seconds\{kind="(\w+)"\} (\d+)$', text, re.M)
+        expect("kinds", [k for k, _ in found], ["certificates"])
+        expect("date", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(found[0][1]))), until["certificates"])
+    finally:
+        broker.remove()
+
+
 def main():
     program, husk = sys.argv[1:3]
     tests = [test_versions, test_claims, test_dry_run, test_claims_cli, test_request_ids, test_endpoints, test_kbs_client, test_uploads, test_tenants, test_audit]
@@ -705,7 +730,7 @@ def main():
                 'tenant = "acme"\nallowed_endpoints = "^/kbs/v0/.*$"\n')
     broker.start()
     bad = 0
-    alone = [test_evidence, test_backup, test_trustee, test_reload, test_request_rate]
+    alone = [test_evidence, test_backup, test_trustee, test_reload, test_request_rate, test_collateral_expiry]
     for test in tests + alone:
         name = test.__name__
         try:

@@ -11,6 +11,7 @@ enum collateral_kind {
 	COLLATERAL_CRL,
 	COLLATERAL_CERTIFICATES,
 	COLLATERAL_OCSP,
+	COLLATERAL_KINDS_,
 };
 /** collateral_kind_name() - words for a person */
 const char *collateral_kind_name(enum collateral_kind kind);

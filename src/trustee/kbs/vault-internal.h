@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Shared by the files of the vault. */
+#include "collateral/expiry.h"
 #include "crypto/hash.h"
 #include "evidence/collateral.h"
 #include "trustee/kbs/admin.h"
@@ -86,6 +87,9 @@ struct vault {
 		struct histogram duration;
 	} plugins[PLUGIN_COUNT_], backends_asked[BACKENDS_ASKED_MAX]; /* see vault_metrics_ask() */
 	uint64_t attest_successes[TEE_COUNT], attest_failures[TEE_COUNT];
+	struct {
+		int64_t read_at, first[COLLATERAL_KINDS_];
+	} expiry;	    /* of collateral, for metrics */
 	int64_t log_window; /* second in which refusals were last logged */
 	unsigned log_count; /* how many in it */
 };

@@ -129,6 +129,47 @@ static void put_plugins(struct vault *v, struct buf *out)
 	}
 }
 
+#define EXPIRY_EVERY_S 60 /* all of it is read for this */
+
+static void read_expiry(struct vault *v)
+{
+	int64_t now = vault_now(v);
+	struct collateral_life life;
+	struct slice item;
+
+	if (v->expiry.read_at && now - v->expiry.read_at < EXPIRY_EVERY_S)
+		return;
+	v->expiry.read_at = now;
+	for (size_t i = 0; i < COLLATERAL_KINDS_; i++)
+		v->expiry.first[i] = INT64_MAX;
+	for (size_t i = 0; collateral_store_at(v->collateral, i, &item); i++) {
+		if (collateral_life(item, &life, NULL) == 0)
+			v->expiry.first[life.kind] = MIN(v->expiry.first[life.kind], life.until);
+	}
+}
+
+/* When verification begins to fail for want of it, unless it is renewed: for an alert some days before. */
+static void put_expiry(struct vault *v, struct buf *out)
+{
+	static const char *const kinds[COLLATERAL_KINDS_] = {
+		[COLLATERAL_TCB_INFO] = "tcb_info",
+		[COLLATERAL_QE_IDENTITY] = "qe_identity",
+		[COLLATERAL_CRL] = "crl",
+		[COLLATERAL_CERTIFICATES] = "certificates",
+		[COLLATERAL_OCSP] = "ocsp",
+	};
+
+	read_expiry(v);
+	buf_put_str(out, "# TYPE husk_collateral_first_expiry_timestamp_seconds gauge\n");
+	for (size_t i = 0; i < COLLATERAL_KINDS_; i++) {
+		if (kinds[i] && v->expiry.first[i] != INT64_MAX)
+			buf_printf(out,
+				"husk_collateral_first_expiry_timestamp_seconds{kind=\"%s\"} "
+				"%" PRId64 "\n",
+				kinds[i], v->expiry.first[i]);
+	}
+}
+
 void vault_metrics(struct vault *v, struct buf *out)
 {
 	uint64_t pending, attested, entries = 0;
@@ -144,6 +185,7 @@ void vault_metrics(struct vault *v, struct buf *out)
 	vault_session_counts(v, &pending, &attested);
 	put_plugins(v, out);
 	put_backends(v, out);
+	put_expiry(v, out);
 	put_family(out, "kbs_attestation_successes_total", v->attest_successes);
 	put_family(out, "kbs_attestation_failures_total", v->attest_failures);
 	buf_printf(out,
