@@ -259,20 +259,9 @@ static void test_nonce_reuse(void **state)
 /* The honest TPM's key and registers become the reference values, and the shipped policy rules. */
 static void register_honest(void)
 {
-	static const unsigned pcrs[] = {0, 8, 9};
-	cleanup_with(buf_done) struct buf values = buf_init(0), policy = buf_init(0);
-	cleanup(free_ptr) char *ak = swtpm_ak_public(&g_tpm, AK_HANDLE);
+	cleanup_with(buf_done) struct buf policy = buf_init(0);
 
-	buf_printf(&values, "{\"trusted_aks\":[\"%s\"]", ak);
-	for (size_t i = 0; i < ARRAY_COUNT(pcrs); i++) {
-		uint8_t value[64];
-		assert_int_equal(tpm_pcr_read(&g_tpm.tpm, TPM_ALG_SHA256, pcrs[i], value, NULL), 0);
-		buf_printf(&values, ",\"tpm_pcr%02u\":[\"", pcrs[i]);
-		hex_encode(&values, slice_of(value, 32));
-		buf_put_str(&values, "\"]");
-	}
-	buf_put_str(&values, "}");
-	kbs_admin_reference(&g_server, buf_str(&values));
+	kbs_admin_tpm(&g_server, &g_tpm, AK_HANDLE);
 	assert_int_equal(file_read(g_policy, (size_t)1 << 20, &policy, NULL), 0);
 	kbs_admin_policy(&g_server, NULL, buf_slice(&policy), 200);
 	kbs_admin_secret(&g_server, "secret");

@@ -80,6 +80,25 @@ void kbs_admin_secret(const struct kbs_server *s, const char *secret)
 	kbs_admin_post(s, SECRET_PATH, secret, 200);
 }
 
+void kbs_admin_tpm(const struct kbs_server *s, struct swtpm *t, uint32_t ak_handle)
+{
+	static const unsigned pcrs[] = {0, 8, 9};
+	cleanup(free_ptr) char *ak = swtpm_ak_public(t, ak_handle);
+	cleanup_with(buf_done) struct buf text = buf_init(0);
+
+	buf_printf(&text, "{\"trusted_aks\":[\"%s\"]", ak);
+	for (size_t i = 0; i < ARRAY_COUNT(pcrs); i++) {
+		uint8_t value[64];
+
+		assert_int_equal(tpm_pcr_read(&t->tpm, TPM_ALG_SHA256, pcrs[i], value, NULL), 0);
+		buf_printf(&text, ",\"tpm_pcr%02u\":[\"", pcrs[i]);
+		hex_encode(&text, slice_of(value, 32));
+		buf_put_str(&text, "\"]");
+	}
+	buf_put_str(&text, "}");
+	kbs_admin_reference(s, buf_str(&text));
+}
+
 int kbs_guest_new(struct kbs_guest *g, enum key_type type)
 {
 	*g = (struct kbs_guest){0};
@@ -126,6 +145,74 @@ int kbs_guest_read(const struct kbs_guest *g, struct kbs_client *c, const char *
 		fail_msg("%s: %s", e.text, buf_str(&c->answer));
 	assert_true(slice_eq_str(secret_slice(&plain), secret));
 	return c->status;
+}
+
+json_t *kbs_why(const struct kbs_server *s, const struct kbs_client *c)
+{
+	const char *at = strstr(buf_str(&c->answer), "(id ");
+	char path[96];
+
+	if (!at)
+		fail_msg("no id in: %s", buf_str(&c->answer));
+	snprintf(path, sizeof(path), "/kbs/v0/admin/why/%.32s", at + 4);
+	return kbs_admin_get(s, path);
+}
+
+void kbs_assert_why(const struct kbs_server *s, const struct kbs_client *c, const char *stage,
+	const char *reason_part)
+{
+	json_t *record = kbs_why(s, c);
+	const char *reason = json_string_value(json_object_get(record, "reason"));
+
+	assert_string_equal(json_string_value(json_object_get(record, "stage")), stage);
+	if (!reason || !strstr(reason, reason_part))
+		fail_msg("reason is: %s", reason);
+	json_decref(record);
+}
+
+void kbs_assert_error(const struct kbs_client *c, int status, const char *variant)
+{
+	if (c->status != status || !strstr(buf_str(&c->answer), variant))
+		fail_msg("%d %s", c->status, buf_str(&c->answer));
+}
+
+json_t *kbs_token_claims(const struct kbs_client *c)
+{
+	cleanup_with(jws_done) struct jws jws = {0};
+	json_t *answer = kbs_client_json(c);
+	const char *token = json_string_value(json_object_get(answer, "token"));
+	json_t *claims;
+
+	if (c->status != 200 || !token)
+		fail_msg("%d %s", c->status, buf_str(&c->answer));
+	assert_int_equal(jws_parse(slice_str(token), &jws, NULL), 0);
+	assert_non_null(json_object_get(jws.header, "jwk"));
+	claims = json_loadb((const char *)jws.payload.data, jws.payload.size, 0, NULL);
+	assert_non_null(claims);
+	json_decref(answer);
+	return claims;
+}
+
+void kbs_assert_status(const struct kbs_client *c, const char *want)
+{
+	json_t *claims = kbs_token_claims(c);
+	const json_t *cpu = json_object_get(json_object_get(claims, "submods"), "cpu0");
+
+	if (!streq_null(json_string_value(json_object_get(cpu, "ear.status")), want)) {
+		char *text = json_dumps(cpu, JSON_INDENT(1));
+
+		fail_msg("%s", text);
+	}
+	assert_string_equal(
+		json_string_value(json_object_get(claims, "iss")), "CoCo-Attestation-Service");
+	assert_string_equal(json_string_value(json_object_get(claims, "eat_profile")),
+		"tag:github.com,2024:confidential-containers/Trustee");
+	assert_int_equal(json_integer_value(json_object_get(claims, "exp")) -
+				 json_integer_value(json_object_get(claims, "iat")),
+		300);
+	assert_string_equal(
+		json_string_value(json_object_get(cpu, "ear.appraisal-policy-id")), "default");
+	json_decref(claims);
 }
 
 int kbs_file(char *path, json_t *doc)

@@ -5,6 +5,7 @@
  * where the answer is not the wanted one, so that a test reads as what happens.
  */
 #include "support/kbs_client.h"
+#include "support/swtpm.h"
 
 /* --- the admin --- */
 
@@ -20,6 +21,9 @@ void kbs_admin_reference(const struct kbs_server *s, const char *text);
 void kbs_admin_references(const struct kbs_server *s, json_t *values);
 /** kbs_admin_secret() - the resource default/key/1 */
 void kbs_admin_secret(const struct kbs_server *s, const char *secret);
+
+/** kbs_admin_tpm() - @t is a guest's: its key and its registers 0, 8 and 9 are reference values */
+void kbs_admin_tpm(const struct kbs_server *s, struct swtpm *t, uint32_t ak_handle);
 
 /* --- a guest --- */
 
@@ -40,6 +44,20 @@ void kbs_guest_send(const struct kbs_guest *g, struct kbs_client *c, const char 
 	json_t *evidence, const char *init_data);
 /** kbs_guest_read() - default/key/1, which must be @secret if it comes. Return: the status */
 int kbs_guest_read(const struct kbs_guest *g, struct kbs_client *c, const char *secret);
+
+/* --- what came of it --- */
+
+/** kbs_why() - the explanation behind the id in the last answer's detail; json_decref() it */
+json_t *kbs_why(const struct kbs_server *s, const struct kbs_client *c);
+/** kbs_assert_why() - it names the stage, and its reason has @reason_part */
+void kbs_assert_why(const struct kbs_server *s, const struct kbs_client *c, const char *stage,
+	const char *reason_part);
+/** kbs_assert_error() - the last answer is an error of this kind */
+void kbs_assert_error(const struct kbs_client *c, int status, const char *variant);
+/** kbs_token_claims() - of the token in the last answer, which is not verified; json_decref() them */
+json_t *kbs_token_claims(const struct kbs_client *c);
+/** kbs_assert_status() - the token in the last answer is as it must be, its ear.status is @want */
+void kbs_assert_status(const struct kbs_client *c, const char *want);
 
 /** kbs_file() - a file made from the template @path. Return: 0, -1. @doc is consumed. */
 must_check int kbs_file(char *path, json_t *doc);
