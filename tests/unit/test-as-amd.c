@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the default policy appraises SNP: whole attestation messages from a simulated AMD. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include "base/enc.h"
-#include "base/str.h"
-#include "crypto/key.h"
-#include "fmt/jcs.h"
-#include "fmt/json.h"
+#include "appraise.h"
 #include "fmt/tpm.h"
 #include "support/snp_sim.h"
-#include "trustee/as/as.h"
 
-#define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
 #define SMT_POLICY 0x30000
 #define DEBUG_POLICY 0xB0000
 #define MIGRATE_POLICY 0x70000
@@ -23,60 +11,43 @@
 
 struct service {
 	struct snp_sim *sim;
-	struct as *as;
-	json_t *key;
-	json_t *references;
-	const char *init_data;
+	struct appraiser a;
 	uint8_t measurement[48];
 	struct digest report_data, host_data;
 };
 
-static void refer(struct service *s, const char *name, json_t *value)
-{
-	json_t *record = json_pack("{s:s, s:s, s:s, s:o}", "version", "0.1.0", "name", name,
-		"expiration", "2030-01-01T00:00:00Z", "value", value);
-	assert_int_equal(json_array_append_new(s->references, record), 0);
-}
-
 static void refer_hardware(struct service *s)
 {
-	refer(s, "snp_bootloader", json_pack("[i, i]", 3, 4));
-	refer(s, "snp_microcode", json_pack("[i]", 219));
-	refer(s, "snp_snp_svn", json_pack("[i]", 24));
-	refer(s, "snp_tee_svn", json_pack("[i]", 0));
+	refer(&s->a, "snp_bootloader", json_pack("[i, i]", 3, 4));
+	refer(&s->a, "snp_microcode", json_pack("[i]", 219));
+	refer(&s->a, "snp_snp_svn", json_pack("[i]", 24));
+	refer(&s->a, "snp_tee_svn", json_pack("[i]", 0));
 }
 
 static void refer_measurement(struct service *s)
 {
 	char hex[2 * 48 + 1];
-	refer(s, "snp_launch_measurement",
+	refer(&s->a, "snp_launch_measurement",
 		json_pack("[s]", hex_str(slice_of(s->measurement, 48), hex, sizeof(hex))));
 }
 
 static void refer_configuration(struct service *s)
 {
-	refer(s, "snp_smt_enabled", json_true());
-	refer(s, "snp_tsme_enabled", json_false());
-	refer(s, "snp_guest_abi_major", json_integer(0));
-	refer(s, "snp_guest_abi_minor", json_integer(0));
-	refer(s, "snp_single_socket", json_false());
-	refer(s, "snp_smt_allowed", json_true());
+	refer(&s->a, "snp_smt_enabled", json_true());
+	refer(&s->a, "snp_tsme_enabled", json_false());
+	refer(&s->a, "snp_guest_abi_major", json_integer(0));
+	refer(&s->a, "snp_guest_abi_minor", json_integer(0));
+	refer(&s->a, "snp_single_socket", json_false());
+	refer(&s->a, "snp_smt_allowed", json_true());
 }
 
 static struct service new_service(const struct snp_sim_options *o)
 {
-	struct service s = {.sim = snp_sim_new(o), .as = as_new(), .references = json_array()};
-	cleanup(pkey_free) struct pkey *key = NULL;
+	struct service s = {.sim = snp_sim_new(o)};
+
 	assert_non_null(s.sim);
-	assert_int_equal(
-		as_set_policy(s.as, "default_cpu", as_default_policy("default_cpu"), NULL), 0);
-	cleanup(json_decref) json_t *doc = snp_sim_publish_text(s.sim);
-	assert_non_null(doc);
-	assert_int_equal(as_set_collateral(s.as, doc, NULL), 0);
-	as_trust_insecure_amd_root(s.as, snp_sim_root(s.sim));
-	assert_int_equal(pkey_generate(KEY_P256, 0, &key), 0);
-	s.key = pkey_to_jwk(key);
-	assert_non_null(s.key);
+	s.a = appraiser_new(snp_sim_publish_text(s.sim), SNP_SIM_NOW);
+	as_trust_insecure_amd_root(s.a.as, snp_sim_root(s.sim));
 	memset(s.measurement, 0x3C, sizeof(s.measurement));
 	return s;
 }
@@ -84,74 +55,29 @@ static struct service new_service(const struct snp_sim_options *o)
 static void service_done(struct service *s)
 {
 	snp_sim_free(s->sim);
-	as_free(s->as);
-	json_decref(s->key);
-	json_decref(s->references);
-}
-
-static struct digest binding(const struct service *s)
-{
-	cleanup(json_decref) json_t *runtime = json_pack(
-		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s->key);
-	cleanup_with(buf_done) struct buf text = buf_init(0);
-	struct digest d;
-	assert_int_equal(jcs_write(runtime, &text), 0);
-	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &d), 0);
-	return d;
+	appraiser_done(&s->a);
 }
 
 /* A report as this guest would ask for it. */
 static struct snp_sim_report good_report(struct service *s)
 {
-	s->report_data = binding(s);
+	s->report_data = binding(&s->a, HASH_SHA384);
 	struct snp_sim_report r = {.policy = SMT_POLICY,
 		.platform_info = 1,
 		.report_data = digest_slice(&s->report_data),
 		.measurement = slice_of(s->measurement, sizeof(s->measurement))};
-	if (s->init_data) {
-		assert_int_equal(hash_once(HASH_SHA256, slice_str(s->init_data), &s->host_data), 0);
+	if (s->a.init_data) {
+		assert_int_equal(
+			hash_once(HASH_SHA256, slice_str(s->a.init_data), &s->host_data), 0);
 		r.host_data = digest_slice(&s->host_data);
 	}
 	return r;
 }
 
-static json_t *attest_as(struct service *s, const char *tee, json_t *evidence)
-{
-	json_t *init = s->init_data
-			       ? json_pack("{s:s, s:s}", "format", "toml", "body", s->init_data)
-			       : json_null();
-	cleanup(json_decref) json_t *message = json_pack("{s:o, s:{s:s, s:O}, s:{s:O, s:s}}",
-		"init-data", init, "runtime-data", "nonce", NONCE, "tee-pubkey", s->key,
-		"tee-evidence", "primary_evidence", evidence, "additional_evidence", "");
-	cleanup_with(buf_done) struct buf body = buf_init(0);
-	json_t *outcome = NULL;
-
-	assert_non_null(message);
-	assert_int_equal(json_write(message, &body), 0);
-	assert_int_equal(as_set_references(s->as, s->references), 0);
-	const struct as_request request = {
-		.tee = tee, .nonce = NONCE, .body = buf_slice(&body), .now = SNP_SIM_NOW};
-	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
-	return outcome;
-}
-
 static json_t *attest(struct service *s, const struct snp_sim_report *r)
 {
 	cleanup(json_decref) json_t *evidence = snp_sim_evidence(s->sim, r);
-	return attest_as(s, "snp", evidence);
-}
-
-static void check_vector(
-	const json_t *outcome, const char *status, int executables, int hardware, int configuration)
-{
-	const json_t *vector = json_object_get(outcome, "vector");
-	if (!json_is_true(json_object_get(outcome, "accepted")))
-		fail_msg("refused: %s", json_string_value(json_object_get(outcome, "reason")));
-	assert_int_equal(json_integer_value(json_object_get(vector, "executables")), executables);
-	assert_int_equal(json_integer_value(json_object_get(vector, "hardware")), hardware);
-	assert_int_equal(
-		json_integer_value(json_object_get(vector, "configuration")), configuration);
-	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+	return attest_as(&s->a, "snp", evidence);
 }
 
 static void appraise(struct service *s, const struct snp_sim_report *r, const char *status,
@@ -164,9 +90,7 @@ static void appraise(struct service *s, const struct snp_sim_report *r, const ch
 static void refuse(struct service *s, const struct snp_sim_report *r, const char *reason)
 {
 	cleanup(json_decref) json_t *outcome = attest(s, r);
-	assert_true(json_is_false(json_object_get(outcome, "accepted")));
-	if (!strstr(json_string_value(json_object_get(outcome, "reason")), reason))
-		fail_msg("%s", json_string_value(json_object_get(outcome, "reason")));
+	check_refusal(outcome, reason);
 }
 
 static void test_affirmed(void **state)
@@ -223,7 +147,7 @@ static void test_open_guests(void **state)
 static void test_initdata(void **state)
 {
 	cleanup_with(service_done) struct service s = new_service(NULL);
-	s.init_data = INITDATA;
+	s.a.init_data = INITDATA;
 	struct snp_sim_report r = good_report(&s);
 	refer_measurement(&s);
 	refer_hardware(&s);
@@ -283,7 +207,7 @@ static void test_no_collateral(void **state)
 	cleanup_with(service_done) struct service s = new_service(NULL);
 	struct snp_sim_report r = good_report(&s);
 	cleanup(json_decref) json_t *empty = json_pack("{s:{}}", "items");
-	assert_int_equal(as_set_collateral(s.as, empty, NULL), 0);
+	assert_int_equal(as_set_collateral(s.a.as, empty, NULL), 0);
 	cleanup(json_decref) json_t *outcome = attest(&s, &r);
 	assert_true(json_is_false(json_object_get(outcome, "accepted")));
 	const json_t *missing = json_object_get(outcome, "missing");
@@ -354,7 +278,7 @@ static json_t *azure_evidence(struct service *s, const struct pkey *ak, uint64_t
 	zero[64] = 0;
 	for (size_t i = 0; i < 24; i++)
 		assert_int_equal(json_array_append_new(pcrs, json_string(zero)), 0);
-	s->report_data = binding(s);
+	s->report_data = binding(&s->a, HASH_SHA384);
 	make_quote(digest_slice(&s->report_data), &quote);
 	assert_int_equal(pkey_sign(ak, SIG_RS256, buf_slice(&quote), &signature), 0);
 	make_hcl(s, ak, policy, &hcl);
@@ -369,7 +293,7 @@ static void appraise_azure(struct service *s, const struct pkey *ak, uint64_t po
 	const char *status, int executables, int hardware, int configuration)
 {
 	cleanup(json_decref) json_t *evidence = azure_evidence(s, ak, policy);
-	cleanup(json_decref) json_t *outcome = attest_as(s, "az-snp-vtpm", evidence);
+	cleanup(json_decref) json_t *outcome = attest_as(&s->a, "az-snp-vtpm", evidence);
 	check_vector(outcome, status, executables, hardware, configuration);
 }
 
@@ -382,10 +306,10 @@ static void refer_azure(struct service *s)
 	cleanup_with(buf_done) struct buf text = buf_init(0);
 
 	for (size_t i = 0; i < ARRAY_COUNT(values); i++)
-		refer(s, values[i][0], json_pack("[s]", values[i][1]));
+		refer(&s->a, values[i][0], json_pack("[s]", values[i][1]));
 	b64_encode(&text, slice_of(s->measurement, sizeof(s->measurement)), B64_STD);
-	refer(s, "measurement", json_pack("[s]", buf_str(&text)));
-	refer(s, "snp_pcr11",
+	refer(&s->a, "measurement", json_pack("[s]", buf_str(&text)));
+	refer(&s->a, "snp_pcr11",
 		json_pack(
 			"[s]", "0000000000000000000000000000000000000000000000000000000000000000"));
 }
@@ -407,7 +331,7 @@ static void test_wrong_root(void **state)
 {
 	cleanup_with(service_done) struct service s = new_service(NULL), other = new_service(NULL);
 	struct snp_sim_report r = good_report(&s);
-	as_trust_insecure_amd_root(s.as, snp_sim_root(other.sim));
+	as_trust_insecure_amd_root(s.a.as, snp_sim_root(other.sim));
 	refuse(&s, &r, "AMD root key");
 }
 

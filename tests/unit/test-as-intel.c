@@ -1,123 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the default policy appraises TDX and SGX: whole attestation messages from a simulated Intel.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include "base/enc.h"
-#include "base/str.h"
-#include "crypto/key.h"
-#include "fmt/jcs.h"
-#include "fmt/json.h"
+#include "appraise.h"
 #include "fmt/tcg2.h"
 #include "fmt/tpm.h"
 #include "support/dcap_sim.h"
-#include "trustee/as/as.h"
-
-#define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
 
 struct service {
 	struct dcap_sim *sim;
-	struct as *as;
-	json_t *key;
-	json_t *references;
+	struct appraiser a;
 };
 
-static void refer(json_t *records, const char *name, const char *value, bool list)
+static void refer_text(struct appraiser *a, const char *name, const char *value, bool list)
 {
-	json_t *record = json_pack("{s:s, s:s, s:s, s:o}", "version", "0.1.0", "name", name,
-		"expiration", "2030-01-01T00:00:00Z", "value",
-		list ? json_pack("[s, s]", "something else", value) : json_string(value));
-	assert_int_equal(json_array_append_new(records, record), 0);
+	refer(a, name, list ? json_pack("[s, s]", "something else", value) : json_string(value));
 }
 
 static struct service new_service(const struct dcap_sim_options *o)
 {
-	struct service s = {.sim = dcap_sim_new(o), .as = as_new(), .references = json_array()};
-	cleanup(pkey_free) struct pkey *key = NULL;
+	struct service s = {.sim = dcap_sim_new(o)};
+
 	assert_non_null(s.sim);
-	assert_int_equal(
-		as_set_policy(s.as, "default_cpu", as_default_policy("default_cpu"), NULL), 0);
-	cleanup(json_decref) json_t *doc = dcap_sim_publish_text(s.sim);
-	assert_non_null(doc);
-	assert_int_equal(as_set_collateral(s.as, doc, NULL), 0);
-	as_trust_insecure_intel_root(s.as, dcap_sim_root(s.sim));
-	assert_int_equal(pkey_generate(KEY_P256, 0, &key), 0);
-	s.key = pkey_to_jwk(key);
-	assert_non_null(s.key);
+	s.a = appraiser_new(dcap_sim_publish_text(s.sim), DCAP_SIM_NOW);
+	as_trust_insecure_intel_root(s.a.as, dcap_sim_root(s.sim));
 	return s;
 }
 
 static void service_done(struct service *s)
 {
 	dcap_sim_free(s->sim);
-	as_free(s->as);
-	json_decref(s->key);
-	json_decref(s->references);
-}
-
-static struct digest binding(const struct service *s)
-{
-	cleanup(json_decref) json_t *runtime = json_pack(
-		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s->key);
-	cleanup_with(buf_done) struct buf text = buf_init(0);
-	struct digest d;
-	assert_int_equal(jcs_write(runtime, &text), 0);
-	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &d), 0);
-	return d;
-}
-
-/* The outcome of as_attest(). */
-static json_t *attest(struct service *s, const char *tee, json_t *evidence)
-{
-	cleanup(json_decref) json_t *message = json_pack("{s:n, s:{s:s, s:O}, s:{s:O, s:s}}",
-		"init-data", "runtime-data", "nonce", NONCE, "tee-pubkey", s->key, "tee-evidence",
-		"primary_evidence", evidence, "additional_evidence", "");
-	cleanup_with(buf_done) struct buf body = buf_init(0);
-	json_t *outcome = NULL;
-
-	assert_non_null(message);
-	assert_int_equal(json_write(message, &body), 0);
-	assert_int_equal(as_set_references(s->as, s->references), 0);
-	const struct as_request request = {
-		.tee = tee, .nonce = NONCE, .body = buf_slice(&body), .now = DCAP_SIM_NOW};
-	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
-	return outcome;
-}
-
-static void check_vector(
-	const json_t *outcome, const char *status, int executables, int hardware, int configuration)
-{
-	const json_t *vector = json_object_get(outcome, "vector");
-	const char *reason = json_string_value(json_object_get(outcome, "reason"));
-	if (!json_is_true(json_object_get(outcome, "accepted")))
-		fail_msg("refused: %s", reason);
-	if (json_integer_value(json_object_get(vector, "executables")) != executables ||
-		json_integer_value(json_object_get(vector, "hardware")) != hardware ||
-		json_integer_value(json_object_get(vector, "configuration")) != configuration)
-		fail_msg("vector: executables %d, hardware %d, configuration %d",
-			(int)json_integer_value(json_object_get(vector, "executables")),
-			(int)json_integer_value(json_object_get(vector, "hardware")),
-			(int)json_integer_value(json_object_get(vector, "configuration")));
-	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+	appraiser_done(&s->a);
 }
 
 static void appraise(struct service *s, const char *tee, json_t *evidence, const char *status,
 	int executables, int hardware, int configuration)
 {
-	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
+	cleanup(json_decref) json_t *outcome = attest_as(&s->a, tee, evidence);
 	check_vector(outcome, status, executables, hardware, configuration);
 }
 
 static void refuse(struct service *s, const char *tee, json_t *evidence, const char *reason)
 {
-	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
-	assert_true(json_is_false(json_object_get(outcome, "accepted")));
-	if (!strstr(json_string_value(json_object_get(outcome, "reason")), reason))
-		fail_msg("%s", json_string_value(json_object_get(outcome, "reason")));
+	cleanup(json_decref) json_t *outcome = attest_as(&s->a, tee, evidence);
+	check_refusal(outcome, reason);
 }
 
 static const char *padded_hex(const char *text, size_t size, struct buf *out)
@@ -162,7 +87,7 @@ static void boot(struct guest *g, const struct service *s)
 	tcg2_put_header(&g->log, &alg, 1);
 	add_event(&g->log, g->rtmr, 2, 0x80000003U, slice_of(g_kernel, sizeof(g_kernel)));
 	add_event(&g->log, g->rtmr, 3, 6, g_parameters);
-	g->report_data = binding(s);
+	g->report_data = binding(&s->a, HASH_SHA384);
 	g->report = (struct dcap_sim_report){.version = 4,
 		.body_type = 2,
 		.module_version = 1,
@@ -175,18 +100,18 @@ static void refer_guest(struct service *s, const struct guest *g)
 	cleanup_with(buf_done) struct buf td = buf_init(0), one = buf_init(0), two = buf_init(0),
 					  kernel = buf_init(0), options = buf_init(0);
 	struct digest d;
-	refer(s->references, "mr_td", padded_hex("measurement of a test domain", 48, &td), true);
-	refer(s->references, "xfam", "e702060000000000", true);
+	refer_text(&s->a, "mr_td", padded_hex("measurement of a test domain", 48, &td), true);
+	refer_text(&s->a, "xfam", "e702060000000000", true);
 	hex_encode(&one, digest_slice(&g->rtmr[1]));
 	hex_encode(&two, digest_slice(&g->rtmr[2]));
-	refer(s->references, "rtmr_1", buf_str(&one), true);
-	refer(s->references, "rtmr_2", buf_str(&two), true);
+	refer_text(&s->a, "rtmr_1", buf_str(&one), true);
+	refer_text(&s->a, "rtmr_2", buf_str(&two), true);
 	assert_int_equal(hash_once(HASH_SHA384, slice_of(g_kernel, sizeof(g_kernel)), &d), 0);
 	hex_encode(&kernel, digest_slice(&d));
 	assert_int_equal(hash_once(HASH_SHA384, g_parameters, &d), 0);
 	hex_encode(&options, digest_slice(&d));
-	refer(s->references, "tdvfkernel", buf_str(&kernel), false);
-	refer(s->references, "tdvfkernelparams", buf_str(&options), true);
+	refer_text(&s->a, "tdvfkernel", buf_str(&kernel), false);
+	refer_text(&s->a, "tdvfkernelparams", buf_str(&options), true);
 }
 
 static json_t *tdx_evidence(const struct service *s, const struct guest *g, bool with_log)
@@ -262,20 +187,20 @@ static void test_tcb_status(void **state)
 static void test_sgx(void **state)
 {
 	struct service s = new_service(NULL);
-	struct digest report = binding(&s);
+	struct digest report = binding(&s.a, HASH_SHA384);
 	struct dcap_sim_report r = {
 		.version = 3, .body_type = 1, .report_data = digest_slice(&report)};
 	cleanup(json_decref) json_t *evidence = dcap_sim_evidence(s.sim, &r);
 	cleanup_with(buf_done) struct buf signer = buf_init(0), enclave = buf_init(0);
 
 	appraise(&s, "sgx", evidence, "warning", 33, 2, 36);
-	refer(s.references, "sgx_xfrm", "0000000000000000", true);
-	refer(s.references, "sgx_mr_signer", padded_hex("signer of a test", 32, &signer), true);
-	refer(s.references, "sgx_isv_prod_id", "0100", true);
+	refer_text(&s.a, "sgx_xfrm", "0000000000000000", true);
+	refer_text(&s.a, "sgx_mr_signer", padded_hex("signer of a test", 32, &signer), true);
+	refer_text(&s.a, "sgx_isv_prod_id", "0100", true);
 	appraise(&s, "sgx", evidence, "warning", 33, 2, 2);
-	refer(s.references, "sgx_isv_svn", "0100", true);
+	refer_text(&s.a, "sgx_isv_svn", "0100", true);
 	appraise(&s, "sgx", evidence, "affirming", 4, 2, 2);
-	refer(s.references, "sgx_mr_enclave",
+	refer_text(&s.a, "sgx_mr_enclave",
 		padded_hex("enclave measurement of a test ..", 32, &enclave), true);
 	appraise(&s, "sgx", evidence, "affirming", 3, 2, 2);
 	r.debug = true;
@@ -293,17 +218,17 @@ static void test_missing_collateral(void **state)
 	cleanup(json_decref) json_t *empty = json_pack("{s:{}}", "items");
 	struct err e = {0};
 
-	assert_int_equal(as_set_collateral(s.as, empty, &e), 0);
-	cleanup(json_decref) json_t *outcome = attest(&s, "tdx", evidence);
+	assert_int_equal(as_set_collateral(s.a.as, empty, &e), 0);
+	cleanup(json_decref) json_t *outcome = attest_as(&s.a, "tdx", evidence);
 	assert_true(json_is_false(json_object_get(outcome, "accepted")));
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(outcome, "missing"), 0)),
 		"intel/tdx/tcb/d0c06f000001");
 	/* A broken document changes nothing. */
 	cleanup(json_decref) json_t *broken = json_pack("{s:{s:s}}", "items", "../x", "AAAA");
-	assert_int_equal(as_set_collateral(s.as, broken, &e), -EBADMSG);
+	assert_int_equal(as_set_collateral(s.a.as, broken, &e), -EBADMSG);
 	cleanup(json_decref) json_t *none = json_object();
-	assert_int_equal(as_set_collateral(s.as, none, &e), -EBADMSG);
+	assert_int_equal(as_set_collateral(s.a.as, none, &e), -EBADMSG);
 	buf_done(&g.log);
 	service_done(&s);
 }

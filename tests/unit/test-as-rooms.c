@@ -1,122 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the default policy appraises the smaller rooms: whole attestation messages of simulators. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#include "base/enc.h"
-#include "base/str.h"
-#include "crypto/key.h"
+#include "appraise.h"
 #include "evidence/se.h"
 #include "fmt/csv.h"
-#include "fmt/jcs.h"
-#include "fmt/json.h"
 #include "support/cca_sim.h"
 #include "support/csv_sim.h"
 #include "support/se_sim.h"
 #include "support/tpm_sim.h"
-#include "trustee/as/as.h"
 
-#define NONCE "bm9uY2Ugb2YgdGhpcyBzZXNzaW9u"
 #define NOW 1793491200 /* 2026-11-01T00:00:00Z */
 
 struct service {
-	struct as *as;
-	json_t *key;
-	json_t *references;
+	struct appraiser a;
 	struct digest report_data, se_report_data;
 };
 
 static struct service new_service(json_t *collateral)
 {
-	struct service s = {.as = as_new(), .references = json_array()};
-	cleanup(pkey_free) struct pkey *key = NULL;
-	cleanup_with(buf_done) struct buf text = buf_init(0);
+	struct service s = {.a = appraiser_new(collateral, NOW)};
 
-	assert_int_equal(
-		as_set_policy(s.as, "default_cpu", as_default_policy("default_cpu"), NULL), 0);
-	assert_non_null(collateral);
-	assert_int_equal(as_set_collateral(s.as, collateral, NULL), 0);
-	json_decref(collateral);
-	assert_int_equal(pkey_generate(KEY_P256, 0, &key), 0);
-	s.key = pkey_to_jwk(key);
-	cleanup(json_decref) json_t *runtime = json_pack(
-		"{s:s, s:s, s:O}", "additional-evidence", "", "nonce", NONCE, "tee-pubkey", s.key);
-	assert_int_equal(jcs_write(runtime, &text), 0);
-	assert_int_equal(hash_once(HASH_SHA384, buf_slice(&text), &s.report_data), 0);
-	assert_int_equal(hash_once(HASH_SHA512, buf_slice(&text), &s.se_report_data), 0);
+	s.report_data = binding(&s.a, HASH_SHA384);
+	s.se_report_data = binding(&s.a, HASH_SHA512);
 	return s;
 }
 
 static void service_done(struct service *s)
 {
-	as_free(s->as);
-	json_decref(s->key);
-	json_decref(s->references);
+	appraiser_done(&s->a);
 }
 
-static void refer(struct service *s, const char *name, const char *value)
+static void refer_text(struct service *s, const char *name, const char *value)
 {
-	json_t *record = json_pack("{s:s, s:s, s:s, s:[s]}", "version", "0.1.0", "name", name,
-		"expiration", "2030-01-01T00:00:00Z", "value", value);
-	assert_int_equal(json_array_append_new(s->references, record), 0);
+	refer(&s->a, name, json_pack("[s]", value));
 }
 
 /* @evidence is consumed. */
-static json_t *attest(struct service *s, const char *tee, json_t *evidence)
-{
-	cleanup(json_decref) json_t *message = json_pack("{s:n, s:{s:s, s:O}, s:{s:o, s:s}}",
-		"init-data", "runtime-data", "nonce", NONCE, "tee-pubkey", s->key, "tee-evidence",
-		"primary_evidence", evidence, "additional_evidence", "");
-	cleanup_with(buf_done) struct buf body = buf_init(0);
-	cleanup_with(buf_done) struct buf kept = buf_init(0);
-	json_t *outcome = NULL;
-	struct digest d;
-
-	assert_non_null(message);
-	assert_int_equal(json_write(message, &body), 0);
-	assert_int_equal(as_set_references(s->as, s->references), 0);
-	/* Of the long nonces of Secure Execution sessions keep the digest. */
-	assert_int_equal(hash_once(HASH_SHA256, slice_str(NONCE), &d), 0);
-	b64_encode(&kept, digest_slice(&d), B64_STD);
-	const struct as_request request = {.tee = tee,
-		.nonce = streq(tee, "se") ? buf_str(&kept) : NONCE,
-		.body = buf_slice(&body),
-		.now = NOW};
-	assert_int_equal(as_attest(s->as, &request, &outcome, NULL), 0);
-	return outcome;
-}
-
 static void appraise(struct service *s, const char *tee, json_t *evidence, const char *status,
 	int executables, int hardware, int configuration)
 {
-	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
-	const json_t *vector = json_object_get(outcome, "vector");
+	cleanup(json_decref) json_t *outcome = attest_as(&s->a, tee, evidence);
 
-	if (!json_is_true(json_object_get(outcome, "accepted")))
-		fail_msg("refused: %s", json_string_value(json_object_get(outcome, "reason")));
-	assert_int_equal(json_integer_value(json_object_get(vector, "executables")), executables);
-	assert_int_equal(json_integer_value(json_object_get(vector, "hardware")), hardware);
-	assert_int_equal(
-		json_integer_value(json_object_get(vector, "configuration")), configuration);
-	assert_string_equal(json_string_value(json_object_get(outcome, "status")), status);
+	json_decref(evidence);
+	check_vector(outcome, status, executables, hardware, configuration);
 }
 
+/* Likewise. */
 static void refuse(struct service *s, const char *tee, json_t *evidence, const char *reason)
 {
-	cleanup(json_decref) json_t *outcome = attest(s, tee, evidence);
-	assert_true(json_is_false(json_object_get(outcome, "accepted")));
-	if (!strstr(json_string_value(json_object_get(outcome, "reason")), reason))
-		fail_msg("%s", json_string_value(json_object_get(outcome, "reason")));
+	cleanup(json_decref) json_t *outcome = attest_as(&s->a, tee, evidence);
+
+	json_decref(evidence);
+	check_refusal(outcome, reason);
 }
 
 static void refer_b64(struct service *s, const char *name, struct slice value)
 {
 	cleanup_with(buf_done) struct buf text = buf_init(0);
 	b64_encode(&text, value, B64_STD);
-	refer(s, name, buf_str(&text));
+	refer_text(s, name, buf_str(&text));
 }
 
 static void test_cca(void **state)
@@ -153,9 +94,9 @@ static void test_csv(void **state)
 	char hex[2 * 32 + 1];
 
 	refuse(&s, "csv", csv_sim_evidence(sim, &r, true), "HSK certificate");
-	as_trust_insecure_hygon_root(s.as, csv_sim_root(sim));
+	as_trust_insecure_hygon_root(s.a.as, csv_sim_root(sim));
 	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "warning", 33, 2, 3);
-	refer(&s, "csv_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
+	refer_text(&s, "csv_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
 	appraise(&s, "csv", csv_sim_evidence(sim, &r, true), "affirming", 3, 2, 3);
 	r.policy |= CSV_POLICY_NOKS | CSV_POLICY_NOSEND;
 	appraise(&s, "csv", csv_sim_evidence(sim, &r, false), "affirming", 3, 2, 2);
@@ -173,15 +114,15 @@ static void test_dcu(void **state)
 	char hex[2 * 32 + 1];
 
 	assert_int_equal(
-		as_set_policy(s.as, "default_dcu", as_default_policy("default_dcu"), NULL), 0);
+		as_set_policy(s.a.as, "default_dcu", as_default_policy("default_dcu"), NULL), 0);
 	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 1),
 		"HSK certificate");
-	as_trust_insecure_hygon_root(s.as, csv_sim_root(sim));
+	as_trust_insecure_hygon_root(s.a.as, csv_sim_root(sim));
 	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, SLICE_LIT("another"), 1), "report data");
 	refuse(&s, "hygondcu", csv_sim_dcu_evidence(sim, SLICE_EMPTY, 0), "there is no report");
 	appraise(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 2),
 		"warning", 33, 2, 0);
-	refer(&s, "dcu_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
+	refer_text(&s, "dcu_measure", hex_str(slice_of(measure, 32), hex, sizeof(hex)));
 	appraise(&s, "hygondcu", csv_sim_dcu_evidence(sim, digest_slice(&s.report_data), 2),
 		"affirming", 3, 2, 0);
 }
@@ -207,10 +148,10 @@ static void test_se(void **state)
 
 	refuse(&s, "se", se_evidence(&s.se_report_data, sim), "wrapping key");
 	assert_int_equal(pkey_to_pem_private(se_sim_wrapping_key(sim), &pem), 0);
-	assert_int_equal(as_set_ibm_key(s.as, SLICE_LIT("no key"), NULL), -EBADMSG);
-	assert_int_equal(as_set_ibm_key(s.as, buf_slice(&pem), NULL), 0);
+	assert_int_equal(as_set_ibm_key(s.a.as, SLICE_LIT("no key"), NULL), -EBADMSG);
+	assert_int_equal(as_set_ibm_key(s.a.as, buf_slice(&pem), NULL), 0);
 	appraise(&s, "se", se_evidence(&s.se_report_data, sim), "warning", 33, 2, 36);
-	refer(&s, "se_tag", hex_str(se_sim_tags(sim).tag, hex, sizeof(hex)));
+	refer_text(&s, "se_tag", hex_str(se_sim_tags(sim).tag, hex, sizeof(hex)));
 	appraise(&s, "se", se_evidence(&s.se_report_data, sim), "affirming", 3, 2, 3);
 	refuse(&s, "se", se_evidence(&s.report_data, sim), "report data");
 }
@@ -227,9 +168,9 @@ static void test_tpm(void **state)
 	struct slice nonce = digest_slice(&s.report_data);
 	json_t *plain = tpm_sim_evidence(&sim, nonce);
 
-	refer(&s, "tpm_pcr00", zero);
-	refer(&s, "tpm_pcr08", zero);
-	refer(&s, "tpm_pcr09", zero);
+	refer_text(&s, "tpm_pcr00", zero);
+	refer_text(&s, "tpm_pcr08", zero);
+	refer_text(&s, "tpm_pcr09", zero);
 	appraise(&s, "tpm", tpm_sim_evidence(&sim, nonce), "warning", 3, 32, 2);
 	json_object_del(plain, "ak_certificate");
 	appraise(&s, "tpm", plain, "contraindicated", 33, 97, 36);
