@@ -12,7 +12,8 @@ shift
 export HUSK_VECTORS
 log="$build/meson-logs/testlog.json"
 rm -f "$log"
-meson test -C "$build" --print-errorlogs "$@"
+# One more than there are processors: some tests mostly wait.
+meson test -C "$build" --print-errorlogs --num-processes "$(($(nproc) + 1))" "$@"
 rc=$?
 python3 - "$log" "$rc" "${CI:-}" <<'END'
 import json, sys
