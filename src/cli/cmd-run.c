@@ -271,7 +271,7 @@ static int report(const struct run *run)
 		return e->code;
 	if (!run->cli->json)
 		print_failure(run);
-	return RUN_FAILED;
+	return e->end == VMM_END_FATAL && e->code ? e->code : RUN_FAILED;
 }
 
 static int run_run(struct cli *cli)
@@ -299,8 +299,7 @@ static const struct cli_option g_options[] = {
 	{"interactive", 'i', .help = "connect standard input"},
 	{"tty", 't', .help = "give the container a terminal"},
 	{"rm", .help = "accepted for docker's sake: nothing of a pod VM outlives it"},
-	{"env", 'e', .arg = "NAME[=VALUE]", .help = "environment of the container; may be repeated",
-		.many = true},
+	{"env", 'e', .arg = "NAME[=VALUE]", .help = "environment of the container", .many = true},
 	{"volume", 'v', .arg = "HOST:GUEST", .help = "refused",
 		.refused =
 			"a folder of the host would let the host change what the guest runs; put "
@@ -352,7 +351,8 @@ const struct cli_command cmds_run[] = {
 			"printed "
 			"on stderr at the end.",
 		.exits = "N the exit code of the container; 128+N when signal N ended it\n2 wrong "
-			 "usage\n125 the guest refused, failed or could not be started",
+			 "usage\n125 the guest refused, failed or could not be started\n126 the "
+			 "command cannot be run\n127 there is no such command in the image",
 		.examples = "husk run --initdata initdata.toml --tpm-state tpm "
 			    "10.0.2.2:5000/demo\nhusk run -it --memory 1G --initdata initdata.toml "
 			    "registry.example/app -- /bin/sh",

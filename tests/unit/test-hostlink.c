@@ -141,11 +141,18 @@ static void test_small_messages(void **state)
 static void test_fatal_cleans_text(void **state)
 {
 	cleanup_with(buf_done) struct buf b = {0};
-	struct hostlink_fatal m = {"pull", "bad \xFF\x1B[2J\n \xC3\xA4", "abc"}, m2;
+	struct hostlink_fatal m = {"pull", "bad \xFF\x1B[2J\n \xC3\xA4", "abc", 0}, m2;
 	hostlink_fatal_put(&b, &m);
 	assert_int_equal(hostlink_fatal_parse(payload_of(&b, FROM_GUEST), &m2, NULL), 0);
 	assert_string_equal(m2.reason, "bad ??[2J? \xC3\xA4");
 	assert_string_equal(m2.id, "abc");
+	assert_null(memmem(b.data, b.size, "code", 4));
+	/* a command that is not there */
+	m.code = 127;
+	buf_clear(&b);
+	hostlink_fatal_put(&b, &m);
+	assert_int_equal(hostlink_fatal_parse(payload_of(&b, FROM_GUEST), &m2, NULL), 0);
+	assert_int_equal(m2.code, 127);
 	/* the longest reason arrives */
 	memset(m.reason, 'x', sizeof(m.reason) - 1);
 	buf_clear(&b);
@@ -187,6 +194,13 @@ static void test_small_negative(void **state)
 	assert_int_equal(hostlink_signal_parse(SLICE_LIT("{\"signo\":0}"), &sig, NULL), -EBADMSG);
 	assert_int_equal(hostlink_signal_parse(SLICE_LIT("{\"signo\":64}"), &sig, NULL), 0);
 	assert_int_equal(hostlink_signal_parse(SLICE_LIT("{\"signo\":65}"), &sig, NULL), -E2BIG);
+	struct hostlink_fatal fatal;
+#define FATAL_OF(code) \
+	SLICE_LIT("{\"stage\":\"start\",\"reason\":\"r\",\"id\":\"\",\"code\":" code "}")
+	assert_int_equal(hostlink_fatal_parse(FATAL_OF("126"), &fatal, NULL), 0);
+	assert_int_equal(hostlink_fatal_parse(FATAL_OF("256"), &fatal, NULL), -E2BIG);
+	assert_int_equal(hostlink_fatal_parse(FATAL_OF("-1"), &fatal, NULL), -EBADMSG);
+	assert_int_equal(hostlink_fatal_parse(FATAL_OF("\"126\""), &fatal, NULL), -EBADMSG);
 	struct hostlink_hello hello;
 	assert_int_equal(
 		hostlink_hello_parse(SLICE_LIT("{\"protocol\":2,\"version\":\"9\"}"), &hello, NULL),

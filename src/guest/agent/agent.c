@@ -123,7 +123,7 @@ static void start_ending(struct agent *a)
 
 void agent_fatal(struct agent *a, const char *stage, const char *id, const char *fmt, ...)
 {
-	struct hostlink_fatal m = {0};
+	struct hostlink_fatal m = {.code = a->fail_code};
 	char line[800];
 	va_list ap;
 	if (a->stage == STAGE_ENDING)

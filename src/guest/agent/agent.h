@@ -76,6 +76,7 @@ struct agent {
 	struct spec spec;
 	int crun; /* from container_prepare(), -1 before and after */
 	struct container *container;
+	uint32_t fail_code; /* for FATAL: why the container's command does not run, or 0 */
 };
 
 /** agent_main() - never returns in PID 1 */

@@ -116,6 +116,15 @@ void container_free(struct container *c)
 	free(c);
 }
 
+/* By crun's words, which are of one release that we build. The command's name is in them and is the
+ * host's choice, but the code is for the host alone. */
+static uint32_t code_of(const char *why)
+{
+	if (strstr(why, "not found in $PATH"))
+		return 127;
+	return strstr(why, "open executable") || strstr(why, "exec container process") ? 126 : 0;
+}
+
 static void failed(struct container *c, const char *fallback)
 {
 	cleanup_with(buf_done) struct buf log = buf_init(65536);
@@ -123,7 +132,7 @@ static void failed(struct container *c, const char *fallback)
 		return;
 	c->finished = true;
 	if (file_read(LOG_FILE, 65536, &log, NULL) < 0 || log.size == 0) {
-		c->handlers->failed(c->cookie, fallback);
+		c->handlers->failed(c->cookie, 0, fallback);
 		return;
 	}
 	/* The last line, without its end, is the error. */
@@ -134,7 +143,7 @@ static void failed(struct container *c, const char *fallback)
 	size_t from = nl ? (size_t)(nl - text.data) + 1 : 0;
 	char line[512];
 	snprintf(line, sizeof(line), "%.*s", SLICE_ARG(slice_cut(text, from, text.size)));
-	c->handlers->failed(c->cookie, line);
+	c->handlers->failed(c->cookie, code_of(line), line);
 }
 
 static bool was_oom_killed(void)

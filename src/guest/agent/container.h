@@ -21,8 +21,9 @@ struct container;
 struct container_handlers {
 	/* crun has started the container's program. */
 	void (*started)(void *cookie);
-	/* It could not: @why is for a person. */
-	void (*failed)(void *cookie, const char *why);
+	/* It could not: @why is for a person. @code: 127 there is no such command, 126 it cannot be
+	 * run, as docker and shells have it; 0 something else went wrong. */
+	void (*failed)(void *cookie, uint32_t code, const char *why);
 	/* The container's program has ended and all its output was delivered. */
 	void (*ended)(void *cookie, uint32_t code, const char *reason);
 	/* Output. Returns false when the consumer is full: then container_resume() goes on. */

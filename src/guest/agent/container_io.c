@@ -26,7 +26,7 @@ struct stream {
 struct container_io {
 	struct event_base *base;
 	struct container *c;
-	bool terminal, high, input_eof;
+	bool terminal, started, high, input_eof;
 	int listen_fd, console_fd, input_fd;
 	struct event *listen_event, *console_event, *input_event;
 	struct stream out[2]; /* output and errors; the terminal is out[0] */
@@ -71,12 +71,16 @@ static void on_output(evutil_socket_t fd, short what, void *cookie)
 	}
 }
 
+/* Until the container has started, only crun writes, and what it says is in its log as well: it waits in
+ * the pipe, and is dropped with it when there is no container. */
 static int add_stream(struct container_io *io, size_t i, int fd)
 {
 	struct stream *s = &io->out[i];
 	s->fd = fd;
 	s->event = event_new(io->base, fd, EV_READ | EV_PERSIST, on_output, s);
-	return s->event != NULL && event_add(s->event, NULL) == 0 ? 0 : -ENOMEM;
+	if (s->event == NULL)
+		return -ENOMEM;
+	return io->started && event_add(s->event, NULL) < 0 ? -ENOMEM : 0;
 }
 
 static void flush_input(struct container_io *io)
@@ -264,6 +268,11 @@ void container_io_free(struct container_io *io)
 
 int container_io_started(struct container_io *io)
 {
+	io->started = true;
+	for (size_t i = 0; i < 2; i++) {
+		if (io->out[i].event != NULL && event_add(io->out[i].event, NULL) < 0)
+			return -ENOMEM;
+	}
 	if (!io->terminal)
 		return 0;
 	/* crun has connected and sent before it left; its message may not have been looked at yet

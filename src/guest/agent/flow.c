@@ -23,9 +23,11 @@ static void on_started(void *cookie)
 	agent_stage(a, STAGE_RUNNING);
 }
 
-static void on_failed(void *cookie, const char *why)
+static void on_failed(void *cookie, uint32_t code, const char *why)
 {
-	agent_fatal(cookie, NULL, NULL, "the container does not start: %s", why);
+	struct agent *a = cookie;
+	a->fail_code = code;
+	agent_fatal(a, NULL, NULL, "the container does not start: %s", why);
 }
 
 static void on_ended(void *cookie, uint32_t code, const char *reason)

@@ -176,6 +176,8 @@ static int on_last_word(struct vmm *v, const struct hostlink_frame *f, struct er
 			return r;
 		if (!v->ended)
 			snprintf(v->result.id, sizeof(v->result.id), "%s", fatal.id);
+		if (!v->ended)
+			v->result.code = (int)fatal.code;
 		set_end(v, VMM_END_FATAL, fatal.stage, "%s", fatal.reason);
 	}
 	v->said_end = true;

@@ -70,7 +70,7 @@ struct vmm_config {
 enum vmm_end {
 	VMM_END_ERROR = 0, /* QEMU or swtpm could not start or broke */
 	VMM_END_EXITED,	   /* the container ended; code is its exit code */
-	VMM_END_FATAL,	   /* the guest gave up: stage, reason, id */
+	VMM_END_FATAL,	   /* the guest gave up: stage, reason, id; code as in FATAL */
 	VMM_END_LOST,	   /* the guest ended without a word: a crash */
 	VMM_END_TIMEOUT,   /* stage says waiting for what */
 	VMM_END_STOPPED,   /* vmm_stop() */

@@ -102,6 +102,7 @@ struct hostlink_fatal {
 	char stage[24];	  /* the phase that failed */
 	char reason[640]; /* one sentence for a person */
 	char id[64];	  /* id of the key broker's refusal, "" when there is none */
+	uint32_t code;	  /* 126 or 127: the command cannot start, as shells say it; else 0 */
 };
 void hostlink_fatal_put(struct buf *out, const struct hostlink_fatal *m);
 must_check int hostlink_fatal_parse(

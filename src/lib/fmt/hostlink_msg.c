@@ -201,16 +201,21 @@ int hostlink_exit_parse(struct slice in, struct hostlink_exit *ret, struct err *
 
 void hostlink_fatal_put(struct buf *out, const struct hostlink_fatal *m)
 {
-	hostlink_json_put(out, HOSTLINK_FATAL,
-		json_pack("{s:o,s:o,s:o}", "stage", clean_text(m->stage), "reason",
-			clean_text(m->reason), "id", clean_text(m->id)));
+	json_t *doc = json_pack("{s:o,s:o,s:o}", "stage", clean_text(m->stage), "reason",
+		clean_text(m->reason), "id", clean_text(m->id));
+	if (m->code != 0 && json_object_set_new(doc, "code", json_integer(m->code)) < 0) {
+		json_decref(doc);
+		doc = NULL;
+	}
+	hostlink_json_put(out, HOSTLINK_FATAL, doc);
 }
 
 int hostlink_fatal_parse(struct slice in, struct hostlink_fatal *ret, struct err *reterr)
 {
-	static const char *const members[] = {"stage", "reason", "id"};
+	static const char *const members[] = {"stage", "reason", "id", "code"};
 	cleanup(json_decref) json_t *doc = NULL;
 	struct hostlink_fatal m = {0};
+	uint64_t code = 0;
 	int r = hostlink_json_load(in, members, ARRAY_COUNT(members), &doc, reterr);
 	if (r < 0)
 		return r;
@@ -223,6 +228,10 @@ int hostlink_fatal_parse(struct slice in, struct hostlink_fatal *ret, struct err
 	r = hostlink_json_text(doc, "id", m.id, sizeof(m.id), reterr);
 	if (r < 0)
 		return r;
+	r = hostlink_json_u64(doc, "code", false, 255, &code, reterr);
+	if (r < 0)
+		return r;
+	m.code = (uint32_t)code;
 	*ret = m;
 	return 0;
 }
