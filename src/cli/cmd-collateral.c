@@ -290,7 +290,7 @@ static const struct cli_option g_export[] = {
 	{NULL},
 };
 static const struct cli_option g_import[] = {
-	{"key", .arg = "FILE", .help = "public key of whom you trust to collect; may be repeated",
+	{"key", .arg = "FILE", .help = "public key of whom you trust to collect",
 		.complete = CLI_COMPLETE_FILE, .many = true, .required = true},
 	{NULL},
 };

@@ -113,8 +113,8 @@ const struct cli_command cmds_image[] = {
 	{"image", "push", "Copy an image and its signatures to a registry", "SOURCE REGISTRY/IMAGE",
 		.args_min = 2, .args_max = 2, .options = g_registry_options,
 		.complete = CLI_COMPLETE_FILE, .run = image_run_push},
-	{"image", "pull", "Copy an image from a registry", "REGISTRY/IMAGE LAYOUT", .args_min = 2,
-		.args_max = 2,
+	{"image", "pull", "Copy an image and its signatures from a registry",
+		"REGISTRY/IMAGE LAYOUT", .args_min = 2, .args_max = 2,
 		.details = "Every blob is checked against its digest. Encrypted layers stay "
 			   "encrypted.",
 		.options = g_registry_options, .complete = CLI_COMPLETE_FILE,

@@ -137,8 +137,7 @@ static const struct cli_option g_options[] = {
 	{"initdata", .arg = "FILE", .help = "the initdata that the guest will get",
 		.complete = CLI_COMPLETE_FILE},
 	{"trusted-ak", .arg = "BASE64", .many = true,
-		.help = "public attestation key of a TPM to trust (husk tpm show); may be "
-			"repeated"},
+		.help = "public attestation key of a TPM to trust (husk tpm show)"},
 	{"values",
 		.help = "print reference values as JSON, as husk kbs reference import reads them"},
 	{"register", .help = "register the reference values with a key broker"},

@@ -24,17 +24,27 @@ static json_t *option_list(const struct cli *cli, const char *name)
 	return list;
 }
 
+/* A name that is empty or has no value would be dropped, or break the container, much later. */
+static int check_pairs(const struct cli *cli, const char *name, struct err *reterr)
+{
+	const char *v;
+
+	for (size_t i = 0; (v = cli_opt_at(cli, name, i)) != NULL; i++)
+		if (v[0] == '=' || !strchr(v, '='))
+			return err_set(reterr, -EINVAL, "--%s '%s' is not NAME=VALUE", name, v);
+	return 0;
+}
+
 static json_t *option_labels(const struct cli *cli)
 {
 	json_t *labels = NULL;
 	const char *v;
 
 	for (size_t i = 0; (v = cli_opt_at(cli, "label", i)) != NULL; i++) {
-		const char *eq = strchr(v, '=');
+		size_t size = strcspn(v, "=");
 		if (!labels)
 			labels = json_object();
-		if (eq)
-			json_object_setn_new(labels, v, (size_t)(eq - v), json_string(eq + 1));
+		json_object_setn_new(labels, v, size, json_string(v + size + 1));
 	}
 	return labels;
 }
@@ -99,6 +109,14 @@ static int build_options(const struct cli *cli, struct oci_build_options *o, str
 			.architecture = cli_opt(cli, "platform")}};
 	if (epoch && parse_i64(slice_str(epoch), 1, INT64_MAX / 2, &o->mtime_max) < 0)
 		return err_set(reterr, -EINVAL, "'%s' is not a number of seconds", epoch);
+	int r = check_pairs(cli, "env", reterr);
+	if (r == 0)
+		r = check_pairs(cli, "label", reterr);
+	if (r < 0)
+		return r;
+	if (o->config.workdir && o->config.workdir[0] != '/')
+		return err_set(reterr, -EINVAL, "the working directory '%s' is not absolute",
+			o->config.workdir);
 	o->config.created = o->mtime_max;
 	o->config.entrypoint = option_list(cli, "entrypoint");
 	o->config.cmd = option_list(cli, "cmd");
@@ -198,12 +216,33 @@ static int load_or_make_kek(
 	return r;
 }
 
+/* kbs://[AUTHORITY]/REPOSITORY/TYPE/TAG, as guests read it. */
+static bool kbs_uri_ok(const char *uri)
+{
+	static const char chars[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	const char *path = str_starts(uri, "kbs://") ? strchr(uri + strlen("kbs://"), '/') : NULL;
+	unsigned parts = 0;
+
+	for (; path && *path == '/'; parts++) {
+		size_t size = strspn(path + 1, chars);
+		if (size == 0 || path[1] == '.')
+			return false;
+		path += 1 + size;
+	}
+	return parts == 3 && *path == 0;
+}
+
 int image_run_encrypt(struct cli *cli)
 {
 	cleanup_with(image_loc_done) struct image_loc out = {0};
 	cleanup_with(secret_done) struct secret kek = {0};
 	struct err e = {0};
 
+	/* Anything else would first be noticed by the guest. */
+	if (!kbs_uri_ok(cli_opt(cli, "keyid")))
+		return cli_fail(cli, -EINVAL, NULL,
+			"the key id '%s' is not kbs:///REPOSITORY/TYPE/TAG", cli_opt(cli, "keyid"));
 	int r = load_or_make_kek(cli, cli_opt(cli, "key"), &kek, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "cannot use the key");
@@ -268,6 +307,24 @@ static json_t *inspect_image(const struct oci_image *i)
 	return doc;
 }
 
+/* What a container gets from the image: a text, or the elements of a list, as JSON has them. */
+static void print_config(const struct oci_image *i)
+{
+	static const char *const names[][2] = {{"Entrypoint", "entrypoint"}, {"Cmd", "command"},
+		{"Env", "environment"}, {"User", "user"}, {"WorkingDir", "workdir"}};
+	json_t *run = json_object_get(i->config.doc, "config");
+
+	for (size_t n = 0; n < ARRAY_COUNT(names); n++) {
+		json_t *v = json_object_get(run, names[n][0]);
+		if (!(json_is_string(v) && json_string_length(v)) && json_array_size(v) == 0)
+			continue;
+		cleanup(free_ptr) char *text = json_dumps(v, JSON_ENCODE_ANY);
+		printf("%-12s ", names[n][1]);
+		cli_put_text(stdout, text ? text : "?");
+		putchar('\n');
+	}
+}
+
 static void print_inspection(const struct oci_image *i)
 {
 	char text[OCI_DIGEST_TEXT_SIZE];
@@ -285,6 +342,7 @@ static void print_inspection(const struct oci_image *i)
 		cli_put_text(stdout, d->media_type);
 		putchar('\n');
 	}
+	print_config(i);
 }
 
 int image_run_inspect(struct cli *cli)

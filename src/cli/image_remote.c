@@ -69,11 +69,15 @@ static int push_signatures(struct image_loc *from, struct oci_registry *to,
 {
 	cleanup_with(buf_done) struct buf json = buf_init(OCI_DOCUMENT_MAX);
 	char tag[OCI_REF_TAG_MAX + 1];
-	struct oci_manifest m;
+	struct oci_manifest m = {0};
 
-	if (from->source.manifest(from->source.user, cosign_tag(digest, tag), &json, NULL) < 0)
+	if (!cosign_tag(digest, tag)[0])
 		return 0;
-	int r = oci_manifest_parse(&m, buf_slice(&json), reterr);
+	int r = from->source.manifest(from->source.user, tag, &json, reterr);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
 	if (r < 0)
 		return r;
 	r = push_manifest(from->layout, to, tag, &m, buf_slice(&json), NULL, reterr);
@@ -117,6 +121,43 @@ int image_run_push(struct cli *cli)
 
 /* --- pull ------------------------------------------------------------------------------------- */
 
+static int pull_blob(const struct oci_source *from, struct oci_layout *to,
+	const struct oci_descriptor *d, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf bytes = buf_init(OCI_DOCUMENT_MAX);
+	struct oci_digest digest;
+
+	int r = oci_source_read(from, d, &bytes, reterr);
+	return r < 0 ? r : oci_layout_put(to, buf_slice(&bytes), &digest, reterr);
+}
+
+/* What was signed stays signed in the layout, and where the layout is pushed to. */
+static int pull_signatures(const struct oci_source *from, struct oci_layout *to,
+	const struct oci_digest *digest, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf json = buf_init(OCI_DOCUMENT_MAX);
+	cleanup_with(oci_manifest_done) struct oci_manifest m = {0};
+	char tag[OCI_REF_TAG_MAX + 1];
+	struct oci_digest d;
+
+	if (!cosign_tag(digest, tag)[0])
+		return 0;
+	int r = from->manifest(from->user, tag, &json, reterr);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
+	for (size_t i = 0; r == 0 && i < m.layer_count; i++)
+		r = pull_blob(from, to, &m.layers[i], reterr);
+	if (r == 0)
+		r = pull_blob(from, to, &m.config, reterr);
+	if (r == 0)
+		r = oci_layout_put(to, buf_slice(&json), &d, reterr);
+	if (r == 0)
+		r = oci_layout_tag(to, tag, m.media_type, &d, json.size, reterr);
+	return r < 0 ? err_wrap(reterr, r, "its signatures") : 0;
+}
+
 int image_run_pull(struct cli *cli)
 {
 	cleanup_with(image_loc_done) struct image_loc from = {0}, to = {0};
@@ -146,6 +187,8 @@ int image_run_pull(struct cli *cli)
 			: from.ref.tag[0] ? from.ref.tag
 					  : "latest",
 			d.media_type, &d.digest, d.size, &e);
+	if (r == 0)
+		r = pull_signatures(&from.source, to.layout, &d.digest, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "cannot pull '%s'", cli_arg(cli, 0));
 	return report(cli, "pulled", &d.digest, oci_layout_path(to.layout));
@@ -163,20 +206,29 @@ static int load_key(const char *path, struct pkey **ret, struct err *reterr)
 	return r < 0 ? err_wrap(reterr, r, "key '%s'", path) : 0;
 }
 
-/* The signature image so far, or a new one: signatures of several keys live side by side. */
-static json_t *signature_manifest(struct image_loc *l, const char *tag)
+/*
+ * The signature image so far, or a new one: signatures of several keys live side by side. One that
+ * cannot be read is not one that is not there; a new one would take its place.
+ */
+static int signature_manifest(
+	struct image_loc *l, const char *tag, json_t **ret, struct err *reterr)
 {
 	cleanup_with(buf_done) struct buf json = buf_init(OCI_DOCUMENT_MAX);
-	struct oci_manifest m;
+	struct oci_manifest m = {0};
 
-	if (l->source.manifest(l->source.user, tag, &json, NULL) == 0 &&
-		oci_manifest_parse(&m, buf_slice(&json), NULL) == 0) {
-		json_t *doc = json_deep_copy(m.doc);
-		oci_manifest_done(&m);
-		return doc;
+	int r = l->source.manifest(l->source.user, tag, &json, reterr);
+	if (r == -ENOENT) {
+		*ret = json_pack("{s:i, s:s, s:{}, s:[]}", "schemaVersion", 2, "mediaType",
+			OCI_TYPE_MANIFEST, "config", "layers");
+		return *ret ? 0 : -ENOMEM;
 	}
-	return json_pack("{s:i, s:s, s:{}, s:[]}", "schemaVersion", 2, "mediaType",
-		OCI_TYPE_MANIFEST, "config", "layers");
+	if (r == 0)
+		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
+	if (r < 0)
+		return err_wrap(reterr, r, "the signatures that are there");
+	*ret = json_deep_copy(m.doc);
+	oci_manifest_done(&m);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int store_blob(
@@ -249,16 +301,20 @@ static int sign(struct image_loc *l, const struct oci_digest *digest, const char
 	cleanup_with(buf_done) struct buf payload = buf_init(COSIGN_PAYLOAD_MAX);
 	cleanup_with(buf_done) struct buf signature = buf_init(8192);
 	char tag[OCI_REF_TAG_MAX + 1];
+	json_t *manifest = NULL;
 	struct oci_digest d;
 
 	int r = cosign_payload(&payload, identity, digest);
 	if (r == 0)
 		r = cosign_sign(key, buf_slice(&payload), &signature, reterr);
 	if (r == 0)
+		r = signature_manifest(l, cosign_tag(digest, tag), &manifest, reterr);
+	if (r == 0)
 		r = store_blob(l, buf_slice(&payload), &d, reterr);
-	if (r < 0)
+	if (r < 0) {
+		json_decref(manifest);
 		return r;
-	json_t *manifest = signature_manifest(l, cosign_tag(digest, tag));
+	}
 	json_t *layer = blob_json(COSIGN_TYPE_PAYLOAD, &d, payload.size);
 	json_object_set_new(
 		layer, "annotations", json_pack("{s:s}", COSIGN_ANNOTATION, buf_str(&signature)));

@@ -55,12 +55,14 @@ int cli_fail(const struct cli *cli, int r, const struct err *e, const char *fmt,
 			return code;
 		}
 	}
+	/* Of a wrong usage @what says all. */
+	bool said = what[0] && r == -EINVAL && (!e || !e->text[0]);
 	fputs("husk: ", stderr);
-	if (what[0]) {
-		cli_put_text(stderr, what);
+	cli_put_text(stderr, what);
+	if (what[0] && !said)
 		fputs(": ", stderr);
-	}
-	cli_put_text(stderr, err_text(e, r));
+	if (!said)
+		cli_put_text(stderr, err_text(e, r));
 	fputc('\n', stderr);
 	return code;
 }

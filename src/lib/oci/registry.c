@@ -188,7 +188,11 @@ static int send_call(struct oci_registry *r, const struct http_call *in, struct 
 {
 	struct http_field fields[CALL_FIELD_MAX + 1];
 	struct http_call call = *in;
+	/* A piece of a chunked upload starts where the last one ended. */
+	off_t start = in->body_fd > 0 ? lseek(in->body_fd, 0, SEEK_CUR) : 0;
 
+	if (start < 0)
+		return err_set(reterr, -errno, "cannot read what is to be sent");
 	for (int attempt = 0;; attempt++) {
 		size_t count = MIN(in->field_count, (size_t)CALL_FIELD_MAX);
 		if (count)
@@ -207,7 +211,7 @@ static int send_call(struct oci_registry *r, const struct http_call *in, struct 
 		if (rc <= 0)
 			return rc;
 		http_answer_done(ret);
-		if (in->body_fd > 0 && lseek(in->body_fd, 0, SEEK_SET) < 0)
+		if (in->body_fd > 0 && lseek(in->body_fd, start, SEEK_SET) < 0)
 			return -errno;
 	}
 }

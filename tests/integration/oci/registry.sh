@@ -80,9 +80,17 @@ for kind in zstd none; do
 done
 run "build with level 1" "$husk" image build rootfs img-level:v1 --compression zstd --level 1
 "$husk" image build rootfs img-level:v1 --level 10 >out 2>&1; same "level 10" $? 2
+for wrong in "-e noequal" "-e =x" "-l noequal" "-w etc"; do
+	"$husk" image build rootfs img-wrong:v1 $wrong >out 2>&1; same "build $wrong" $? 2
+done
+run "inspect for people" "$husk" image inspect img:v1
+grep -q 'command  *\["/bin/true"\]' out && grep -q 'environment  *\["A=b"\]' out && ok "with the configuration" || fail "inspect: $(cat out)"
 run "key for encryption" "$husk" key generate --type kek kek
 same "the key is private" "$(stat -c %a kek)" 600
 run "encrypt" "$husk" image encrypt img:v1 enc:v1 --key kek --keyid kbs:///default/image-key/app
+for wrong in app kbs:///default/image-key kbs:///default/../app kbs:///a/b/c/d https://a/b/c; do
+	"$husk" image encrypt img:v1 enc-wrong:v1 --key kek --keyid "$wrong" >out 2>&1; same "key id $wrong" $? 2
+done
 run "push" "$husk" image push enc:v1 "$registry/app:v1" "${http[@]}"
 run "push again" "$husk" image push enc:v1 "$registry/app:v1" "${http[@]}"
 
@@ -119,6 +127,16 @@ refused "another signer" "$husk" image verify "$registry/app:v1" --key other.pub
 run "second signature" "$husk" image sign "$registry/app:v1" --key other.pem "${http[@]}"
 run "first still holds" "$husk" image verify "$registry/app:v1" --key sign.pub "${http[@]}"
 run "second holds" "$husk" image verify "$registry/app:v1" --key other.pub "${http[@]}"
+run "pull with signatures" "$husk" image pull "$registry/app:v1" signed:v1 "${http[@]}"
+run "the layout holds the first" "$husk" image verify signed:v1 --identity "$registry/app" --key sign.pub
+run "push elsewhere" "$husk" image push signed:v1 "$registry/copy/app:v1" "${http[@]}"
+run "the second holds there" "$husk" image verify "$registry/copy/app:v1" --identity "$registry/app" --key other.pub "${http[@]}"
+# Signatures that cannot be read are not signatures that are not there: they must not be replaced.
+cp signed/index.json index.saved
+sig=$(python3 -c 'import json; print([m["digest"][7:] for m in json.load(open("signed/index.json"))["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"].endswith(".sig")][0])')
+mv "signed/blobs/sha256/$sig" sig.saved && echo '{}' >"signed/blobs/sha256/$sig"
+failed "signing over unreadable signatures" "$husk" image sign signed:v1 --identity "$registry/app" --key other.pem
+same "they stay named" "$(cat signed/index.json)" "$(cat index.saved)"
 policy() { printf '{"default":[{"type":"reject"}],"transports":{"docker":{"%s":%s}}}' "$registry/app" "$1" >policy.json; }
 policy "[{\"type\":\"sigstoreSigned\",\"keyPath\":\"$dir/sign.pub\"}]"
 run "policy" "$husk" image verify "$registry/app:v1" --policy policy.json "${http[@]}"
