@@ -17,8 +17,10 @@ void image_loc_done(struct image_loc *l)
 	oci_layout_free(l->layout);
 	free(l->name);
 	buf_done(&l->roots);
-	if (l->temporary[0] && path_remove_tree(AT_FDCWD, l->temporary) < 0)
-		fprintf(stderr, "husk: cannot remove '%s'\n", l->temporary);
+	char path[TEMP_DIR_PATH_MAX];
+	memcpy(path, l->unpacked.path, sizeof(path));
+	if (temp_dir_done(&l->unpacked) < 0)
+		fprintf(stderr, "husk: cannot remove '%s'\n", path);
 	*l = (struct image_loc){0};
 }
 
@@ -106,17 +108,10 @@ static int open_registry(
 
 static int open_archive(struct image_loc *l, const char *path, struct err *reterr)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(l->temporary, sizeof(l->temporary), "%.40s/husk-image-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(l->temporary)) {
-		int r = err_set(
-			reterr, -errno, "cannot create '%s': %s", l->temporary, strerror(errno));
-		l->temporary[0] = 0;
-		return r;
-	}
-	int r = oci_archive_unpack(path, l->temporary, reterr);
-	return r < 0 ? r : oci_layout_open(&l->layout, l->temporary, false, reterr);
+	int r = temp_dir_make(&l->unpacked, "husk-image", NULL, reterr);
+	if (r == 0)
+		r = oci_archive_unpack(path, l->unpacked.path, reterr);
+	return r < 0 ? r : oci_layout_open(&l->layout, l->unpacked.path, false, reterr);
 }
 
 static int open_local(struct image_loc *l, const char *text, bool create, struct err *reterr)

@@ -4,6 +4,7 @@
  * Where an image is, as typed: a registry reference, an OCI layout (PATH or PATH:NAME) or an
  * archive file. Shared by the `husk image` commands.
  */
+#include "base/temp_dir.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "oci/build.h"
@@ -22,7 +23,7 @@ struct image_loc {
 	struct oci_layout *layout;
 	char *name;
 	struct oci_source source;
-	char temporary[64]; /* folder of an unpacked archive, to be removed */
+	struct temp_dir unpacked; /* an archive's content */
 	struct buf roots;
 };
 void image_loc_done(struct image_loc *l);

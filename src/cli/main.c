@@ -2,6 +2,7 @@
 /* husk: the one tool a person types. */
 #include <signal.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "cli/cli.h"
 
@@ -10,9 +11,12 @@ int main(int argc, char **argv)
 	struct cli cli = {0};
 	struct err e = {0};
 	const char *help = NULL;
+	int r = fd_fill_stdio();
+	if (r < 0)
+		return CLI_FAILURE;
 	/* A reader that goes away is an error of write(2), not a death. */
 	signal(SIGPIPE, SIG_IGN);
-	int r = cli_parse(argc, argv, &cli, &help, &e);
+	r = cli_parse(argc, argv, &cli, &help, &e);
 	if (r == -ECANCELED) {
 		cli_print_help(stdout, help);
 		return CLI_OK;

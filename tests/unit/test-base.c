@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +24,7 @@
 #include "base/rd.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "base/temp_dir.h"
 
 static void test_err(void **state)
 {
@@ -468,6 +471,66 @@ static void test_files(void **state)
 	assert_int_equal(path_remove_tree(AT_FDCWD, dir), 0);
 }
 
+static void test_temp_dir(void **state)
+{
+	struct temp_dir t;
+	struct stat st;
+	char path[TEMP_DIR_PATH_MAX], file[TEMP_DIR_PATH_MAX + 16];
+	int fds[2], status;
+
+	assert_int_equal(setenv("TMPDIR", "/tmp/a,b", 1), 0);
+	assert_int_equal(temp_dir_make(&t, "husk-test", ",", NULL), 0);
+	assert_int_equal(unsetenv("TMPDIR"), 0);
+	assert_true(str_starts(t.path, "/tmp/husk-test-"));
+	assert_int_equal(stat(t.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	snprintf(file, sizeof(file), "%s/file", t.path);
+	assert_int_equal(file_write_atomic(file, SLICE_LIT("x"), 0600, NULL), 0);
+	memcpy(path, t.path, sizeof(path));
+	assert_int_equal(temp_dir_done(&t), 0);
+	assert_int_equal(stat(path, &st), -1);
+	assert_int_equal(temp_dir_done(&t), 0);
+
+	/* An owner that is killed leaves nothing either. */
+	assert_int_equal(pipe(fds), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (temp_dir_make(&t, "husk-test", NULL, NULL) < 0 ||
+			write(fds[1], t.path, sizeof(t.path)) < 0)
+			_exit(1);
+		snprintf(file, sizeof(file), "%s/a/b", t.path);
+		if (path_make_dirs(file, 0700) == 0)
+			kill(getpid(), SIGKILL);
+		_exit(2);
+	}
+	assert_int_equal(fd_read_full(fds[0], path, sizeof(path)), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	for (int i = 0; i < 500 && stat(path, &st) == 0; i++)
+		usleep(20000);
+	assert_int_equal(stat(path, &st), -1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void test_fill_stdio(void **state)
+{
+	int status;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char byte;
+		closefrom(0);
+		if (fd_fill_stdio() < 0 || read(0, &byte, 1) != 0 || write(1, "x", 1) >= 0 ||
+			write(2, "x", 1) != 1 || fd_fill_stdio() < 0)
+			_exit(1);
+		_exit(open("/dev/null", O_RDONLY | O_CLOEXEC) == 3 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 static void test_log(void **state)
 {
 	int pipes[2];
@@ -539,6 +602,8 @@ int main(void)
 		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_temp_dir),
+		cmocka_unit_test(test_fill_stdio),
 		cmocka_unit_test(test_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,19 +177,11 @@ int swtpm_state_dir(const char *state, char *dst, size_t size, struct err *reter
 	return 0;
 }
 
-static int temporary_dir(char *dst, size_t size, struct err *reterr)
+/* swtpm separates its options with commas. */
+static int temporary_dir(struct swtpm *t, struct err *reterr)
 {
-	const char *base = getenv("TMPDIR");
-	if (!base || base[0] != '/' || strchr(base, ','))
-		base = "/tmp";
-	if (snprintf(dst, size, "%s/husk-tpm-XXXXXX", base) >= (int)size)
-		return err_set(reterr, -E2BIG, "TMPDIR is too long");
-	if (!mkdtemp(dst)) {
-		int r = -errno;
-		dst[0] = '\0';
-		return err_set(reterr, r, "cannot make a private folder in %s", base);
-	}
-	return 0;
+	int r = temp_dir_make(&t->own, "husk-tpm", ",", reterr);
+	return r < 0 ? r : str_copy(t->dir, sizeof(t->dir), t->own.path);
 }
 
 static int start(struct swtpm *t, const char *program, struct err *reterr)
@@ -211,11 +203,9 @@ int swtpm_start(const char *program, const char *state, struct swtpm *ret, struc
 {
 	struct swtpm t = SWTPM_NONE;
 	int r = state ? swtpm_state_dir(state, t.dir, sizeof(t.dir), reterr)
-		      : temporary_dir(t.dir, sizeof(t.dir), reterr);
-	if (r >= 0) {
-		t.own_dir = !state;
+		      : temporary_dir(&t, reterr);
+	if (r >= 0)
 		r = start(&t, program, reterr);
-	}
 	if (r < 0) {
 		swtpm_done(&t);
 		return r;
@@ -226,18 +216,18 @@ int swtpm_start(const char *program, const char *state, struct swtpm *ret, struc
 
 void swtpm_done(struct swtpm *t)
 {
+	bool keep = !t->own.path[0];
 	int status;
 	if (t->ctrl_fd >= 0)
 		close(t->ctrl_fd);
 	/* With QEMU gone it ends by itself and writes its state; only then it is killed. */
-	if (t->proc.pid > 0 && !t->own_dir && proc_wait(&t->proc, 1000, &status) < 0)
+	if (t->proc.pid > 0 && keep && proc_wait(&t->proc, 1000, &status) < 0)
 		proc_signal(&t->proc, SIGTERM);
-	if (t->proc.pid > 0 && !t->own_dir)
+	if (t->proc.pid > 0 && keep)
 		(void)!proc_wait(&t->proc, 2000, &status);
 	proc_done(&t->proc);
 	if (t->log_fd >= 0)
 		close(t->log_fd);
-	if (t->own_dir && t->dir[0])
-		(void)!path_remove_tree(AT_FDCWD, t->dir);
+	(void)temp_dir_done(&t->own);
 	*t = SWTPM_NONE;
 }

@@ -6,16 +6,17 @@
  * state folder the AK stays the same over runs, so that its public part can be a reference value.
  */
 #include "base/buf.h"
+#include "base/temp_dir.h"
 #include "host/vmm/proc.h"
 
 #define SWTPM_AK_HANDLE 0x81010002u
 
 struct swtpm {
 	struct proc proc;
-	int ctrl_fd;   /* QEMU's end of the control channel; -1 once handed over */
-	int log_fd;    /* read end of swtpm's messages */
-	char dir[256]; /* absolute */
-	bool own_dir;  /* remove it at the end */
+	int ctrl_fd;	     /* QEMU's end of the control channel; -1 once handed over */
+	int log_fd;	     /* read end of swtpm's messages */
+	char dir[256];	     /* absolute */
+	struct temp_dir own; /* of a temporary TPM: the same folder */
 };
 #define SWTPM_NONE ((struct swtpm){.proc = PROC_NONE, .ctrl_fd = -1, .log_fd = -1})
 

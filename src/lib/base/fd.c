@@ -7,6 +7,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int fd_fill_stdio(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* The lowest number that is free is this one. */
+		int got = open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY);
+		if (got != fd)
+			return got < 0 ? -errno : -EBADF;
+	}
+	return 0;
+}
+
 int fd_read_full(int fd, void *dst, size_t size)
 {
 	uint8_t *p = dst;

@@ -35,3 +35,11 @@ must_check int file_read(const char *path, size_t max, struct buf *out, struct e
 must_check int file_write_atomic(
 	const char *path, struct slice content, mode_t mode, struct err *reterr);
 must_check int fd_set_nonblock(int fd, bool on);
+/**
+ * fd_fill_stdio() - what a program does first whose caller may have closed 0, 1 or 2
+ *
+ * Else the next file or socket would be taken for one of them. A closed standard input reads as empty,
+ * writing to a closed standard output fails, what goes to a closed standard error is lost.
+ * Return: 0 or negative errno.
+ */
+must_check int fd_fill_stdio(void);
