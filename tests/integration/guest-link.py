@@ -7,9 +7,11 @@ usage: guest-link.py KERNEL INITRD [INITRD_WITH_CRASHING_CHILD]
 """
 
 import os
+import signal
 import sys
+import time
 
-from guest_vm import EXIT, FATAL, Guest, HELLO, INITDATA, RUN, SIGNAL, STDIN, need
+from guest_vm import CMDLINE, EXIT, FATAL, Guest, HELLO, INITDATA, RUN, SIGNAL, STDIN, need
 from services import skip
 
 POLICY = "package agent_policy\\n\\ndefault CreateContainerRequest := false\\n"
@@ -74,6 +76,40 @@ def no_tpm(kernel, initrd):
         expect_hello(g)
         g.send(INITDATA, INITDATA_OK)
         expect_fatal(g, "initdata", "TPM")
+
+
+def starve(guest, mark):
+    """Lets the TPM run for a moment each second, as a busy host does, until the console says @mark."""
+    deadline = time.monotonic() + 60
+    while mark not in guest.console(everything=True):
+        assert time.monotonic() < deadline, f"no {mark!r}; console:\n{guest.console()}"
+        os.kill(guest.swtpm.pid, signal.SIGSTOP)
+        time.sleep(1)
+        os.kill(guest.swtpm.pid, signal.SIGCONT)
+        time.sleep(0.003)
+
+
+@test
+def starved_tpm(kernel, initrd):
+    """The kernel finds no TPM, since its commands take too long; later there is one."""
+    with Guest(kernel, initrd, cmdline=CMDLINE.replace("quiet ", "")) as g:
+        g.wait_console("Linux version")
+        starve(g, "MSFT0101:00 failed")
+        expect_hello(g)
+        g.send(INITDATA, INITDATA_OK)
+        g.send(RUN, RUN_OK)
+        expect_fatal(g, "attest")
+
+
+@test
+def starved_tpm_command(kernel, initrd):
+    """The guest's own first command to the TPM takes too long."""
+    with Guest(kernel, initrd, cmdline=CMDLINE.replace("quiet ", "")) as g:
+        expect_hello(g)
+        g.send(INITDATA, INITDATA_OK)
+        starve(g, "Operation Timed out")
+        g.send(RUN, RUN_OK)
+        expect_fatal(g, "attest")
 
 
 @test

@@ -36,7 +36,7 @@ def frame(kind, payload=b""):
 
 
 class Guest:
-    def __init__(self, kernel, initrd, tpm=True, memory="384"):
+    def __init__(self, kernel, initrd, tpm=True, memory="384", cmdline=CMDLINE):
         self.dir = ending.folder("husk-guest-")
         self.procs = []
         self.buffer = b""
@@ -46,17 +46,18 @@ class Guest:
         listener.listen(1)
         args = ["qemu-system-x86_64", "-M", "q35", "-cpu", os.environ.get("HUSK_TEST_CPU", "max"), "-m", memory, "-nodefaults",
                 "-display", "none", "-no-reboot", "-kernel", kernel, "-initrd", initrd,
-                "-append", CMDLINE, "-serial", f"file:{self.dir}/serial",
+                "-append", cmdline, "-serial", f"file:{self.dir}/serial",
                 *os.environ.get("HUSK_TEST_QEMU_ARGS", "").split(),
                 "-device", "virtio-serial-pci", "-chardev", f"socket,id=l,path={self.dir}/link",
                 "-device", "virtserialport,chardev=l,name=husk.link.0",
                 "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,romfile="]
         if tpm:
             os.mkdir(self.dir + "/tpm")
-            self.procs.append(ending.start(
+            self.swtpm = ending.start(
                 ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}/tpm", "--ctrl",
                  f"type=unixio,path={self.dir}/tpm.sock", "--terminate",
-                 "--flags", "startup-clear"]))
+                 "--flags", "startup-clear"])
+            self.procs.append(self.swtpm)
             while not os.path.exists(self.dir + "/tpm.sock"):
                 time.sleep(0.01)
             args += ["-chardev", f"socket,id=t,path={self.dir}/tpm.sock", "-tpmdev",
@@ -113,10 +114,16 @@ class Guest:
             raise AssertionError(f"still on after {seconds} s; console:\n{self.console()}")
         return time.monotonic() - start
 
-    def console(self):
+    def wait_console(self, text, count=1, timeout=60):
+        deadline = time.monotonic() + timeout
+        while self.console(everything=True).count(text) < count:
+            assert time.monotonic() < deadline, f"no {text!r}; console:\n{self.console()}"
+            time.sleep(0.01)
+
+    def console(self, everything=False):
         try:
             with open(self.dir + "/serial", errors="replace") as f:
-                return f.read()[-3000:]
+                return f.read()[0 if everything else -3000:]
         except OSError:
             return ""
 

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "guest/attester/bind.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/fd.h"
 #include "fmt/tcg2.h"
 #include "guest/attester/tpm_dev.h"
+
+#define DRIVER_BIND "/sys/bus/acpi/drivers/tpm_crb/bind"
+#define DEVICE "MSFT0101:00" /* the ACPI id of every TPM 2.0 */
 
 /* One digest for each bank: a bank left alone could be extended by anybody to a value of choice. */
 static int digest_banks(const struct tpm *tpm, struct slice text, struct tpm_digest *digests,
@@ -51,6 +57,25 @@ static int write_log(const struct tpm_digest *digests, size_t count, struct err 
 	return file_write_atomic(BIND_EVENTLOG, buf_slice(&log), 0600, reterr);
 }
 
+/*
+ * A software TPM that gets no processor for a second while the kernel looks for it is no TPM to the
+ * kernel. It is asked to look again, while it knows that there could be one.
+ */
+static int open_tpm(struct tpm_dev *dev, struct err *reterr)
+{
+	for (int attempt = 1;; attempt++) {
+		int r = tpm_dev_open(NULL, dev, reterr);
+		if (r != -ENODEV || attempt == TPM_DEV_ATTEMPTS)
+			return r;
+		cleanup_fd int fd = open(DRIVER_BIND, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			return r;
+		/* It has looked when this returns. ENODEV: there is no such device. */
+		if (write(fd, DEVICE, strlen(DEVICE)) < 0 && errno == ENODEV)
+			return r;
+	}
+}
+
 int bind_initdata(struct slice text, enum hash_alg alg, struct err *reterr)
 {
 	cleanup_with(tpm_dev_close) struct tpm_dev dev = {0};
@@ -60,7 +85,7 @@ int bind_initdata(struct slice text, enum hash_alg alg, struct err *reterr)
 		return err_set(reterr, -EOPNOTSUPP,
 			"initdata says algorithm %s; a guest with a TPM needs sha256",
 			hash_name(alg));
-	int r = tpm_dev_open(NULL, &dev, reterr);
+	int r = open_tpm(&dev, reterr);
 	if (r < 0)
 		return r;
 	r = digest_banks(&dev.tpm, text, digests, &count, reterr);

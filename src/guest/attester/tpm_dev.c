@@ -5,11 +5,12 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "base/rd.h"
+
 /* The driver works on a command in the background and the descriptor becomes readable when the
  * whole answer is there; one read must take all of it (Linux, Documentation/security/tpm). */
-static int transmit(void *cookie, struct slice command, struct buf *answer)
+static int transmit_once(const struct tpm_dev *dev, struct slice command, struct buf *answer)
 {
-	struct tpm_dev *dev = cookie;
 	ssize_t n = write(dev->fd, command.data, command.size);
 	if (n < 0)
 		return -errno;
@@ -27,6 +28,32 @@ static int transmit(void *cookie, struct slice command, struct buf *answer)
 		return -errno;
 	buf_commit(answer, (size_t)n);
 	return 0;
+}
+
+/* Commands that change nothing, so that one whose answer was lost may be sent again. */
+static bool may_repeat(struct slice command)
+{
+	static const uint32_t codes[] = {0x158 /* Quote */, 0x173 /* ReadPublic */,
+		0x17a /* GetCapability */, 0x17e /* PCR_Read */};
+	struct rd rd = rd_init(slice_cut(command, 6, SIZE_MAX));
+	uint32_t code;
+	if (rd_u32be(&rd, &code) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(codes); i++) {
+		if (codes[i] == code)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel gives a command less than a second, which a software TPM of a busy host may miss. */
+static int transmit(void *cookie, struct slice command, struct buf *answer)
+{
+	for (int attempt = 1;; attempt++) {
+		int r = transmit_once(cookie, command, answer);
+		if (r != -ETIME || attempt == TPM_DEV_ATTEMPTS || !may_repeat(command))
+			return r;
+	}
 }
 
 int tpm_dev_open(const char *path, struct tpm_dev *ret, struct err *reterr)
