@@ -10,11 +10,35 @@
 #         DIR/package                package=version, one line: what a second run compares
 # The package is the one that the metapackage linux-image-cloud-amd64 depends on; apt checks its
 # signature chain. HUSK_KERNEL_PACKAGE=linux-image-VERSION-cloud-amd64 pins another one.
+# HUSK_KERNEL_SUITE=bookworm-backports takes it from that suite of the mirror of apt's sources, with
+# package lists of its own: what the machine's apt knows is not touched.
 set -eu
 cd "$(dirname "$0")/.."
 dir=${1:-out/kernel}
 
 die() { echo "fetch-kernel: $*" >&2; exit 1; }
+
+lists=
+if [ -n "${HUSK_KERNEL_SUITE:-}" ]; then
+	mirror=${HUSK_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' \
+		'Created-By: Packages' 2>/dev/null | sed -n 's/^bookworm //p' | head -n 1)}
+	[ -n "$mirror" ] || die "no Debian 12 mirror in apt's sources; set HUSK_DEBIAN_MIRROR"
+	lists=$(mktemp -d)
+	trap 'rm -rf "$lists"' EXIT
+	mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
+	printf 'deb [signed-by=%s] %s %s main\n' /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" \
+		"$HUSK_KERNEL_SUITE" >"$lists/sources.list"
+	cat >"$lists/apt.conf" <<-END
+	Dir::Etc::SourceList "$lists/sources.list";
+	Dir::Etc::SourceParts "/dev/null";
+	Dir::State::Lists "$lists/lists";
+	Dir::Cache "$lists/cache";
+	APT::Sandbox::User "$(id -un)";
+	Acquire::Languages "none";
+	END
+	export APT_CONFIG="$lists/apt.conf"
+	apt-get -q update >&2 || die "cannot read the package lists of $HUSK_KERNEL_SUITE"
+fi
 
 resolve() {
 	apt-cache depends --no-recommends --no-suggests linux-image-cloud-amd64 2>/dev/null |
@@ -38,7 +62,7 @@ fi
 
 mkdir -p "$(dirname "$dir")"
 work=$(mktemp -d "$(dirname "$dir")/.fetch-kernel.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" ${lists:+"$lists"}' EXIT
 trap 'exit 1' INT TERM
 # apt drops its rights to _apt for downloads, which cannot enter a private directory.
 (cd "$work" && apt-get -q -o APT::Sandbox::User="$(id -un)" download "$package=$candidate" >&2) ||

@@ -6,7 +6,8 @@ usage: boot.py FIRMWARE INIT MEASURE SOURCE_ROOT
 
 The guest is an initrd with one static program (init.c), which prints its PCRs and the event log to
 the serial port. The expectation is computed twice: here with hashlib, and by the measurement
-library through measure-files. Environment: HUSK_KERNEL (a bzImage), HUSK_QEMU (a QEMU),
+library through measure-files. Environment: HUSK_KERNEL (a bzImage), HUSK_NEWER_KERNEL (a second one,
+which 'make newer-kernel' gets: Debian's backport), HUSK_QEMU (a QEMU),
 HUSK_QEMU_DATA (its data directories, separated by ':'), HUSK_QEMU_ACCEL (tcg).
 """
 import hashlib
@@ -25,7 +26,8 @@ import services  # noqa: E402
 TIMEOUT_S = 120
 QEMU = os.environ.get("HUSK_QEMU", "qemu-system-x86_64")
 ACCEL = os.environ.get("HUSK_QEMU_ACCEL", "tcg")
-CMDLINE = "console=ttyS0 quiet cryptomgr.notests"
+CMDLINE = "console=ttyS0 quiet panic=-1 cryptomgr.notests"
+CPU = "max,-erms"  # as husk run has it: what QEMU 7.2 makes of "rep stosb" is slow, and not always right
 LOADER_FIELDS = ((0x1FA, 2), (0x210, 1), (0x218, 8), (0x224, 4), (0x228, 4), (0x250, 8))
 SHA256_ID = 0x0B
 
@@ -51,8 +53,10 @@ def cpio(files):
 class Machine:
     """Files of one test run, and a way to boot them."""
 
-    def __init__(self, firmware, init, measure, kernel, directory):
+    def __init__(self, firmware, init, measure, kernel, directory, root):
         self.firmware, self.measure, self.kernel = firmware, measure, kernel
+        newer = os.environ.get("HUSK_NEWER_KERNEL", os.path.join(root, "out/kernel-backports/vmlinuz"))
+        self.newer = newer if os.path.exists(newer) else None
         self.directory = directory
         self.boots = 0
         with open(init, "rb") as f:
@@ -60,6 +64,13 @@ class Machine:
         self.initrd = self.write("initrd", cpio([("init", 0o100755, program)]))
         self.initrd2 = self.write(
             "initrd2", cpio([("init", 0o100755, program), ("extra", 0o100644, b"x")]))
+
+    def check_entered(self):
+        """The last boot came as far as the kernel."""
+        with open(os.path.join(self.directory, "boot%d.debug" % self.boots), "rb") as f:
+            debug = f.read()
+        if b"husk-fw: enter kernel" not in debug:
+            raise AssertionError("the firmware did not start the kernel: %r" % debug[-300:])
 
     def write(self, name, data):
         path = os.path.join(self.directory, name)
@@ -88,7 +99,7 @@ class Machine:
         self.boots += 1
         base = os.path.join(self.directory, "boot%d" % self.boots)
         serial, debug = base + ".serial", base + ".debug"
-        args = [QEMU, "-M", "%s,accel=%s" % (machine, ACCEL), "-cpu", "max", "-m", memory, "-smp",
+        args = [QEMU, "-M", "%s,accel=%s" % (machine, ACCEL), "-cpu", CPU, "-m", memory, "-smp",
                 cpus, "-nodefaults", "-display", "none", "-serial", "file:" + serial, "-debugcon",
                 "file:" + debug, "-global", "isa-debugcon.iobase=0x402", "-bios", self.firmware, "-no-reboot"]
         for data in filter(None, os.environ.get("HUSK_QEMU_DATA", "").split(":")):
@@ -116,10 +127,14 @@ class Machine:
             return code, f.read().decode("utf-8", "replace"), g.read().decode("utf-8", "replace")
 
 
+class NoReport(AssertionError):
+    pass
+
+
 def parse_report(serial):
     """The lines of init.c: {"pcr": {n: bytes}, "log": bytes, ...}."""
     if "husk-test=begin" not in serial or "husk-test=end" not in serial:
-        raise AssertionError("the guest did not report:\n" + serial[-2000:])
+        raise NoReport("the guest did not report:\n" + serial[-2000:])
     part = serial.split("husk-test=begin", 1)[1].split("husk-test=end", 1)[0]
     report = {"pcr": {}, "log": b""}
     for line in part.replace("\r", "").split("\n"):
@@ -301,7 +316,26 @@ def case_limits(m):
     check_refused(m, "memory", memory="32")
 
 
-CASES = (case_interfaces, case_large, case_3g, case_changes, case_no_tpm, case_no_tpm_panic,
+def case_newer_kernel(m):
+    """The same with the second kernel. Under QEMU 7.2 it fails at random places, whatever firmware
+    started it; such a boot says nothing of ours, but the firmware must have done its work."""
+    def check(**options):
+        for attempt in range(5):
+            try:
+                return check_boot(m, kernel=m.newer, **options)
+            except (NoReport, subprocess.TimeoutExpired):
+                m.check_entered()
+        raise AssertionError("five boots of the kernel failed: %s" % options)
+    if not m.newer:
+        return "SKIP: no second kernel ('make newer-kernel')"
+    first = check(tpm="tpm-crb")
+    second = check(tpm="tpm-tis", cpus="4")
+    check_equal("PCR 9 of both", first["pcr"][9], second["pcr"][9])
+    check(cpus="4", memory="16384")
+    return None
+
+
+CASES = (case_interfaces, case_large, case_3g, case_newer_kernel, case_changes, case_no_tpm, case_no_tpm_panic,
          case_banks, case_wrong_machine, case_kernels, case_limits)
 
 
@@ -320,8 +354,10 @@ def main():
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="husk-fw-") as directory:
             try:
-                case(Machine(firmware, init, measure, kernel, directory))
-                verdict = "ok"
+                why = case(Machine(firmware, init, measure, kernel, directory, root))
+                verdict = why or "ok"
+                # A part that was left out is no success where everything must be there.
+                failed += bool(why and os.environ.get("CI") == "true")
             except (AssertionError, RuntimeError, subprocess.SubprocessError, KeyError) as e:
                 failed += 1
                 verdict = "FAILED: %s" % e
