@@ -275,13 +275,3 @@ int layer_finish(struct layer *l, struct err *reterr)
 		return fail(-ENODATA, "the compressed data ends too early", reterr);
 	return l->plain_hash ? check_digest(l->plain_hash, l->opt.diff_id, "diff_id", reterr) : 0;
 }
-
-uint64_t layer_plain_size(const struct layer *l)
-{
-	return l->plain_size;
-}
-
-uint64_t layer_blob_size(const struct layer *l)
-{
-	return l->blob_size;
-}

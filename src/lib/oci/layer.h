@@ -65,7 +65,3 @@ must_check int layer_feed(struct layer *l, struct slice piece, struct err *reter
  * Return: 0 only when every check agreed; -ENODATA truncated; -EKEYREJECTED HMAC; -EBADMSG digest.
  */
 must_check int layer_finish(struct layer *l, struct err *reterr);
-/** layer_plain_size() - bytes handed to the sink so far */
-uint64_t layer_plain_size(const struct layer *l);
-/** layer_blob_size() - bytes taken in so far; with it a download can go on after an interruption */
-uint64_t layer_blob_size(const struct layer *l);

@@ -190,13 +190,6 @@ int oci_layout_blob_open(struct oci_layout *l, const struct oci_digest *digest, 
 	return steal_fd(&fd);
 }
 
-bool oci_layout_has_blob(struct oci_layout *l, const struct oci_digest *digest)
-{
-	uint64_t size = 0;
-	cleanup_fd int fd = oci_layout_blob_open(l, digest, &size, NULL);
-	return fd >= 0;
-}
-
 int oci_layout_read(
 	struct oci_layout *l, const struct oci_descriptor *d, struct buf *out, struct err *reterr)
 {

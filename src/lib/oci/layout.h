@@ -23,6 +23,7 @@ must_check int oci_layout_open(
 	struct oci_layout **ret, const char *path, bool create, struct err *reterr);
 void oci_layout_free(struct oci_layout *l);
 DEFINE_CLEANUP(struct oci_layout *, oci_layout_free);
+/** oci_layout_path() - the folder as it was given; borrowed */
 const char *oci_layout_path(const struct oci_layout *l);
 
 /**
@@ -34,10 +35,13 @@ const char *oci_layout_path(const struct oci_layout *l);
  */
 must_check int oci_layout_find(
 	struct oci_layout *l, const char *name, struct oci_descriptor *ret, struct err *reterr);
-/** oci_layout_blob_open() - a blob's fd and size. The caller checks the digest. */
+/**
+ * oci_layout_blob_open() - a blob's fd and size; the caller checks the digest
+ * @ret_size: bytes, as the file system has them
+ * Return: an fd, to be closed; -ENOENT; -EBADMSG not a regular file; errno of opening.
+ */
 must_check int oci_layout_blob_open(struct oci_layout *l, const struct oci_digest *digest,
 	uint64_t *ret_size, struct err *reterr);
-bool oci_layout_has_blob(struct oci_layout *l, const struct oci_digest *digest);
 /** oci_layout_read() - append a whole small blob; digest, size and OCI_DOCUMENT_MAX checked */
 must_check int oci_layout_read(
 	struct oci_layout *l, const struct oci_descriptor *d, struct buf *out, struct err *reterr);
@@ -47,11 +51,13 @@ must_check int oci_layout_tag(struct oci_layout *l, const char *name, const char
 
 /* A blob being written. */
 struct oci_blob_writer;
+/** oci_blob_writer_new() - under a temporary name in @l, which must outlive it. Return: 0, errno. */
 must_check int oci_blob_writer_new(
 	struct oci_blob_writer **ret, struct oci_layout *l, struct err *reterr);
 /** oci_blob_writer_free() - without a finish the blob vanishes */
 void oci_blob_writer_free(struct oci_blob_writer *w);
 DEFINE_CLEANUP(struct oci_blob_writer *, oci_blob_writer_free);
+/** oci_blob_writer_put() - append. Return: 0, -ENOSPC and kin. */
 must_check int oci_blob_writer_put(
 	struct oci_blob_writer *w, struct slice data, struct err *reterr);
 /** oci_blob_writer_finish() - give the blob its name; SHA-256 */
@@ -66,5 +72,3 @@ must_check int oci_layout_put(
  * @dir: existing empty folder; afterwards an OCI layout
  */
 must_check int oci_archive_unpack(const char *archive, const char *dir, struct err *reterr);
-/** oci_archive_write() - write a layout as a tar archive, reproducibly: sorted, time 0, owner 0 */
-must_check int oci_archive_write(struct oci_layout *l, const char *archive, struct err *reterr);

@@ -42,5 +42,3 @@ const char *oci_ref_text(const struct oci_ref *ref, char dst[OCI_REF_TEXT_SIZE])
 const char *oci_ref_name(const struct oci_ref *ref, char dst[OCI_REF_TEXT_SIZE]);
 /** oci_ref_host() - the host that serves the API: registry-1.docker.io for docker.io */
 const char *oci_ref_host(const struct oci_ref *ref);
-/** oci_tag_valid() - [A-Za-z0-9_][A-Za-z0-9_.-]{0,127} */
-bool oci_tag_valid(struct slice tag);
