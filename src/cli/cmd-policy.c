@@ -35,7 +35,7 @@ int policy_fail(const struct policy_session *s, bool json, int r, const struct e
 	return policy_print(&out, true) < 0 ? POLICY_ERROR : code;
 }
 
-int cmd_policy_check(struct cli *cli)
+static int cmd_policy_check(struct cli *cli)
 {
 	cleanup_with(policy_session_done) struct policy_session s = {.cli = cli};
 	struct err e = {0};
@@ -127,7 +127,7 @@ static void put_rule(struct buf *out, const struct rego_value *rule)
 		put_statement(out, rule, rego_item(list, i), indent + 2);
 }
 
-int cmd_policy_explain(struct cli *cli)
+static int cmd_policy_explain(struct cli *cli)
 {
 	cleanup_with(policy_session_done) struct policy_session s = {.cli = cli, .print = stderr};
 	cleanup_with(buf_done) struct buf out = buf_init((size_t)1 << 30);

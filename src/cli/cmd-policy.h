@@ -4,10 +4,8 @@
 #include "cli/policy_session.h"
 
 int cmd_policy_eval(struct cli *cli);
-int cmd_policy_check(struct cli *cli);
 int cmd_policy_test(struct cli *cli);
 int cmd_policy_fmt(struct cli *cli);
-int cmd_policy_explain(struct cli *cli);
 int cmd_policy_bench(struct cli *cli);
 
 /** policy_print() - write @out to stdout or stderr. Return: 0, or the error latched in @out. */

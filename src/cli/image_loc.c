@@ -30,7 +30,8 @@ static bool path_exists(const char *path)
 	return stat(path, &st) == 0;
 }
 
-int image_split_name(const char *text, char **ret_path, char **ret_name)
+/* "PATH:NAME" into @path (malloc'ed) and @name (malloc'ed or NULL) */
+static int image_split_name(const char *text, char **ret_path, char **ret_name)
 {
 	const char *slash = strrchr(text, '/');
 	const char *colon = strrchr(slash ? slash : text, ':');
@@ -53,7 +54,8 @@ int image_split_name(const char *text, char **ret_path, char **ret_name)
 	return *ret_path ? 0 : -ENOMEM;
 }
 
-bool image_loc_is_registry(const char *text)
+/* "docker://..." or anything that is no existing path */
+static bool image_loc_is_registry(const char *text)
 {
 	char *path, *name;
 

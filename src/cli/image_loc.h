@@ -28,16 +28,12 @@ struct image_loc {
 };
 void image_loc_done(struct image_loc *l);
 
-/** image_loc_is_registry() - "docker://..." or anything that is no existing path */
-bool image_loc_is_registry(const char *text);
 /** image_loc_open() - open for reading; @create makes a missing layout. Return: 0 or errno. */
 must_check int image_loc_open(struct image_loc *ret, const struct cli *cli, const char *text,
 	bool create, struct err *reterr);
 /** image_loc_resolve() - the image there; @ret_digest: of what its name points to */
 must_check int image_loc_resolve(
 	struct image_loc *l, const struct cli *cli, struct oci_image *ret, struct err *reterr);
-/** image_split_name() - "PATH:NAME" into @path (malloc'ed) and @name (malloc'ed or NULL) */
-must_check int image_split_name(const char *text, char **ret_path, char **ret_name);
 
 /* Options that every command with a registry has. */
 #define IMAGE_REGISTRY_OPTIONS                                                                    \

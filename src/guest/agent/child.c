@@ -56,7 +56,7 @@ void child_put(struct buf *out, enum child_type type, struct slice payload)
 }
 
 /* The payload of ERROR is that of the guest link's FATAL, so its codec does the work. */
-void child_put_error(struct buf *out, const char *stage, const char *reason, const char *id)
+static void child_put_error(struct buf *out, const char *stage, const char *reason, const char *id)
 {
 	struct hostlink_fatal m = {0};
 	cleanup_with(buf_done) struct buf frame = buf_init(CHILD_PAYLOAD_MAX);

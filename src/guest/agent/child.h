@@ -72,8 +72,6 @@ must_check int child_parse(
 	struct slice in, enum child_type *ret_type, struct slice *ret_payload, size_t *ret_size);
 /** child_put() - append one frame; a payload over CHILD_PAYLOAD_MAX latches -E2BIG */
 void child_put(struct buf *out, enum child_type type, struct slice payload);
-/** child_put_error() - append an ERROR frame; stage and id may be NULL */
-void child_put_error(struct buf *out, const char *stage, const char *reason, const char *id);
 
 struct child_error {
 	char stage[24];

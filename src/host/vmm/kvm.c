@@ -37,7 +37,8 @@ static int make_rom(int *ret_fd)
 	return 0;
 }
 
-bool kvm_probe(const char *qemu, const char *accel, char *ret_why, size_t why_size)
+/* Boot the probe without looking at earlier answers; @accel "kvm" or "tcg" */
+static bool kvm_probe(const char *qemu, const char *accel, char *ret_why, size_t why_size)
 {
 	cleanup_fd int rom = -1;
 	char path[32], machine[32];

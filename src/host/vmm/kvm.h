@@ -16,5 +16,3 @@
  * where it cannot outlive a reboot. Return: true when a guest really ran.
  */
 bool kvm_usable(const char *qemu, char *ret_why, size_t why_size);
-/** kvm_probe() - boot the probe without looking at earlier answers; @accel "kvm" or "tcg" */
-bool kvm_probe(const char *qemu, const char *accel, char *ret_why, size_t why_size);

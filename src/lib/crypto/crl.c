@@ -61,7 +61,8 @@ static int adopt(X509_CRL *x, struct crl **ret, struct err *reterr)
 	return 0;
 }
 
-int crl_from_der(struct slice der, struct crl **ret, struct err *reterr)
+/* Return: 0, -EBADMSG, -EOPNOTSUPP (a critical extension), -ENOMEM */
+static int crl_from_der(struct slice der, struct crl **ret, struct err *reterr)
 {
 	const uint8_t *at = der.data;
 

@@ -8,9 +8,10 @@
 
 struct crl;
 
-/** crl_from_der() - Return: 0, -EBADMSG, -EOPNOTSUPP (a critical extension), -ENOMEM */
-must_check int crl_from_der(struct slice der, struct crl **ret, struct err *reterr);
-/** crl_from_any() - DER, hex text of DER (as PCCS serves) or PEM. Return: as crl_from_der(). */
+/**
+ * crl_from_any() - DER, hex text of DER (as PCCS serves) or PEM
+ * Return: 0, -EBADMSG, -EOPNOTSUPP (a critical extension), -ENOMEM.
+ */
 must_check int crl_from_any(struct slice in, struct crl **ret, struct err *reterr);
 void crl_free(struct crl *c);
 DEFINE_CLEANUP(struct crl *, crl_free);

@@ -5,7 +5,13 @@
 #include "base/str.h"
 #include "fmt/json.h"
 
-enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg offered)
+/*
+ * The one algorithm that a key is used with
+ * @jwk: its "alg", when it has one, must fit the key; "use" must be "sig" when it is there
+ * @offered: what the token's header says; decides among the RSA algorithms when @jwk names none
+ * Return: SIG_NONE when the key is not for signatures or does not fit @offered.
+ */
+static enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg offered)
 {
 	const char *name = json_string_value(json_object_get(jwk, "alg")),
 		   *use = json_string_value(json_object_get(jwk, "use"));

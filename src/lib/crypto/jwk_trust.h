@@ -8,13 +8,6 @@
 #define X5C_COUNT_MAX 8
 #define X5C_CERT_MAX ((size_t)64 << 10)
 
-/**
- * jwk_sig_alg() - the one algorithm that a key is used with
- * @jwk: its "alg", when it has one, must fit the key; "use" must be "sig" when it is there
- * @offered: what the token's header says; decides among the RSA algorithms when @jwk names none
- * Return: SIG_NONE when the key is not for signatures or does not fit @offered.
- */
-enum sig_alg jwk_sig_alg(const json_t *jwk, const struct pkey *key, enum sig_alg offered);
 /** jws_check_jwk() - verify @j with @jwk. Return: as jws_check(); -EBADMSG (key is malformed). */
 must_check int jws_check_jwk(const struct jws *j, const json_t *jwk, struct err *reterr);
 /**

@@ -32,7 +32,8 @@ static const struct {
 	{0x250, 8}, /* setup_data */
 };
 
-const char *measure_source_name(enum measure_source source)
+/* "firmware", "kernel"...: the name of an input for a person */
+static const char *measure_source_name(enum measure_source source)
 {
 	switch (source) {
 	case MEASURE_FIRMWARE_VERSION:

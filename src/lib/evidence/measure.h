@@ -104,9 +104,6 @@ must_check int measure_kernel(
 must_check int measure_firmware_version(
 	struct slice firmware, struct slice *ret, struct err *reterr);
 
-/** measure_source_name() - "firmware", "kernel"...: the name of an input for a person */
-const char *measure_source_name(enum measure_source source);
-
 /**
  * measure_to_json() - {"algorithm", "registers": {"pcr00": hex...}, "events": [{pcr, source, type,
  * digest}...]}: which register comes from which input

@@ -23,10 +23,6 @@
 
 enum nv_root { NV_ROOT_DEVICE, NV_ROOT_RIM };
 
-/** nv_root_trusted() - the pin of @root's key, or one of the test roots of @request */
-bool nv_root_trusted(
-	const struct evidence_request *request, enum nv_root which, const struct cert *root);
-
 /**
  * struct nv_chain - leaf first, root last
  * @from, @until: when all of them are valid

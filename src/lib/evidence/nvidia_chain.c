@@ -28,7 +28,8 @@ static const struct digest g_pins[] = {
 			0xb9, 0x16, 0x8a, 0xf1, 0xe1, 0xa3}},
 };
 
-bool nv_root_trusted(
+/* The pin of @root's key, or one of the test roots of @request */
+static bool nv_root_trusted(
 	const struct evidence_request *request, enum nv_root which, const struct cert *root)
 {
 	struct digest pin;

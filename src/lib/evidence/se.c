@@ -11,7 +11,7 @@
 #define ADDITIONAL_SIZE (2 * SE_PHKH_SIZE)
 #define CONFIDENTIAL_SIZE (SE_MEASUREMENT_KEY_SIZE + SE_NONCE_SIZE)
 
-int se_secrets_random(struct se_secrets *ret)
+static int se_secrets_random(struct se_secrets *ret)
 {
 	struct se_secrets s = {0};
 

@@ -32,8 +32,6 @@
  */
 must_check int se_hkd_verify(const struct evidence_request *request, struct slice hkd,
 	struct slice chain, struct slice crls, struct evidence_result *result, struct pkey **ret);
-/** se_trusted_root() - @pin is among the request's roots, or DigiCert's that IBM uses */
-bool se_trusted_root(const struct evidence_request *request, const struct digest *pin);
 
 /**
  * struct se_secrets - what a request is made from. se_secrets_random() fills them.
@@ -47,7 +45,6 @@ struct se_secrets {
 	uint8_t nonce[SE_NONCE_SIZE];
 	struct pkey *customer_key;
 };
-must_check int se_secrets_random(struct se_secrets *ret);
 /** se_secrets_done() - wipe and release */
 void se_secrets_done(struct se_secrets *s);
 /**

@@ -24,7 +24,8 @@ static const struct digest g_pins[] = {
 		     0x06, 0x0e, 0x01, 0x4f, 0xfa}},
 };
 
-bool se_trusted_root(const struct evidence_request *request, const struct digest *pin)
+/* @pin is among the request's roots, or DigiCert's that IBM uses */
+static bool se_trusted_root(const struct evidence_request *request, const struct digest *pin)
 {
 	const struct digest *pins = request->ibm_roots ? request->ibm_roots : g_pins;
 	size_t count = request->ibm_roots ? request->ibm_root_count : ARRAY_COUNT(g_pins);

@@ -195,7 +195,8 @@ int tls_server_set_pem(struct ssl_ctx_st *ctx, const struct tls_pem *pem, struct
 	return r < 0 ? r : use_pem(ctx, pem, reterr);
 }
 
-int listen_address(
+/* "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
+static int listen_address(
 	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr)
 {
 	const char *colon = strrchr(address, ':');

@@ -42,9 +42,6 @@ must_check int tls_server_check_pem(const struct tls_pem *pem, struct err *reter
 must_check int tls_server_set_pem(
 	struct ssl_ctx_st *ctx, const struct tls_pem *pem, struct err *reterr);
 
-/** listen_address() - "HOST:PORT" or "[HOST]:PORT". Return: 0, -EINVAL. */
-must_check int listen_address(
-	const char *address, char *host, size_t size, uint32_t *ret_port, struct err *reterr);
 /**
  * listen_sockaddr() - a literal address, or localhost, which is 127.0.0.1 here
  * Return: 0, -EINVAL (@reterr names @address).

@@ -21,7 +21,7 @@ static bool is_alnum(uint8_t c)
 	return is_digit(c) || is_lower(c) || (c >= 'A' && c <= 'Z');
 }
 
-/** oci_tag_valid() - [A-Za-z0-9_][A-Za-z0-9_.-]{0,127} */
+/* [A-Za-z0-9_][A-Za-z0-9_.-]{0,127} */
 static bool oci_tag_valid(struct slice tag)
 {
 	if (tag.size == 0 || tag.size > OCI_REF_TAG_MAX)

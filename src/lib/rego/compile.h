@@ -204,7 +204,6 @@ noreturn_fn void unit_fail(struct unit *u, struct loc loc, const char *code, con
 /* compile_tree.c */
 void compile_tree(struct rego_compiler *c);
 struct cnode *cnode_child(const struct cnode *n, rv key);
-struct cnode *cnode_add(struct rego_compiler *c, struct cnode *n, rv key);
 /* "data.a.b" */
 const char *node_path(struct rego_compiler *c, const struct cnode *n);
 /* The node a module's package stands for. */
@@ -214,11 +213,9 @@ struct cnode *cnode_package(struct rego_compiler *c, const struct module *m);
 struct stmts *resolve_body(struct unit *u, const struct body *b);
 struct term *resolve_term(struct unit *u, const struct node *n);
 struct scope *scope_push(struct unit *u, struct closure *closure);
-void scope_pop(struct unit *u);
 struct var *scope_declare(struct unit *u, struct slice name, struct loc loc);
 /* Declare all variables of a pattern. */
 void scope_declare_pattern(struct unit *u, const struct node *n);
-struct term *term_new(struct unit *u, enum node_kind kind, struct loc loc);
 struct term *term_const(struct unit *u, rv v, struct loc loc);
 
 /* resolve_call.c */

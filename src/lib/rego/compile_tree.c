@@ -29,7 +29,7 @@ struct cnode *cnode_child(const struct cnode *n, rv key)
 	return found ? n->child[i] : NULL;
 }
 
-struct cnode *cnode_add(struct rego_compiler *c, struct cnode *n, rv key)
+static struct cnode *cnode_add(struct rego_compiler *c, struct cnode *n, rv key)
 {
 	bool found;
 	uint32_t i = find_child(n, key, &found);

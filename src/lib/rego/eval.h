@@ -133,7 +133,6 @@ static inline void eval_spend(struct rego_eval *ev, uint32_t steps)
 	else
 		eval_charge(ev, steps);
 }
-void eval_enter(struct rego_eval *ev);
 
 /* eval_index.c: numbers of the definitions that can hold, ascending */
 struct candidates {
@@ -174,7 +173,6 @@ void regex_cache_free(struct regex_cache *k);
 
 /* eval_with.c */
 struct context *eval_with(struct rego_eval *ev, struct frame *f, const struct insn *in);
-rv value_patch(struct mem *m, rv doc, const rv *key, uint32_t count, rv value);
 
 /* explain.c */
 struct explain *explain_new(struct rego_eval *ev);

@@ -24,7 +24,7 @@ rv *eval_push(struct rego_eval *ev, uint32_t slots)
 	return p;
 }
 
-void eval_enter(struct rego_eval *ev)
+static void eval_enter(struct rego_eval *ev)
 {
 	if (++ev->depth > ev->options.max_depth)
 		mem_fail(&ev->mem, REGO_ERR_DEPTH, "depth",

@@ -3,7 +3,7 @@
 #include "rego/eval.h"
 
 /* A copy of @doc with the value at the path replaced; objects are made where there are none. */
-rv value_patch(struct mem *m, rv doc, const rv *key, uint32_t count, rv value)
+static rv value_patch(struct mem *m, rv doc, const rv *key, uint32_t count, rv value)
 {
 	if (count == 0)
 		return value;

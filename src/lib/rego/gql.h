@@ -175,8 +175,6 @@ rv gql_done(struct gql_node *n);
 typedef rv (*gql_part)(struct gql *g);
 rv gql_some(
 	struct gql *g, enum gql_token open, enum gql_token close, gql_part part, struct list *l);
-void gql_many(
-	struct gql *g, enum gql_token open, enum gql_token close, gql_part part, struct list *l);
 
 void gql_put_arguments(struct gql_node *n, bool constant);
 rv gql_parse_directives(struct gql *g, bool constant);

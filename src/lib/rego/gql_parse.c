@@ -169,7 +169,7 @@ struct gql_node gql_begin(struct gql *g, const char *comment)
 	return n;
 }
 
-void gql_many(
+static void gql_many(
 	struct gql *g, enum gql_token open, enum gql_token close, gql_part part, struct list *l)
 {
 	if (!gql_skip(g, open))

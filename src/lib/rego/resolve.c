@@ -17,7 +17,7 @@ struct scope *scope_push(struct unit *u, struct closure *closure)
 	return s;
 }
 
-void scope_pop(struct unit *u)
+static void scope_pop(struct unit *u)
 {
 	u->scope = u->scope->parent;
 }
@@ -57,7 +57,7 @@ static struct var *lookup(const struct unit *u, struct slice name)
 	return NULL;
 }
 
-struct term *term_new(struct unit *u, enum node_kind kind, struct loc loc)
+static struct term *term_new(struct unit *u, enum node_kind kind, struct loc loc)
 {
 	struct term *t = mem_new(u->m, struct term);
 	t->kind = kind;

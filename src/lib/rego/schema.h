@@ -24,7 +24,6 @@ bool schema_check(struct schema *s);
 /* The part that "$ref" names; NULL with ->why when there is none. */
 rv schema_resolve(struct schema *s, struct slice ref);
 bool schema_fail(struct schema *s, const char *fmt, ...) format_printf(2, 3);
-enum schema_draft schema_draft_of(rv root);
 
 /* The errors of @document as OPA shows them: an array that is empty when it fits. NULL: ->why. */
 rv schema_match(struct schema *s, rv document);

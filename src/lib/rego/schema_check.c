@@ -20,7 +20,7 @@ static bool invalid_type(struct schema *s, const char *expected, const char *giv
 	return schema_fail(s, "Invalid type. Expected: %s, given: %s", expected, given);
 }
 
-enum schema_draft schema_draft_of(rv root)
+static enum schema_draft schema_draft_of(rv root)
 {
 	rv uri = schema_get(root, "$schema");
 	if (!uri || uri->type != REGO_STRING)

@@ -30,7 +30,6 @@ struct format {
 bool sprintf_is_float(rv v);
 /* Integers beyond 64 bits are formatted by a type of their own. */
 bool sprintf_is_big(rv v);
-void sprintf_fill(struct buf *out, size_t n, char with);
 /* Appends @s in a field of the width that was asked for. */
 void sprintf_pad(struct buf *out, const struct spec *f, struct slice s);
 /* A number under a verb; false when the verb is none for it. */

@@ -13,7 +13,7 @@ static size_t runes(struct slice s)
 	return n;
 }
 
-void sprintf_fill(struct buf *out, size_t n, char with)
+static void sprintf_fill(struct buf *out, size_t n, char with)
 {
 	for (size_t i = 0; i < n; i++)
 		buf_put_u8(out, (uint8_t)with);

@@ -32,7 +32,7 @@ val view_oid(struct rego_eval *e, const ASN1_OBJECT *o)
 	return v;
 }
 
-val view_string(struct rego_eval *e, const ASN1_STRING *s)
+static val view_string(struct rego_eval *e, const ASN1_STRING *s)
 {
 	uint8_t *text = NULL;
 	int n = ASN1_STRING_to_UTF8(&text, s);

@@ -26,7 +26,6 @@ int ext_bad_base64(struct rego_call *call, size_t at);
 val view_name(struct rego_eval *e, const X509_NAME *name);
 val view_oid(struct rego_eval *e, const ASN1_OBJECT *o);
 val view_b64(struct rego_eval *e, struct slice bytes);
-val view_string(struct rego_eval *e, const ASN1_STRING *s);
 val view_ip(struct rego_eval *e, const uint8_t *bytes, size_t size);
 /* Alternative names: DNSNames, EmailAddresses, IPAddresses, URIs (and URIStrings). */
 void view_alt_names(struct ext_object *o, const GENERAL_NAMES *names, bool uri_strings);

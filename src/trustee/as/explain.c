@@ -53,7 +53,15 @@ static size_t distance(const char *a, const char *b)
 	return MAX(an, bn) - common;
 }
 
-const char *explain_nearest(const char *actual, const json_t *candidates, size_t *ret_distance)
+/*
+ * The member of @candidates that differs least from @actual
+ * @candidates: array of strings, or one string
+ * @ret_distance: number of differing characters (same length), else edit distance
+ *
+ * Return: borrowed string of @candidates, NULL when there is none to compare with.
+ */
+static const char *explain_nearest(
+	const char *actual, const json_t *candidates, size_t *ret_distance)
 {
 	const char *best = NULL;
 	size_t best_distance = SIZE_MAX;

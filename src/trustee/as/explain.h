@@ -22,12 +22,3 @@
  */
 json_t *explain_findings(const struct rego_value *explanation, const char *tee,
 	const struct rvps_snapshot *references, int64_t now);
-
-/**
- * explain_nearest() - the member of @candidates that differs least from @actual
- * @candidates: array of strings, or one string
- * @ret_distance: number of differing characters (same length), else edit distance
- *
- * Return: borrowed string of @candidates, NULL when there is none to compare with.
- */
-const char *explain_nearest(const char *actual, const json_t *candidates, size_t *ret_distance);

@@ -86,7 +86,9 @@ static void set_sockets(json_t *husk, const char *name, const char *given, const
 		json_object_set_new(husk, name, json_pack("[s]", given ? given : preset));
 }
 
-int service_config_load(const struct service_options *o, struct kbs_config *ret, struct err *reterr)
+/* Return: as kbs_config_load() */
+static int service_config_load(
+	const struct service_options *o, struct kbs_config *ret, struct err *reterr)
 {
 	cleanup(json_decref) json_t *root = json_object();
 	json_t *husk, *http;

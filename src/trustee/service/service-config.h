@@ -25,9 +25,6 @@ struct service_options {
 	bool check;
 };
 
-/** service_config_load() - Return: as kbs_config_load() */
-must_check int service_config_load(
-	const struct service_options *o, struct kbs_config *ret, struct err *reterr);
 /** service_main() - read the command line into @o and do what it says. Return: the exit code. */
 int service_main(struct service_options *o, int argc, char **argv);
 /** service_run() - check or serve, as @o says. Return: the exit code. */

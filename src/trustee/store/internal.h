@@ -25,8 +25,6 @@ struct store {
 
 /** schema_migrate() - bring the database to this program's schema, in a transaction of its own */
 must_check int schema_migrate(struct db *db, const char *name, struct err *reterr);
-/** schema_prepare() - dialect of a statement of the schema: @INT, @BLOB, @SERIAL, @UNLOGGED */
-must_check int schema_dialect(enum db_kind kind, const char *sql, struct buf *out);
 
 /* Opens the transaction that the next statements belong to, unless it is open already. */
 must_check int store_batch(struct store *s, struct err *reterr);

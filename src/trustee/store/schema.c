@@ -92,7 +92,8 @@ static const struct {
 	{"@AUDIT_GUARD", {g_guard_sqlite, g_guard_postgres}},
 };
 
-int schema_dialect(enum db_kind kind, const char *sql, struct buf *out)
+/* The dialect of a statement of the schema: @INT, @BLOB, @SERIAL, @UNLOGGED */
+static int schema_dialect(enum db_kind kind, const char *sql, struct buf *out)
 {
 	while (*sql) {
 		size_t n = strcspn(sql, "@"), i = 0;

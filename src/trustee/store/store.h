@@ -109,8 +109,6 @@ struct store_quota {
 	int64_t resources, bytes, policies, reference_values;
 };
 
-/** store_tenant_valid() - 1 to STORE_TENANT_MAX of [a-z0-9-], not starting with '-' */
-bool store_tenant_valid(const char *name);
 /** store_tenant_set() - make a tenant or change its quota (durable). Return: 0, -EINVAL, -EIO. */
 must_check int store_tenant_set(struct store *s, const struct store_change *by, const char *name,
 	const struct store_quota *quota, struct err *reterr);

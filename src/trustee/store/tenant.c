@@ -3,7 +3,8 @@
 #include "base/str.h"
 #include "trustee/store/internal.h"
 
-bool store_tenant_valid(const char *name)
+/* 1 to STORE_TENANT_MAX of [a-z0-9-], not starting with '-' */
+static bool store_tenant_valid(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
