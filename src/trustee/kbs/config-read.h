@@ -75,6 +75,8 @@ must_check int config_read_section(
 	const struct section *sec, const json_t *table, struct kbs_config *c, struct err *reterr);
 /** config_read_admin() - [admin] */
 must_check int config_read_admin(const json_t *table, struct kbs_config *c, struct err *reterr);
+/** config_read_store() - [storage_backend], and session_storage_type of @root */
+must_check int config_read_store(const json_t *root, struct kbs_config *c, struct err *reterr);
 /** config_read_resource() - the plugin resource: where resources are */
 must_check int config_read_resource(const json_t *item, struct kbs_config *c, struct err *reterr);
 /** config_read_plugins() - [[plugins]]; NULL: the plugin resource with what is preset */
