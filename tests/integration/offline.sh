@@ -74,7 +74,7 @@ expect 3 "to do      get a current list" --collateral "$dir/bundle.json" --at 20
 
 # AMD's lists are not published: without one a report is refused, or accepted by the switch alone.
 snp=$vectors/snp/milan-v2-vcek-trustee
-key=$(unshare -rn "$husk" verify "$snp/report.bin" 2>/dev/null | grep -o '^reason .*' | grep -o 'amd/milan/vcek/[^ ]*')
+key=$("${offline[@]}" "$husk" verify "$snp/report.bin" 2>/dev/null | grep -o '^reason .*' | grep -o 'amd/milan/vcek/[^ ]*')
 vcek=$(sed -n '1,/END CERTIFICATE/p' "$snp/certs.pem" | base64 -w 0)
 printf '{"items": {"%s": "%s"}}' "$key" "$vcek" >"$dir/bundle.json"
 expect 3 "there is no amd/milan/vcek/crl among the collateral" --collateral "$dir/bundle.json" "$snp/report.bin"
