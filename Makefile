@@ -67,6 +67,10 @@ bench-rego: build
 fuzz:
 	scripts/fuzz.sh $(or $(SECONDS_EACH),300)
 
+# Everything with AddressSanitizer, LeakSanitizer and UBSan, in the guest as well. Half an hour.
+sanitized: deps
+	scripts/sanitized.sh
+
 lint: build
 	scripts/lint.sh
 
@@ -77,6 +81,6 @@ install: build
 	[ ! -e out/guest/initrd.cpio ] || install -D -m 644 -t "$(DESTDIR)$(PREFIX)/share/husk/guest" $(GUEST_FILES)
 
 clean:
-	rm -rf $(BUILD) build-clang build-san build-fuzz out
+	rm -rf $(BUILD) build-clang build-san build-fuzz out out-san
 
-.PHONY: all deps build guest demo newer-kernel test vectors mutate unit conformance interop bench bench-rego fuzz lint install clean
+.PHONY: all deps build guest demo newer-kernel test vectors mutate unit conformance interop bench bench-rego fuzz sanitized lint install clean

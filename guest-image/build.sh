@@ -3,13 +3,19 @@
 # Build the guest: kernel from Debian's package, initrd with husk-guest, crun and a few modules.
 #
 # usage: guest-image/build.sh [OUT]        (OUT: out)
+#        guest-image/build.sh --sanitized BUILD OUT
 #
 # Leaves  OUT/kernel/vmlinuz       the kernel
 #         OUT/guest/initrd.cpio    the initrd (lz4)
 #         OUT/guest/husk-guest     what became /init
 # The same sources, compiler and Debian packages give the same bytes, whatever OUT is.
+#
+# With --sanitized, husk-guest comes from BUILD, a build folder with AddressSanitizer, and the initrd holds
+# the libraries that it is linked to: a guest for tests, of any size.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+sanitized=
+[ "${1:-}" != --sanitized ] || { sanitized=$(cd "$2" && pwd); shift 2; }
 mkdir -p "${1:-$root/out}/guest"
 out=$(cd "${1:-$root/out}" && pwd)
 build=$out/guest/build
@@ -17,6 +23,19 @@ build=$out/guest/build
 "$root/scripts/fetch-kernel.sh" "$out/kernel"
 "$root/guest-image/build-crun.sh" "$out"
 
+if [ -n "$sanitized" ]; then
+	rm -rf "$build"
+	ln -s "$sanitized" "$build" # where tests/integration/guest-link.sh builds more
+	ninja -C "$build" src/guest/agent/husk-guest guest-image/sanitized-init >"$out/guest/build.log" 2>&1 ||
+		{ tail -n 30 "$out/guest/build.log" >&2; exit 1; }
+	strip --strip-debug -o "$out/guest/husk-guest" "$build/src/guest/agent/husk-guest"
+	exec "$root/guest-image/mkinitrd.py" --lz4 --guest "$out/guest/husk-guest" --crun "$out/crun/crun" \
+		--sanitized-init "$build/guest-image/sanitized-init" \
+		--modules "$out/kernel/lib/modules/$(cat "$out/kernel/version")" \
+		--list "$root/guest-image/modules.list" --output "$out/guest/initrd.cpio"
+fi
+
+[ ! -L "$build" ] || rm "$build"
 # Its own build folder: static, small, without debug information or a trace of where it was built.
 if [ ! -f "$build/build.ninja" ]; then
 	rm -rf "$build"

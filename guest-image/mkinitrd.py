@@ -81,6 +81,17 @@ def find_modules(folder, names):
     return out
 
 
+def libraries(program):
+    """The loader and what it takes for a program, under the names by which it finds them."""
+    text = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True, text=True).stdout
+    for line in text.splitlines():
+        path = line.split("=>")[-1].split("(")[0].strip()
+        if path.startswith("/"):
+            yield path
+        elif not path.startswith("linux-vdso"):
+            die(f"{program} needs {path}, which is not there")
+
+
 class Cpio:
     """cpio newc, see Documentation/driver-api/early-userspace/buffer-format.rst of Linux."""
 
@@ -115,12 +126,19 @@ def main():
     for name in ("guest", "crun", "modules", "list", "output"):
         p.add_argument("--" + name, required=True)
     p.add_argument("--lz4", action="store_true")
+    p.add_argument("--sanitized-init", help="becomes /init; the guest is linked to libraries")
     arg = p.parse_args()
 
     with open(arg.list, encoding="ascii") as f:
         names = [line.strip() for line in f if line.strip() and not line.startswith("#")]
     cpio = Cpio()
-    cpio.add("init", stat.S_IFREG | 0o755, read(arg.guest))
+    if arg.sanitized_init:
+        cpio.add("init", stat.S_IFREG | 0o755, read(arg.sanitized_init))
+        cpio.add("husk-guest", stat.S_IFREG | 0o755, read(arg.guest))
+        for path in libraries(arg.guest):
+            cpio.add(path.lstrip("/"), stat.S_IFREG | 0o755, read(path))
+    else:
+        cpio.add("init", stat.S_IFREG | 0o755, read(arg.guest))
     cpio.add("bin/crun", stat.S_IFREG | 0o755, read(arg.crun))
     for name, data in find_modules(arg.modules, names).items():
         cpio.add(f"lib/modules/{name}.ko", stat.S_IFREG | 0o644, data)

@@ -13,16 +13,40 @@ HUSK_OUT=$(cd "$root" && realpath "${HUSK_OUT:-out}")
 husk=$HUSK_BUILD/src/cli/husk
 # QEMU's user network shows the host's loopback to the guest under this address.
 guest_host=10.0.2.2
-WORLD= world_pids=()
+WORLD= world_pids=() run_options=()
 
 world_end() {
-	local pid
+	local pid status
 	for pid in "${world_pids[@]}"; do
 		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
 	done
 	world_pids=()
-	[ -z "$WORLD" ] || rm -rf "$WORLD"
+	[ -n "$WORLD" ] || return 0
+	world_clean
+	status=$?
+	rm -rf "$WORLD"
 	WORLD=
+	return $status
+}
+
+# world_clean: fails when a sanitizer said something, or when a sanitized guest did not look for leaks
+world_clean() {
+	local file status=0
+	[ -n "${HUSK_SANITIZED:-}" ] || return 0
+	sleep 1 # for the last words of consoles
+	for file in "$WORLD"/*.log "$WORLD"/console.*; do
+		[ -e "$file" ] || continue
+		if grep -qE 'Sanitizer|runtime error:' "$file"; then
+			echo "FAILED: a sanitizer said in ${file##*/}:"
+		elif grep -qE 'husk-guest: (FATAL|container ended)' "$file" && ! grep -q 'husk-guest: no leaks' "$file"; then
+			echo "FAILED: a guest did not look for leaks:"
+		else
+			continue
+		fi
+		cat "$file"
+		status=1
+	done
+	return $status
 }
 
 world_need() {
@@ -38,11 +62,20 @@ world_need() {
 
 world_start() {
 	WORLD=$(mktemp -d "${TMPDIR:-/tmp}/husk-world-XXXXXX")
-	trap world_end EXIT
+	trap 'world_end || exit 1' EXIT
 	trap 'exit 130' INT TERM
 	mkdir "$WORLD/guest"
 	ln -s "$HUSK_BUILD/src/firmware/husk-fw.bin" "$HUSK_OUT/kernel/vmlinuz" \
 		"$HUSK_OUT/guest/initrd.cpio" "$WORLD/guest/"
+	# A QEMU whose guest's console stays, with what sanitizers said in the guest
+	[ -n "${HUSK_SANITIZED:-}" ] || return 0
+	run_options=(--qemu "$WORLD/qemu")
+	cat >"$WORLD/qemu" <<-END
+	#!/bin/bash
+	[[ " \$* " = *" -initrd "* ]] || exec qemu-system-x86_64 "\$@" # asked what it can do
+	exec qemu-system-x86_64 "\$@" > >(exec tee "$WORLD/console.\$\$")
+	END
+	chmod +x "$WORLD/qemu"
 }
 
 # free_port: a port of loopback that nobody listens on
@@ -155,7 +188,7 @@ register_guest() {
 
 # run_with INITDATA [OPTION...] IMAGE [-- COMMAND...]; HUSK_SLOT may hold a command to run it under
 run_with() {
-	timeout 300 ${HUSK_SLOT:-} "$husk" run --guest "$WORLD/guest" --tpm-state "$WORLD/tpm" --initdata "$@"
+	timeout 300 ${HUSK_SLOT:-} "$husk" run "${run_options[@]}" --guest "$WORLD/guest" --tpm-state "$WORLD/tpm" --initdata "$@"
 }
 # run [OPTION...] IMAGE [-- COMMAND...]: the guest as registered, unless the options say otherwise
 run() { run_with "$WORLD/initdata.toml" "$@"; }

@@ -46,7 +46,7 @@ insecure = true
 END
 # Like the guest's: what can be unpacked is bounded by memory.
 mount -t tmpfs -o size=64m none root || exit 1
-trap 'umount -l "$WORLD/root"; world_end' EXIT
+trap 'umount -l "$WORLD/root"; world_end || exit 1' EXIT
 
 passed=0 bad=0
 ok() { passed=$((passed + 1)); echo "ok: $*"; }

@@ -30,6 +30,8 @@ register_guest || die measure
 	publish "$WORLD/encrypted:v1" odd:v1 "$WORLD/sign.key" || die image
 image=$guest_registry/odd:v1
 
+small=256M
+[ -z "${HUSK_SANITIZED:-}" ] || small=768M # AddressSanitizer's shadow
 passed=0 failed=0
 ok() { passed=$((passed + 1)); echo "ok: $*"; }
 fail() {
@@ -59,7 +61,7 @@ gone" "$image" </dev/null
 
 export FROM_HERE=yes
 gives "options, input and an exit code" 42 "5
-name-1 half yes" -i --rm --name name-1 --cpus 0.5 --memory 256M -e A=half -e FROM_HERE -e NOT_SET "$image" -- \
+name-1 half yes" -i --rm --name name-1 --cpus 0.5 --memory "$small" -e A=half -e FROM_HERE -e NOT_SET "$image" -- \
 	'wc -c; echo "$(hostname) $A $FROM_HERE$NOT_SET"; exit 42' < <(printf input)
 gives "no such command" 127 "" "$guest_registry/odd:v1" -- 'exec /no/such/command' </dev/null
 grep -q "not found" "$WORLD/err" && ok "which says so" || fail "no reason"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that end with the test, also when the test is killed; folders that go with it, also when it
-fails or is told to end."""
+fails or is told to end; what sanitizers said."""
 import atexit
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import sys
 import tempfile
 
 PR_SET_PDEATHSIG = 1
+# Set by Meson for builds with sanitizers, which take their time.
+SANITIZED = os.environ.get("HUSK_SANITIZED") == "1"
+SLOWER = 4 if SANITIZED else 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,6 +51,11 @@ def folder(prefix):
             shutil.rmtree(path, ignore_errors=True)
     atexit.register(remove)
     return path
+
+
+def clean(text):
+    """Fails when a sanitizer had something to say in this output."""
+    assert not re.search(r"Sanitizer|runtime error:", text), text[-20000:]
 
 
 # A test that takes too long gets this one first: what it opened is closed on the way out.

@@ -14,7 +14,9 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ninja -C "$image/build" guest-image/husk-guest-crash >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-"$root/guest-image/mkinitrd.py" --guest "$image/build/guest-image/husk-guest-crash" \
+start=$image/build/guest-image/sanitized-init
+[ -x "$start" ] && set -- --sanitized-init "$start" || set --
+"$root/guest-image/mkinitrd.py" "$@" --guest "$image/build/guest-image/husk-guest-crash" \
 	--crun "$out/crun/crun" --modules "$out/kernel/lib/modules/$(cat "$out/kernel/version")" \
 	--list "$root/guest-image/modules.list" --output "$work/crash.cpio"
 "$root/tests/integration/guest-link.py" "$out/kernel/vmlinuz" "$image/initrd.cpio" "$work/crash.cpio"

@@ -6,6 +6,7 @@ The other end of docs/protocol/guest-link.md, on purpose not made from husk's ow
 
 import json
 import os
+import re
 import select
 import shutil
 import socket
@@ -37,6 +38,7 @@ def frame(kind, payload=b""):
 
 class Guest:
     def __init__(self, kernel, initrd, tpm=True, memory="384", cmdline=CMDLINE):
+        memory = str(int(memory) * (2 if ending.SANITIZED else 1))
         self.dir = ending.folder("husk-guest-")
         self.procs = []
         self.buffer = b""
@@ -71,7 +73,7 @@ class Guest:
     def send(self, kind, payload=b""):
         self.link.sendall(frame(kind, payload))
 
-    def next(self, timeout=60):
+    def next(self, timeout=60 * ending.SLOWER):
         """The next frame as (kind, payload), None when the guest closed the link."""
         deadline = time.monotonic() + timeout
         while True:
@@ -94,7 +96,7 @@ class Guest:
                 return None
             self.buffer += data
 
-    def until(self, *kinds, timeout=60):
+    def until(self, *kinds, timeout=60 * ending.SLOWER):
         while True:
             got = self.next(timeout)
             assert got is not None, f"the link closed; console:\n{self.console()}"
@@ -104,6 +106,7 @@ class Guest:
     def off(self, seconds):
         """The machine must power off by itself within this time of the end of the link."""
         start = time.monotonic()
+        seconds += 30 if ending.SANITIZED else 0  # it looks for leaks first
         try:
             self.link.shutdown(socket.SHUT_WR)
         except OSError:
@@ -127,6 +130,17 @@ class Guest:
         except OSError:
             return ""
 
+    def findings(self):
+        """What a sanitizer in the guest said. The guest must have looked for leaks to the end."""
+        if not ending.SANITIZED:
+            return ""
+        with open(self.dir + "/serial", errors="replace") as f:
+            text = f.read()
+        found = re.search(r"^.*(Sanitizer|runtime error:)(?s:.*)", text, re.M)
+        if found:
+            return found.group(0)
+        return "" if "husk-guest: no leaks" in text else "it was not looked for leaks:\n" + text[-3000:]
+
     def close(self):
         self.link.close()
         for p in self.procs:
@@ -138,5 +152,7 @@ class Guest:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        found = self.findings()
         self.close()
+        assert kind or not found, found

@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 build() {
 	dir=$work/$1
 	mkdir -p "$dir/out/crun"
-	(cd "$root" && tar -cf - --exclude ./out --exclude './build*' --exclude ./.git .) | tar -xf - -C "$dir"
+	(cd "$root" && tar -cf - --exclude './out*' --exclude './build*' --exclude ./.git .) | tar -xf - -C "$dir"
 	cp -a "$out/kernel" "$dir/out/"
 	cp "$out"/crun/crun_* "$dir/out/crun/"
 	"$dir/guest-image/build.sh"

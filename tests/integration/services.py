@@ -71,11 +71,12 @@ class Service:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(15)
+                self.process.wait(15 * ending.SLOWER)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
                 raise
+        ending.clean(self.text())
         return self.process.returncode
 
 

@@ -178,7 +178,7 @@ static int check_log(const struct kbs_server *s)
 
 	snprintf(log, sizeof(log), "%s/log", s->dir);
 	if (file_read(log, (size_t)64 << 20, &text, NULL) < 0 ||
-		!strstr(buf_str(&text), "Sanitizer"))
+		(!strstr(buf_str(&text), "Sanitizer") && !strstr(buf_str(&text), "runtime error:")))
 		return 0;
 	fputs(buf_str(&text), stderr);
 	return -EFAULT;

@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "guest/agent/sanitized.h"
 #include "guest/agent/setup.h"
 
 /* How long the last frames may take to reach the host. */
 /* Seconds after the last word: for a host that is connected, and for one that never was. */
 #define END_S 60
 #define END_UNHEARD_S 3
+/* Sanitizers and emulation together. */
+#define SLOWER (WITH_SANITIZER ? 4u : 1u)
 #define RESERVE_SIZE ((size_t)64 << 10)
 
 static const struct {
@@ -37,10 +40,11 @@ static const struct {
 /* Freed when the guest gives up, so that saying why does not need memory that is not there. */
 static void *g_reserve;
 
-static noreturn_fn void power_off(void)
+static noreturn_fn void power_off(const struct agent *a)
 {
 	if (getpid() != 1)
 		_exit(1);
+	sanitized_end(a);
 	/* There is nothing on disk; what runs is stopped by the machine. */
 	reboot(RB_POWER_OFF);
 	reboot(RB_AUTOBOOT);
@@ -48,12 +52,17 @@ static noreturn_fn void power_off(void)
 		pause();
 }
 
+static uint32_t deadline_s(enum stage stage)
+{
+	return stages[stage].deadline_s * SLOWER;
+}
+
 static void on_deadline(evutil_socket_t fd, short what, void *cookie)
 {
 	struct agent *a = cookie;
 	if (a->stage == STAGE_ENDING)
-		power_off();
-	agent_fatal(a, NULL, NULL, "did not finish within %u seconds", stages[a->stage].deadline_s);
+		power_off(a);
+	agent_fatal(a, NULL, NULL, "did not finish within %u seconds", deadline_s(a->stage));
 }
 
 void agent_stage(struct agent *a, enum stage stage)
@@ -62,7 +71,7 @@ void agent_stage(struct agent *a, enum stage stage)
 		return;
 	a->stage = stage;
 	event_del(a->deadline);
-	const struct timeval t = {(time_t)stages[stage].deadline_s, 0};
+	const struct timeval t = {(time_t)deadline_s(stage), 0};
 	if (t.tv_sec > 0 && event_add(a->deadline, &t) < 0)
 		agent_fatal(a, NULL, NULL, "no memory for a timer");
 }
@@ -101,7 +110,7 @@ static void wait_for_host(struct agent *a)
 	const struct timeval t = {link_is_up(a->link) ? END_S : END_UNHEARD_S, 0};
 	event_del(a->deadline);
 	if (event_add(a->deadline, &t) < 0)
-		power_off();
+		power_off(a);
 }
 
 /*
@@ -114,7 +123,7 @@ static void start_ending(struct agent *a)
 	a->stage = STAGE_ENDING;
 	/* Without a loop nothing more can be said. */
 	if (a->link == NULL)
-		power_off();
+		power_off(a);
 	workers_kill(a);
 	wait_for_host(a);
 	link_finish(a->link);
@@ -173,9 +182,9 @@ static void on_link_lost(void *cookie, int code, const char *why)
 {
 	struct agent *a = cookie;
 	if (a->stage == STAGE_ENDING)
-		power_off();
+		power_off(a);
 	agent_fatal(a, "link", NULL, "%s", why);
-	power_off();
+	power_off(a);
 }
 
 static void on_link_broken(void *cookie, int code, const char *why)
@@ -276,5 +285,5 @@ int agent_main(void)
 	event_base_dispatch(a->base);
 	/* Only a failure of epoll itself comes here. */
 	console_write("the event loop failed");
-	power_off();
+	power_off(a);
 }

@@ -113,6 +113,12 @@ int channel_send(struct channel *channel, enum child_type type, struct slice pay
 	return flush(channel);
 }
 
+void channel_end(struct channel *channel)
+{
+	if (!channel->closed)
+		shutdown(channel->fd, SHUT_WR);
+}
+
 int channel_new(struct event_base *base, int fd, const struct channel_handlers *handlers,
 	void *cookie, struct channel **ret)
 {

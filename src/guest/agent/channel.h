@@ -21,5 +21,7 @@ void channel_free(struct channel *channel);
 DEFINE_CLEANUP(struct channel *, channel_free);
 /** channel_drain() - handle everything that has arrived, e.g. a dead child's last words */
 void channel_drain(struct channel *channel);
+/** channel_end() - nothing more is sent: the child reads the end and may end by itself */
+void channel_end(struct channel *channel);
 /** channel_send() - queue a frame. Return: 0, -E2BIG, -ENOMEM, -EPIPE when the child is gone. */
 must_check int channel_send(struct channel *channel, enum child_type type, struct slice payload);

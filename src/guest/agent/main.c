@@ -6,11 +6,13 @@
 #include "base/str.h"
 #include "crypto/start.h"
 #include "guest/agent/agent.h"
+#include "guest/agent/sanitized.h"
 
 int main(int argc, char **argv)
 {
 	const char *name = argc > 0 ? argv[0] : "";
 	signal(SIGPIPE, SIG_IGN);
+	sanitized_start();
 	bool aa = streq(name, CHILD_NAME_AA), image = streq(name, CHILD_NAME_IMAGE);
 	/* Each of the three programs pays for it, and all of them use OpenSSL. */
 	crypto_start_lean(aa || image ? CRYPTO_START_ALL : CRYPTO_START_HASHES);

@@ -90,19 +90,31 @@ static void keep_folder(struct backend *b, const char *path)
 		b->files[b->file_count++] = (struct sandbox_path){folder, SANDBOX_READ};
 }
 
-char *const *backend_environment(const struct kbs_config *c, const char *role)
+static bool is_passed(const struct kbs_config *c, const char *role, const char *variable)
 {
 	static const char *const prefixes[] = {
 		"AWS_", "AZURE_", "GOOGLE_APPLICATION_CREDENTIALS=", "GCE_METADATA_HOST=", "HOME="};
+
+	/* Never in a release build. */
+	if (WITH_SANITIZER &&
+		(str_starts(variable, "ASAN_OPTIONS=") || str_starts(variable, "UBSAN_OPTIONS=")))
+		return true;
+	if (!streq(role, "backend") || c->resource.backend < BACKEND_AWS)
+		return false;
+	for (size_t i = 0; i < ARRAY_COUNT(prefixes); i++) {
+		if (str_starts(variable, prefixes[i]))
+			return true;
+	}
+	return false;
+}
+
+char *const *backend_environment(const struct kbs_config *c, const char *role)
+{
 	static char *list[ENVIRONMENT_MAX + 1];
 	size_t count = 0;
 
-	for (size_t i = 0; environ[i] && streq(role, "backend") && count < ENVIRONMENT_MAX; i++) {
-		bool wanted = false;
-
-		for (size_t k = 0; k < ARRAY_COUNT(prefixes); k++)
-			wanted |= str_starts(environ[i], prefixes[k]);
-		if (wanted && c->resource.backend >= BACKEND_AWS)
+	for (size_t i = 0; environ[i] && count < ENVIRONMENT_MAX; i++) {
+		if (is_passed(c, role, environ[i]))
 			list[count++] = environ[i];
 	}
 	list[count] = NULL;

@@ -52,7 +52,7 @@ void backend_close(struct backend *b);
 must_check int backend_try(const struct kbs_config *c, struct err *reterr);
 /**
  * backend_environment() - the variables of our environment that are for @role: those that cloud vendors'
- * programs read, for backends of their stores; none for others
+ * programs read, for backends of their stores; no others
  * Return: NULL-terminated, valid until the next call.
  */
 char *const *backend_environment(const struct kbs_config *c, const char *role);
