@@ -300,6 +300,10 @@ def test_request_ids(broker):
 
 def test_endpoints(broker):
     client = Client(broker)
+    for method, path, allow in (("POST", "/metrics", "GET"), ("PATCH", "/kbs/v0/auth", "POST"),
+                                ("PATCH", "/kbs/v0/resource/a/b/c", "GET, POST, DELETE")):
+        status, headers, _ = client.call(method, path)
+        expect(path, (status, headers["Allow"]), (405, allow))
     for path in ("/healthz", "/readyz"):
         expect(path, client.call("GET", path)[0], 200)
     status, _, body = client.call("GET", "/openapi.json")

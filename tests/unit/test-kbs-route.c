@@ -76,6 +76,7 @@ static void test_route_needs(void **state)
 	char path[256];
 	enum kbs_route r;
 	enum route_need need;
+	char allow[ROUTE_ALLOW_SIZE];
 	struct kbs_target t;
 	size_t rows = 0;
 
@@ -93,6 +94,14 @@ static void test_route_needs(void **state)
 		assert_int_equal(t.need, need);
 	}
 	assert_true(rows > 30);
+	kbs_route_allowed(SLICE_LIT("/kbs/v0/resource/a/b/c?x=y"), allow);
+	assert_string_equal(allow, "GET, POST, DELETE");
+	kbs_route_allowed(SLICE_LIT("/kbs/v0/external/a/b"), allow);
+	assert_string_equal(allow, "GET, POST, PUT, DELETE");
+	kbs_route_allowed(SLICE_LIT("/metrics"), allow);
+	assert_string_equal(allow, "GET");
+	kbs_route_allowed(SLICE_LIT("/kbs/v0/unknown"), allow);
+	assert_string_equal(allow, "");
 	kbs_route_parse("GET", SLICE_LIT("/kbs/v0/resource/a/b/c"), &t);
 	assert_int_equal(t.need, NEED_TOKEN);
 	assert_int_equal(t.plugin_id, PLUGIN_RESOURCE);

@@ -223,8 +223,12 @@ static void test_errors_on_the_wire(void **state)
 	assert_string_equal(buf_str(&r.body),
 		"{\"type\":\"https://github.com/confidential-containers/kbs/errors/PolicyDeny\","
 		"\"detail\":\"Access denied by policy (id 12)\"}");
+	(void)!str_copy(r.etag, sizeof(r.etag), "\"7\"");
+	(void)!str_copy(r.content_type, sizeof(r.content_type), "text/plain");
 	reply_fail(&r, REPLY_PLUGIN_NOT_FOUND, "Plugin %s not found", "x");
 	assert_int_equal(r.status, 404);
+	assert_string_equal(r.etag, "");
+	assert_string_equal(r.content_type, "");
 	reply_done(&r);
 }
 

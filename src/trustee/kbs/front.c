@@ -63,6 +63,7 @@ struct front {
 /* Headers of an answer; NULL and "" leave one out. */
 struct answer {
 	const char *type, *cookie, *etag, *content_type, *request_id;
+	const char *allow;
 	const char *csp; /* of a page for browsers, which then gets all that guards one */
 };
 
@@ -75,6 +76,7 @@ static void send_reply(
 		{"ETag", h->etag},
 		{"X-Husk-Content-Type", h->content_type},
 		{"X-Request-Id", h->request_id},
+		{"Allow", h->allow},
 		{"Retry-After", status == 429 || status == 503 ? "1" : NULL},
 		{"Cache-Control", "no-store"},
 		{"Content-Security-Policy", h->csp},
@@ -106,11 +108,14 @@ static void make_request_id(const struct http_request *request, char ret[REQUEST
 static void answer_error(struct http_request *request, enum reply_error error, const char *detail)
 {
 	char id[REQUEST_ID_SIZE];
-	struct answer h = {.request_id = id};
+	char allow[ROUTE_ALLOW_SIZE] = "";
+	struct answer h = {.request_id = id, .allow = allow};
 	struct reply reply;
 
 	reply_init(&reply);
 	reply_fail(&reply, error, "%s", detail);
+	if (error == REPLY_METHOD)
+		kbs_route_allowed(slice_str(http_request_target(request)), allow);
 	make_request_id(request, id);
 	h.type = reply.type;
 	send_reply(request, reply.status, &h, buf_slice(&reply.body));

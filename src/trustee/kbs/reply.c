@@ -55,6 +55,8 @@ void reply_fail(struct reply *r, enum reply_error error, const char *fmt, ...)
 	va_end(ap);
 	buf_printf(&type, VARIANT_URL "%s", g_errors[error].variant);
 	buf_clear(&r->body);
+	/* What the answer would have been about is not in it. */
+	r->etag[0] = r->content_type[0] = '\0';
 	r->status = g_errors[error].status;
 	r->type = REPLY_JSON;
 	body = json_pack("{s:s, s:s}", "type", buf_str(&type), "detail", detail);

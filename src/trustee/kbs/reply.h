@@ -62,7 +62,7 @@ struct reply {
 void reply_init(struct reply *r);
 void reply_done(struct reply *r);
 /**
- * reply_fail() - make @r the error @error, replacing what it held
+ * reply_fail() - make @r the error @error, replacing what it held (a cookie stays)
  * @fmt: the detail as text; for plugin names and other fixed shapes the caller gives the whole text
  */
 void reply_fail(struct reply *r, enum reply_error error, const char *fmt, ...) format_printf(3, 4);

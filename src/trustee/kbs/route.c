@@ -249,6 +249,22 @@ void kbs_route_parse(const char *method, struct slice target, struct kbs_target 
 	match_kbs(method, rest, ret);
 }
 
+void kbs_route_allowed(struct slice target, char ret[ROUTE_ALLOW_SIZE])
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "DELETE"};
+	struct kbs_target t;
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < ARRAY_COUNT(methods); i++) {
+		kbs_route_parse(methods[i], target, &t);
+		if (t.route == ROUTE_METHOD || t.route == ROUTE_NONE || t.route == ROUTE_BAD_PATH)
+			continue;
+		n += (size_t)snprintf(
+			ret + n, ROUTE_ALLOW_SIZE - n, "%s%s", n ? ", " : "", methods[i]);
+	}
+}
+
 static bool segment_valid(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

@@ -105,6 +105,9 @@ struct kbs_target {
  * ROUTE_BAD_PATH.
  */
 void kbs_route_parse(const char *method, struct slice target, struct kbs_target *ret);
+#define ROUTE_ALLOW_SIZE 32
+/** kbs_route_allowed() - the methods that @target has, as the field Allow lists them; "" for none */
+void kbs_route_allowed(struct slice target, char ret[ROUTE_ALLOW_SIZE]);
 /**
  * service_route_parse() - likewise for husk-as and husk-rvps, whose targets have no prefix
  * @with_as: whether the routes of the attestation service exist
