@@ -19,8 +19,8 @@ done
 ulimit -n "$(ulimit -Hn)" # both need a descriptor for each client
 dir=$(mktemp -d)
 peer_pid=
-cleanup() { [ -n "$peer_pid" ] && kill "$peer_pid" 2>/dev/null && wait "$peer_pid"; rm -rf "$dir"; }
-trap cleanup EXIT
+stop_peer() { [ -n "$peer_pid" ] && kill "$peer_pid" 2>/dev/null && wait "$peer_pid"; peer_pid=; }
+trap 'stop_peer; rm -rf "$dir"' EXIT
 
 # One certificate for both; the peer keeps everything in memory, husk in SQLite as always.
 "$kbs" init "$dir/kbs" --listen 127.0.0.1:0 >/dev/null || exit 1
@@ -83,18 +83,19 @@ start_peer() {
 	echo "kbs-peer: $peer does not start ($try times tried)"
 	exit 1
 }
-start_peer
 for _ in $(seq "$rounds"); do
 	for count in $clients; do
 		for fresh in "" --fresh; do
 			common=(--clients "$count" --seconds "$seconds" --json $fresh)
 			"$load" "$kbs" "${common[@]}" >>"$dir/husk" ||
 				{ echo "kbs-peer: husk fails with $count clients"; exit 1; }
+			start_peer # anew, as husk: memory once taken stays
 			# What fails at the peer is a line of the table, not the end.
 			"$load" --url "https://127.0.0.1:$port" --ca "$dir/kbs/tls.crt" --group "$peer_pid" \
 				--admin-token "$dir/kbs/admin-token" "${common[@]}" >"$dir/one" || [ -s "$dir/one" ] ||
 				{ tail -5 "$dir/peer.log"; echo "kbs-peer: the peer fails with $count clients"; exit 1; }
 			cat "$dir/one" >>"$dir/peer"
+			stop_peer
 		done
 	done
 done
