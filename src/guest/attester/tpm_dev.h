@@ -8,7 +8,7 @@
 
 #define TPM_DEV_PATH "/dev/tpm0"
 #define TPM_DEV_TIMEOUT_MS 10000
-#define TPM_DEV_ATTEMPTS 5
+#define TPM_DEV_ATTEMPTS 20
 
 struct tpm_dev {
 	int fd;
