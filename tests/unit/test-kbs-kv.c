@@ -72,6 +72,8 @@ static void test_answers(void **state)
 		{1, 200, "<html>", -EBADMSG, "not JSON", 0},
 		{1, 200, "", -EBADMSG, "not JSON", 0},
 		{1, 201, "{\"data\":{\"data\":\"x\"}}", -EBADMSG, "201", 0},
+		{1, 204, "{\"data\":{\"data\":\"x\"}}", -EBADMSG, "204", 0},
+		{2, 204, "", -EBADMSG, "204", 0},
 		{1, 404, "{\"errors\":[]}", -ENOENT, "no such secret", 0},
 		{2, 404, V2("null"), -ENOENT, "no such secret", 0},
 		{1, 403, "{\"errors\":[\"permission denied\"]}", -EACCES, "permission denied", 0},

@@ -105,6 +105,8 @@ int kv_read(int status, struct slice body, unsigned version, struct buf *value,
 	int r = read_answer(status, body, &answer, reterr);
 
 	*ret_version = 0;
+	if (r == 0 && status != 200)
+		return err_set(reterr, -EBADMSG, "Vault answers a read with HTTP %d", status);
 	if (r == 0)
 		r = json_get_object(answer, "data", &data, reterr);
 	if (r < 0 || version == 1)
