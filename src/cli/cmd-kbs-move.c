@@ -6,7 +6,8 @@
  *   local_json  DIR/NAMESPACE: a JSON object of key and base64
  *
  * Namespaces: repository (resources), kbs (resource policy), attestation_service_policy,
- * reference_value. Sessions are not worth moving, other namespaces are named and left.
+ * reference_value. Sessions are not worth moving, other namespaces are named and left. Folders of
+ * Trustee before it had that storage are read, too: see kbs_move_old.c.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,17 +21,12 @@
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/kbs_backup.h"
+#include "cli/kbs_move.h"
 #include "fmt/json.h"
 
-#define FILE_MAX ((size_t)16 << 20)
+#define FILE_MAX KBS_MOVE_FILE_MAX
 #define KEY_SIZE 512
 #define SLASH "\\x2F"
-
-struct move {
-	struct cli *cli;
-	struct kbs_admin *admin;
-	unsigned done, skipped;
-};
 
 typedef int (*entry_fn)(struct move *m, const char *key, struct slice content, struct err *reterr);
 
@@ -101,14 +97,14 @@ static const struct {
 	const char *name;
 	entry_fn import;
 } g_namespaces[] = {
-	{"repository", import_resource},
-	{"reference_value", import_reference},
-	{"attestation_service_policy", import_policy},
-	{"kbs", import_policy},
+	[KBS_MOVE_RESOURCE] = {"repository", import_resource},
+	[KBS_MOVE_REFERENCE] = {"reference_value", import_reference},
+	[KBS_MOVE_ATTESTATION] = {"attestation_service_policy", import_policy},
+	[KBS_MOVE_KBS] = {"kbs", import_policy},
 };
 
-static int one_entry(
-	struct move *m, size_t ns, const char *key, struct slice content, struct err *reterr)
+int kbs_move_entry(struct move *m, enum kbs_move_space ns, const char *key, struct slice content,
+	struct err *reterr)
 {
 	int r;
 
@@ -136,7 +132,7 @@ static int unescape(const char *name, char ret[KEY_SIZE])
 	return 0;
 }
 
-static int read_at(int dir, const char *name, struct buf *out, struct err *reterr)
+int kbs_move_read(int dir, const char *name, struct buf *out, struct err *reterr)
 {
 	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int r = fd < 0 ? -errno : fd_read_all(fd, out);
@@ -157,10 +153,15 @@ static int import_folder(struct move *m, size_t ns, int dir, struct err *reterr)
 
 		if (r == 0 && names[i]->d_name[0] != '.') {
 			r = unescape(names[i]->d_name, key);
+			if (r == 0 && ns == KBS_MOVE_RESOURCE && !strchr(key, '/')) {
+				r = kbs_move_old_resources(m, dir, key, reterr);
+				free(names[i]);
+				continue;
+			}
 			if (r == 0)
-				r = read_at(dir, names[i]->d_name, &content, reterr);
+				r = kbs_move_read(dir, names[i]->d_name, &content, reterr);
 			if (r == 0)
-				r = one_entry(m, ns, key, buf_slice(&content), reterr);
+				r = kbs_move_entry(m, ns, key, buf_slice(&content), reterr);
 		}
 		free(names[i]);
 	}
@@ -186,7 +187,7 @@ static int import_json(struct move *m, size_t ns, int fd, struct err *reterr)
 				b64_decode_any(&content, slice_str(json_string_value(value))) < 0))
 			r = err_set(reterr, -EBADMSG, "%s is not base64", key);
 		if (r == 0)
-			r = one_entry(m, ns, key, buf_slice(&content), reterr);
+			r = kbs_move_entry(m, ns, key, buf_slice(&content), reterr);
 	}
 	return r;
 }
@@ -236,7 +237,10 @@ static int run_import(struct cli *cli)
 	int r = root < 0 ? err_set(&e, -errno, "%s: %m", dir) : kbs_admin_new(cli, &a, &e);
 
 	m.admin = a;
-	for (size_t i = 0; i < ARRAY_COUNT(g_namespaces) && r == 0; i++)
+	bool old = r == 0 && kbs_move_is_old(root);
+	if (old)
+		r = kbs_move_old(&m, root, &e);
+	for (size_t i = 0; i < ARRAY_COUNT(g_namespaces) && r == 0 && !old; i++)
 		r = import_namespace(&m, root, i, &e);
 	if (r < 0)
 		return cli_fail(cli, r, &e, "import stopped after %u of them", m.done - 1);
@@ -244,7 +248,8 @@ static int run_import(struct cli *cli)
 		(void)err_set(&e, -ENOENT, "%s holds no namespace of Trustee's storage", dir);
 		return cli_fail(cli, -ENOENT, &e, NULL);
 	}
-	name_others(&m, root);
+	if (!old)
+		name_others(&m, root);
 	cli_note(cli, "imported %u, left out %u", m.done, m.skipped);
 	return CLI_OK;
 }

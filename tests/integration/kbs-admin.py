@@ -602,6 +602,7 @@ def test_trustee(program, husk):
                 [r["path"] for r in json.loads(broker.cli("resource", "list", "--json"))])
         finally:
             again.remove()
+        check_old_trustee(program, husk)
         broker.cli("import", "--from-trustee", "/nonexistent", code=1)
         os.mkdir(broker.path("empty"))
         broker.cli("import", "--from-trustee", broker.path("empty"), code=1)
@@ -646,6 +647,51 @@ def check_trustee(broker, layout):
     submods = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["submods"]
     expect("appraised", submods["cpu0"]["ear.trustworthiness-vector"]["executables"], 3)
     expect("value", json.loads(broker.cli("reference", "get", "svn")), ["1"])
+
+
+def write_old_trustee(folder):
+    """As Trustee kept things before its key-value storage."""
+    new = {"version": "0.1.0", "name": "svn", "expiration": "2035-01-01T00:00:00Z", "value": ["1"]}
+    oldest = {"version": "0.1.0", "name": "launch_digest", "expiration": "2035-01-01T00:00:00Z",
+              "hash-value": [{"alg": "sha384", "value": "abcde"}]}
+    files = {
+        "kbs/repository/default/key/moved": b"\x00old",
+        "kbs/repository/other/key/one": b"kept from guests",
+        "kbs/policy.rego": TRUSTEE_POLICY,
+        "attestation-service/token/ear/policies/opa/default_cpu.rego": TRUSTEE_CPU,
+        "attestation-service/reference_values.json": json.dumps([new, oldest]).encode(),
+        "attestation-service/reference_values/db": b"sled",
+    }
+    for name, data in files.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "wb") as f:
+            f.write(data)
+
+
+def check_old_trustee(program, husk):
+    broker = sample_broker(program, husk)
+    try:
+        folder = broker.path("old")
+        write_old_trustee(folder)
+        said = broker.cli("import", "--from-trustee", folder)
+        if "imported 6, left out 0" not in said or "it is a database" not in said:
+            raise AssertionError(said)
+        guest = Client(broker)
+        token = guest.attest()
+        expect("old answer", decrypted(broker, guest, token, "default/key/moved"), b"\x00old")
+        expect("old denied", guest.call("GET", "/kbs/v0/resource/other/key/one")[0], 401)
+        for name, value in (("svn", ["1"]), ("launch_digest", ["abcde"])):
+            expect(name, json.loads(broker.cli("reference", "get", name)), value)
+        # Its repository alone; a resource that is not REPOSITORY/TYPE/TAG ends the import.
+        os.mkdir(broker.path("part"))
+        os.rename(folder + "/kbs/repository", broker.path("part") + "/repository")
+        if "imported 2, left out 0" not in broker.cli("import", "--from-trustee", broker.path("part")):
+            raise AssertionError("repository alone")
+        with open(broker.path("part") + "/repository/default/stray", "wb") as f:
+            f.write(b"x")
+        broker.cli("import", "--from-trustee", broker.path("part"), code=1)
+    finally:
+        broker.remove()
 
 
 def test_reload(program, husk):
