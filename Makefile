@@ -34,11 +34,11 @@ newer-kernel: deps
 
 # Golden cases of a folder: DIR/.../CASE/expected.json. Ends with "N passed, N failed".
 vectors: build
-	@$(BUILD)/tests/vectors/vectors $(or $(DIR),../shared/vectors) tests/vectors/contested.txt
+	@$(BUILD)/tests/vectors/vectors "$(or $(DIR),../shared/vectors)" tests/vectors/contested.txt
 
 # Every byte of accepted evidence flipped; STEP=37 takes each 37th, as the tests do. Minutes.
 mutate: build
-	@$(BUILD)/tests/vectors/vectors --mutate=$(or $(STEP),1) $(or $(DIR),../shared/vectors) tests/vectors/contested.txt
+	@$(BUILD)/tests/vectors/vectors --mutate=$(or $(STEP),1) "$(or $(DIR),../shared/vectors)" tests/vectors/contested.txt
 
 unit: build
 	scripts/run-tests.sh $(BUILD) --suite unit --suite fuzz
