@@ -198,11 +198,15 @@ else
 	same "the same layer, third time" "$(layer skdec3:v1)" "$(layer img:v1)"
 	failed "skopeo with another key" "$newer" copy -q --insecure-policy --src-tls-verify=false \
 		--decryption-key $provider:keypath=wrong "docker://$registry/app:v1" oci:skdec4:v1
-	run "skopeo recompresses" "$newer" copy -q --insecure-policy --dest-compress-format zstd --dest-force-compress-format oci:img:v1 oci:imgz:v1
-	run "skopeo encrypts zstd layers" "$newer" copy -q --insecure-policy \
-		--encryption-key $provider:keypath=kek::keyid=kbs:///default/image-key/app oci:imgz:v1 oci:skencz:v1
-	run "husk decrypts zstd" "$husk" image decrypt skencz:v1 skdecz:v1 --key kek
-	same "the same zstd layer" "$(layer skdecz:v1)" "$(layer imgz:v1)"
+	if "$newer" copy --help | grep -q -- --dest-force-compress-format; then
+		run "skopeo recompresses" "$newer" copy -q --insecure-policy --dest-compress-format zstd --dest-force-compress-format oci:img:v1 oci:imgz:v1
+		run "skopeo encrypts zstd layers" "$newer" copy -q --insecure-policy \
+			--encryption-key $provider:keypath=kek::keyid=kbs:///default/image-key/app oci:imgz:v1 oci:skencz:v1
+		run "husk decrypts zstd" "$husk" image decrypt skencz:v1 skdecz:v1 --key kek
+		same "the same zstd layer" "$(layer skdecz:v1)" "$(layer imgz:v1)"
+	else
+		echo "SKIP: zstd by skopeo: $newer has no --dest-force-compress-format"
+	fi
 	# skopeo's policy engine agrees about our signature (Debian's build has no sigstore).
 	mkdir -p regd && printf 'docker:\n  %s:\n    use-sigstore-attachments: true\n' "$registry" >regd/r.yaml
 	for key in sign.pub stranger.pub; do
