@@ -6,6 +6,7 @@
  */
 #include "base/str.h"
 #include "trustee/as/as.h"
+#include "fmt/resource_path.h"
 #include "trustee/kbs/rcar.h"
 #include "trustee/kbs/route.h"
 #include "trustee/kbs/wire.h"
@@ -108,7 +109,7 @@ static void try_target(struct slice in)
 		kbs_route_parse(methods[i], in, &t);
 		(void)!kbs_query_get(t.query, "version", value, sizeof(value));
 		try_query(&t, value);
-		if (t.route == ROUTE_RESOURCE_GET && kbs_resource_path_valid(t.tail) &&
+		if (t.route == ROUTE_RESOURCE_GET && resource_path_valid(slice_str(t.tail)) &&
 			(strstr(t.tail, "..") == t.tail || strstr(t.tail, "/..")))
 			abort();
 	}

@@ -10,6 +10,7 @@
 #include "cli/image_keys.h"
 #include "cli/image_loc.h"
 #include "crypto/hash.h"
+#include "fmt/resource_path.h"
 
 static json_t *option_list(const struct cli *cli, const char *name)
 {
@@ -219,18 +220,9 @@ static int load_or_make_kek(
 /* kbs://[AUTHORITY]/REPOSITORY/TYPE/TAG, as guests read it. */
 static bool kbs_uri_ok(const char *uri)
 {
-	static const char chars[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 	const char *path = str_starts(uri, "kbs://") ? strchr(uri + strlen("kbs://"), '/') : NULL;
-	unsigned parts = 0;
 
-	for (; path && *path == '/'; parts++) {
-		size_t size = strspn(path + 1, chars);
-		if (size == 0 || path[1] == '.')
-			return false;
-		path += 1 + size;
-	}
-	return parts == 3 && *path == 0;
+	return path && resource_path_valid(slice_str(path + 1));
 }
 
 int image_run_encrypt(struct cli *cli)

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "fmt/resource_path.h"
 #include "trustee/kbs/openapi.h"
 #include "trustee/kbs/route.h"
 
@@ -213,9 +214,9 @@ static void test_resource_paths(void **state)
 		"../b/c", "a/../c", "a/./c", "a/b/.c", "a/b/c d", "a/b/\xc3\xa4"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
-		assert_true(kbs_resource_path_valid(good[i]));
+		assert_true(resource_path_valid(slice_str(good[i])));
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
-		assert_false(kbs_resource_path_valid(bad[i]));
+		assert_false(resource_path_valid(slice_str(bad[i])));
 }
 
 static void test_query(void **state)

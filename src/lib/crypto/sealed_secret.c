@@ -6,11 +6,11 @@
 #include "crypto/cipher.h"
 #include "crypto/jwk_trust.h"
 #include "fmt/json.h"
+#include "fmt/resource_path.h"
 
 #define PREFIX "sealed."
 #define VERSION "0.1.0"
 #define KBS_PREFIX "kbs:///"
-#define KBS_SEGMENTS 3
 #define DEK_SIZE 32
 
 bool sealed_is(struct slice text)
@@ -26,37 +26,16 @@ void sealed_done(struct sealed_secret *s)
 	*s = (struct sealed_secret){0};
 }
 
-static bool is_name(struct slice s)
-{
-	if (s.size == 0 || s.data[0] == '.')
-		return false;
-	for (size_t i = 0; i < s.size; i++) {
-		uint8_t c = s.data[i];
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			    c == '-' || c == '_' || c == '.'))
-			return false;
-	}
-	return true;
-}
-
 /* A path would let whoever writes the header choose any file of the guest as the key. */
 static bool kid_valid(const char *kid)
 {
-	struct slice rest = slice_str(kid);
-	size_t segments = 0;
+	struct slice s = slice_str(kid);
 
-	if (rest.size > SEALED_KID_MAX)
+	if (s.size > SEALED_KID_MAX)
 		return false;
-	if (!str_starts(kid, KBS_PREFIX))
-		return is_name(rest);
-	for (rest = slice_cut(rest, strlen(KBS_PREFIX), SIZE_MAX); rest.size > 0; segments++) {
-		const uint8_t *slash = memchr(rest.data, '/', rest.size);
-		size_t size = slash ? (size_t)(slash - rest.data) : rest.size;
-		if (!is_name(slice_cut(rest, 0, size)) || (slash && size + 1 == rest.size))
-			return false;
-		rest = slice_cut(rest, size + 1, SIZE_MAX);
-	}
-	return segments == KBS_SEGMENTS;
+	return str_starts(kid, KBS_PREFIX)
+		       ? resource_path_valid(slice_cut(s, strlen(KBS_PREFIX), SIZE_MAX))
+		       : resource_name_valid(s);
 }
 
 static int read_vault(struct sealed_secret *s, struct err *reterr)

@@ -265,33 +265,6 @@ void kbs_route_allowed(struct slice target, char ret[ROUTE_ALLOW_SIZE])
 	}
 }
 
-static bool segment_valid(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool word = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z') ||
-			    (s[i] >= '0' && s[i] <= '9') || s[i] == '_' || s[i] == '-';
-
-		/* The first character is never a dot, so "." and ".." cannot occur. */
-		if (!word && !(s[i] == '.' && i > 0))
-			return false;
-	}
-	return n > 0;
-}
-
-bool kbs_resource_path_valid(const char *path)
-{
-	for (int i = 0; i < 3; i++) {
-		size_t n = strcspn(path, "/");
-
-		if (!segment_valid(path, n))
-			return false;
-		path += n;
-		if (i < 2 && *path++ != '/')
-			return false;
-	}
-	return *path == '\0';
-}
-
 static int add_parameter(json_t *into, struct slice part)
 {
 	const uint8_t *mark = memchr(part.data, '=', part.size);

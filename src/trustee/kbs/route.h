@@ -123,10 +123,6 @@ bool kbs_route_row(size_t index, const char **ret_method, char *ret_path, size_t
 	enum kbs_route *ret_route, enum route_need *ret_need);
 /** kbs_route_name() - for metrics and logs */
 const char *kbs_route_name(enum kbs_route route);
-/**
- * kbs_resource_path_valid() - exactly three segments, each [A-Za-z0-9_-]+[A-Za-z0-9_.-]*
- */
-bool kbs_resource_path_valid(const char *path);
 /** kbs_query_get() - value of @name in a raw query, percent-decoded. Return: 0, -ENOENT, -EBADMSG. */
 must_check int kbs_query_get(const char *query, const char *name, char *dst, size_t size);
 /**

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fmt/json.h"
+#include "fmt/resource_path.h"
 #include "trustee/kbs/vault-internal.h"
 
 #define LIMIT_DEFAULT 20
@@ -243,7 +244,7 @@ static int read_request(struct call *c, const json_t *root, struct err *reterr)
 		r = err_set(reterr, -EINVAL, "limit must be a number from 1 to %d", LIMIT_MAX);
 	if (r < 0)
 		return r;
-	if (path && *path && (!d->resource || !kbs_resource_path_valid(path)))
+	if (path && *path && (!d->resource || !resource_path_valid(slice_str(path))))
 		return err_set(reterr, -EINVAL,
 			d->resource ? "resource must be REPOSITORY/TYPE/TAG"
 				    : "resource is for the resource policy only");

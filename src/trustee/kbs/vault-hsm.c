@@ -6,6 +6,7 @@
  */
 #include "base/enc.h"
 #include "base/str.h"
+#include "fmt/resource_path.h"
 #include "trustee/kbs/vault-internal.h"
 
 #define RESOURCE "resource/"
@@ -84,7 +85,7 @@ static void submit(struct call *c, const char *op, struct slice body, pool_done_
 	const char *path = c->target.tail + (resource ? strlen(RESOURCE) : 0);
 	char label[ROUTE_TAIL_MAX + ROUTE_TENANT_SIZE + 16];
 
-	if (resource && !kbs_resource_path_valid(path)) {
+	if (resource && !resource_path_valid(slice_str(path))) {
 		vault_plugin_fail(c, "a resource path is REPOSITORY/TYPE/TAG");
 		return;
 	}

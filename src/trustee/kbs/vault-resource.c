@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "fmt/resource_path.h"
 #include "trustee/kbs/vault-internal.h"
 
 /* A store without versions has no ETags. */
@@ -64,7 +65,7 @@ void vault_resource_release(struct call *c, struct slice body)
 		missing(c, "version is not a number");
 		return;
 	}
-	if (!kbs_resource_path_valid(c->target.tail)) {
+	if (!resource_path_valid(slice_str(c->target.tail))) {
 		missing(c, "a resource path is REPOSITORY/TYPE/TAG");
 		return;
 	}
@@ -146,7 +147,7 @@ static void set(struct call *c, struct slice body)
 	c->reply.type = REPLY_XML;
 	if (r < 0)
 		r = err_set(&e, -ESTALE, "If-Match must be an ETag of this resource");
-	else if (!kbs_resource_path_valid(c->target.tail))
+	else if (!resource_path_valid(slice_str(c->target.tail)))
 		r = err_set(&e, -EINVAL, "a resource path is REPOSITORY/TYPE/TAG");
 	else if (v->backends) {
 		vault_backend_put(c, &put);
