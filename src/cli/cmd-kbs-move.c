@@ -140,6 +140,28 @@ int kbs_move_read(int dir, const char *name, struct buf *out, struct err *reterr
 	return r < 0 ? err_set(reterr, r, "%s: %s", name, strerror(-r)) : 0;
 }
 
+int kbs_move_file(struct move *m, enum kbs_move_space ns, int dir, const char *name,
+	const char *key, struct err *reterr)
+{
+	cleanup_with(buf_done) struct buf content = buf_init_secret(FILE_MAX);
+	int r = kbs_move_read(dir, name, &content, reterr);
+
+	return r < 0 ? r : kbs_move_entry(m, ns, key, buf_slice(&content), reterr);
+}
+
+static int import_item(
+	struct move *m, enum kbs_move_space ns, int dir, const char *name, struct err *reterr)
+{
+	char key[KEY_SIZE];
+	int r = unescape(name, key);
+
+	if (r < 0)
+		return r;
+	return ns == KBS_MOVE_RESOURCE && !strchr(key, '/')
+		       ? kbs_move_old_resources(m, dir, key, reterr)
+		       : kbs_move_file(m, ns, dir, name, key, reterr);
+}
+
 /* Sorted, so that two runs do the same in the same order. */
 static int import_folder(struct move *m, size_t ns, int dir, struct err *reterr)
 {
@@ -148,21 +170,8 @@ static int import_folder(struct move *m, size_t ns, int dir, struct err *reterr)
 	int r = count < 0 ? -errno : 0;
 
 	for (int i = 0; i < count; i++) {
-		cleanup_with(buf_done) struct buf content = buf_init_secret(FILE_MAX);
-		char key[KEY_SIZE];
-
-		if (r == 0 && names[i]->d_name[0] != '.') {
-			r = unescape(names[i]->d_name, key);
-			if (r == 0 && ns == KBS_MOVE_RESOURCE && !strchr(key, '/')) {
-				r = kbs_move_old_resources(m, dir, key, reterr);
-				free(names[i]);
-				continue;
-			}
-			if (r == 0)
-				r = kbs_move_read(dir, names[i]->d_name, &content, reterr);
-			if (r == 0)
-				r = kbs_move_entry(m, ns, key, buf_slice(&content), reterr);
-		}
+		if (r == 0 && names[i]->d_name[0] != '.')
+			r = import_item(m, ns, dir, names[i]->d_name, reterr);
 		free(names[i]);
 	}
 	free(names);

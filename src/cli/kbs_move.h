@@ -26,6 +26,10 @@ must_check int kbs_move_entry(struct move *m, enum kbs_move_space ns, const char
 /** kbs_move_read() - a file of the folder @dir, not through a link, appended */
 must_check int kbs_move_read(int dir, const char *name, struct buf *out, struct err *reterr);
 
+/** kbs_move_file() - import one file of the folder @dir under @key. Return: 0, negative errno. */
+must_check int kbs_move_file(struct move *m, enum kbs_move_space ns, int dir, const char *name,
+	const char *key, struct err *reterr);
+
 /** kbs_move_is_old() - whether @root is the folder of a Trustee without key-value storage */
 bool kbs_move_is_old(int root);
 /** kbs_move_old() - import all of it. Return: 0, negative errno. */

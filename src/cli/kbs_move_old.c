@@ -33,15 +33,6 @@ bool kbs_move_is_old(int root)
 	return is_there(root, "kbs/repository") || is_there(root, "attestation-service");
 }
 
-static int one_resource(
-	struct move *m, int dir, const char *name, const char *key, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf content = buf_init_secret(KBS_MOVE_FILE_MAX);
-
-	int r = kbs_move_read(dir, name, &content, reterr);
-	return r == 0 ? kbs_move_entry(m, KBS_MOVE_RESOURCE, key, buf_slice(&content), reterr) : r;
-}
-
 /* Sorted, so that two runs do the same in the same order. @level: of the entries of @dir. */
 static int walk(struct move *m, int dir, const char *prefix, int level, struct err *reterr)
 {
@@ -63,7 +54,8 @@ static int walk(struct move *m, int dir, const char *prefix, int level, struct e
 			if (sub >= 0)
 				r = walk(m, sub, buf_str(&key), level + 1, reterr);
 			else if (r == 0 && level == DEPTH)
-				r = one_resource(m, dir, name, buf_str(&key), reterr);
+				r = kbs_move_file(
+					m, KBS_MOVE_RESOURCE, dir, name, buf_str(&key), reterr);
 			else if (r == 0)
 				r = err_set(reterr, -EBADMSG, "%s is no folder", buf_str(&key));
 		}
@@ -82,16 +74,6 @@ int kbs_move_old_resources(struct move *m, int dir, const char *repository, stru
 		      : walk(m, fd, repository, 2, reterr);
 }
 
-static int one_policy(
-	struct move *m, int dir, const char *name, const char *key, struct err *reterr)
-{
-	cleanup_with(buf_done) struct buf content = buf_init(KBS_MOVE_FILE_MAX);
-
-	int r = kbs_move_read(dir, name, &content, reterr);
-	return r == 0 ? kbs_move_entry(m, KBS_MOVE_ATTESTATION, key, buf_slice(&content), reterr)
-		      : r;
-}
-
 static int policies(struct move *m, int root, const char *path, struct err *reterr)
 {
 	cleanup_fd int dir = openat(root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -101,7 +83,8 @@ static int policies(struct move *m, int root, const char *path, struct err *rete
 
 	for (int i = 0; i < count; i++) {
 		if (r == 0 && str_ends(names[i]->d_name, ".rego"))
-			r = one_policy(m, dir, names[i]->d_name, names[i]->d_name, reterr);
+			r = kbs_move_file(m, KBS_MOVE_ATTESTATION, dir, names[i]->d_name,
+				names[i]->d_name, reterr);
 		free(names[i]);
 	}
 	free(names);
@@ -162,17 +145,13 @@ int kbs_move_old(struct move *m, int root, struct err *reterr)
 		"attestation-service/token/ear/policies/opa"};
 	cleanup_fd int repository =
 		openat(root, "kbs/repository", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_with(buf_done) struct buf policy = buf_init(KBS_MOVE_FILE_MAX);
 	int r = 0;
 
 	if (repository >= 0)
 		r = walk(m, repository, "", 1, reterr);
-	if (r == 0 && is_there(root, "kbs/policy.rego")) {
-		r = kbs_move_read(root, "kbs/policy.rego", &policy, reterr);
-		if (r == 0)
-			r = kbs_move_entry(m, KBS_MOVE_KBS, "resource-policy.rego",
-				buf_slice(&policy), reterr);
-	}
+	if (r == 0 && is_there(root, "kbs/policy.rego"))
+		r = kbs_move_file(
+			m, KBS_MOVE_KBS, root, "kbs/policy.rego", "resource-policy.rego", reterr);
 	for (size_t i = 0; i < ARRAY_COUNT(folders) && r == 0; i++)
 		r = policies(m, root, folders[i], reterr);
 	if (r == 0 && is_there(root, REFERENCES ".json"))
