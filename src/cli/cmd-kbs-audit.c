@@ -101,6 +101,15 @@ static int get_head(struct kbs_admin *a, json_t **ret_json, struct head *ret, st
 	return r < 0 ? r : read_head(*ret_json, ret, reterr);
 }
 
+static int get_page(struct kbs_admin *a, uint64_t before, json_t **ret, struct err *reterr)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "admin/audit?limit=%d&before=%llu", PAGE,
+		(unsigned long long)before);
+	return kbs_admin_json(a, path, ret, reterr);
+}
+
 /* All entries, oldest last: each page starts before the one that came. Appends to @list. */
 static int get_entries(struct kbs_admin *a, uint64_t size, json_t *list, struct err *reterr)
 {
@@ -108,12 +117,8 @@ static int get_entries(struct kbs_admin *a, uint64_t size, json_t *list, struct 
 
 	while (before > 1) {
 		cleanup(json_decref) json_t *page = NULL;
-		char path[96];
-		int r;
+		int r = get_page(a, before, &page, reterr);
 
-		snprintf(path, sizeof(path), "admin/audit?limit=%d&before=%llu", PAGE,
-			(unsigned long long)before);
-		r = kbs_admin_json(a, path, &page, reterr);
 		if (r < 0)
 			return r;
 		if (json_array_size(page) == 0)
@@ -204,12 +209,8 @@ static int check_own_entries(
 	*ret_count = 0;
 	for (;;) {
 		cleanup(json_decref) json_t *page = NULL;
-		char where[96];
-		int r;
+		int r = get_page(a, before, &page, reterr);
 
-		snprintf(where, sizeof(where), "admin/audit?limit=%d&before=%llu", PAGE,
-			(unsigned long long)before);
-		r = kbs_admin_json(a, where, &page, reterr);
 		if (r == 0)
 			r = check_own_page(a, head, page, &before, reterr);
 		if (r < 0 || json_array_size(page) == 0)

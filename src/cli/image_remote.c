@@ -63,6 +63,15 @@ static int push_manifest(struct oci_layout *from, struct oci_registry *to, const
 	return r < 0 ? r : oci_registry_put_manifest(to, tag, m->media_type, json, reterr);
 }
 
+/* The signature image under @tag. Return: 0, -ENOENT (there is none), others. */
+static int read_signatures(const struct oci_source *from, const char *tag, struct buf *json,
+	struct oci_manifest *m, struct err *reterr)
+{
+	int r = from->manifest(from->user, tag, json, reterr);
+
+	return r < 0 ? r : oci_manifest_parse(m, buf_slice(json), reterr);
+}
+
 /* Signatures that the layout holds for the image travel with it. */
 static int push_signatures(struct image_loc *from, struct oci_registry *to,
 	const struct oci_digest *digest, struct err *reterr)
@@ -73,13 +82,9 @@ static int push_signatures(struct image_loc *from, struct oci_registry *to,
 
 	if (!cosign_tag(digest, tag)[0])
 		return 0;
-	int r = from->source.manifest(from->source.user, tag, &json, reterr);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
+	int r = read_signatures(&from->source, tag, &json, &m, reterr);
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	r = push_manifest(from->layout, to, tag, &m, buf_slice(&json), NULL, reterr);
 	oci_manifest_done(&m);
 	return r;
@@ -142,11 +147,9 @@ static int pull_signatures(const struct oci_source *from, struct oci_layout *to,
 
 	if (!cosign_tag(digest, tag)[0])
 		return 0;
-	int r = from->manifest(from->user, tag, &json, reterr);
+	int r = read_signatures(from, tag, &json, &m, reterr);
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0)
-		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
 	for (size_t i = 0; r == 0 && i < m.layer_count; i++)
 		r = pull_blob(from, to, &m.layers[i], reterr);
 	if (r == 0)
@@ -216,14 +219,12 @@ static int signature_manifest(
 	cleanup_with(buf_done) struct buf json = buf_init(OCI_DOCUMENT_MAX);
 	struct oci_manifest m = {0};
 
-	int r = l->source.manifest(l->source.user, tag, &json, reterr);
+	int r = read_signatures(&l->source, tag, &json, &m, reterr);
 	if (r == -ENOENT) {
 		*ret = json_pack("{s:i, s:s, s:{}, s:[]}", "schemaVersion", 2, "mediaType",
 			OCI_TYPE_MANIFEST, "config", "layers");
 		return *ret ? 0 : -ENOMEM;
 	}
-	if (r == 0)
-		r = oci_manifest_parse(&m, buf_slice(&json), reterr);
 	if (r < 0)
 		return err_wrap(reterr, r, "the signatures that are there");
 	*ret = json_deep_copy(m.doc);
