@@ -16,6 +16,8 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define TOTAL_TIMEOUT_MS 120000
+#define ANSWER_MAX ((uint64_t)4 << 20)
+
 static void free_nameservers(struct http_client *c)
 {
 	for (size_t i = 0; c->nameservers && c->nameservers[i]; i++)
@@ -192,24 +194,30 @@ int http_client_send(
 	return r;
 }
 
-/* One exchange on @conn. @ret_started: whether any byte of an answer came. */
-static int exchange(struct http_client *c, struct conn *conn, const struct attempt *a,
-	struct http_answer *ret, bool *ret_keep, bool *ret_started, struct err *reterr)
+int http_client_receive(struct conn *conn, const struct attempt *a, struct http_answer *ret,
+	bool *ret_keep, bool *ret_started, struct err *reterr)
 {
-	struct http_answer_options o = {
+	const struct http_answer_options o = {
 		.deadline = a->deadline,
 		.body_max = a->call->answer_max ? a->call->answer_max : ANSWER_MAX,
 		.head_only = streq(a->method, "HEAD"),
 		.on_body = a->call->on_body,
 		.cookie = a->call->cookie,
 	};
+	return http_answer_read(conn, &o, ret, ret_keep, ret_started, reterr);
+}
+
+/* One exchange on @conn. @ret_started: whether any byte of an answer came. */
+static int exchange(struct http_client *c, struct conn *conn, const struct attempt *a,
+	struct http_answer *ret, bool *ret_keep, bool *ret_started, struct err *reterr)
+{
 	*ret_started = false;
 	int r = http_client_send(c, conn, a, reterr);
 	/* A server may answer, and close, before it has read all of a body it does not want. */
 	if (r < 0 && r != -EIO)
 		return r;
 	int sent = r;
-	r = http_answer_read(conn, &o, ret, ret_keep, ret_started, reterr);
+	r = http_client_receive(conn, a, ret, ret_keep, ret_started, reterr);
 	return r < 0 && sent < 0 && !*ret_started ? sent : r;
 }
 

@@ -7,8 +7,6 @@
  * read first, and its place is taken by the next request. One deadline, and one failure, is everybody's.
  */
 #include "base/clock.h"
-#include "base/str.h"
-#include "net/http_answer.h"
 #include "net/http_client_internal.h"
 
 /* A request under way; free while @conn is NULL. */
@@ -43,15 +41,11 @@ static int begin(struct http_client *c, const struct http_call *call, uint64_t d
 	return 0;
 }
 
-static int finish(struct lane *lane, const struct http_call *call, http_answer_fn on_answer,
-	void *cookie, struct err *reterr)
+static int finish(struct lane *lane, http_answer_fn on_answer, void *cookie, struct err *reterr)
 {
 	cleanup_with(http_answer_done) struct http_answer answer = {0};
-	const struct http_answer_options o = {.deadline = lane->attempt.deadline,
-		.body_max = call->answer_max ? call->answer_max : ANSWER_MAX,
-		.head_only = streq(call->method, "HEAD")};
 	bool keep = false, started = false;
-	int r = http_answer_read(lane->conn, &o, &answer, &keep, &started, reterr);
+	int r = http_client_receive(lane->conn, &lane->attempt, &answer, &keep, &started, reterr);
 
 	conn_free(steal_ptr(lane->conn));
 	if (r < 0)
@@ -89,7 +83,7 @@ static int run(struct http_client *c, const struct http_call *calls, size_t coun
 			return err_set(reterr, ready, "%zu of %zu requests have no answer in time",
 				count - ended, count);
 		struct lane *lane = &lanes[ready];
-		int r = finish(lane, &calls[lane->index], on_answer, cookie, reterr);
+		int r = finish(lane, on_answer, cookie, reterr);
 		if (r < 0)
 			return r;
 		ended++;

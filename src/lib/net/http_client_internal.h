@@ -4,7 +4,6 @@
 #include "net/conn.h"
 #include "net/http_client.h"
 
-#define ANSWER_MAX ((uint64_t)4 << 20)
 #define COOKIES_MAX 16
 #define COOKIE_SIZE 4096
 
@@ -48,5 +47,8 @@ must_check int http_client_connect(
 /** http_client_send() - the whole request. Return: 0, -EIO (the server closed), other errno. */
 must_check int http_client_send(
 	struct http_client *c, struct conn *conn, const struct attempt *a, struct err *reterr);
+/** http_client_receive() - the answer to @a. Return: as http_answer_read(). */
+must_check int http_client_receive(struct conn *conn, const struct attempt *a,
+	struct http_answer *ret, bool *ret_keep, bool *ret_started, struct err *reterr);
 /** http_client_fail() - @r for the caller, with words in @reterr. @started: the answer had begun */
 must_check int http_client_fail(const struct attempt *a, int r, bool started, struct err *reterr);
